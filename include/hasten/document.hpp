@@ -1,0 +1,195 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hasten/error.hpp"
+#include "hasten/filter.hpp"
+#include "hasten/generator.hpp"
+#include "hasten/models.hpp"
+#include "hasten/node.hpp"
+#include "hasten/settings.hpp"
+#include "hasten/trace.hpp"
+#include "hasten/transform.hpp"
+
+namespace hasten {
+
+/// What ingest() may do and did.
+struct IngestOptions {
+  std::vector<std::string> include;  ///< globs a file must match one of; empty: all
+  std::vector<std::string> exclude;  ///< globs of what is left out
+  bool prune = false;   ///< forget documents whose root is gone or suddenly empty
+  bool embed = true;    ///< false: words only; the vectors come with the next ingest
+};
+
+struct IngestFailure {
+  std::string path;
+  Code error;
+  std::string message;
+};
+
+struct IngestReport {
+  std::uint64_t files_seen = 0, files_new = 0, files_changed = 0, files_moved = 0;
+  std::uint64_t files_unchanged = 0, files_removed = 0, files_skipped = 0, files_failed = 0;
+  std::uint64_t nodes_added = 0, nodes_removed = 0, texts_embedded = 0;
+  std::uint64_t bytes_read = 0, bytes_written = 0;
+  double seconds = 0;
+  std::vector<Stage> stages;
+  std::vector<IngestFailure> failures;
+  std::vector<std::string> notices;  ///< "root /data is empty: its 12 documents are kept; ..."
+};
+
+/// A document given by a program instead of a file.
+struct TextDocument {
+  std::string path;     ///< its name in the knowledge base; the same path replaces it
+  std::string text;     ///< UTF-8
+  Metadata metadata;
+};
+
+enum class Mode { hybrid, vector, bm25 };
+std::string_view to_string(Mode mode) noexcept;
+/// @throws Error(invalid) listing the known words.
+Mode mode_from_string(std::string_view word);
+
+struct SearchOptions {
+  Mode mode = Mode::hybrid;
+  std::size_t top_k = 10;
+  std::string group;     ///< empty: the settings' default group
+  Filter filter;
+};
+
+/// A scored node. Hits are in falling order of score; equal scores go by rising node id.
+struct Hit {
+  Node node;
+  std::string path;
+  std::string root;      ///< the folder it was ingested from
+  std::optional<std::uint64_t> page;  ///< 1, 2, ...: where the format has pages
+  double score = 0;      ///< bm25, cosine, or the fused score of reciprocal ranks
+};
+
+struct SearchResult {
+  std::vector<Hit> hits;
+  /// How likely it is that the best hits speak of what was asked, 0 to 1; calibrated, see
+  /// docs/relevance.md. Empty in mode bm25 or vector alone.
+  std::optional<double> relevance;
+  std::vector<std::string> notices;
+};
+
+struct AskOptions {
+  std::string generator;        ///< empty: the settings'
+  std::size_t top_k = 6;
+  std::string group;
+  Filter filter;
+  std::size_t max_tokens = 256;
+  double temperature = 0;
+  std::string prompt;           ///< a template with {context} and {question}; empty: the built-in
+};
+
+/// A passage that supports a stretch of the answer.
+struct Citation {
+  std::uint64_t number = 0;     ///< 1, 2, ...: written [1] in the answer
+  Id node_id;
+  Id doc_id;
+  std::string path;
+  Span span;                    ///< bytes of the document's text that support it
+  std::optional<std::uint64_t> page;
+  std::string text;             ///< the document's text at span
+  double support = 0;           ///< share of the answer's words found there, 0 to 1
+};
+
+struct Answer {
+  std::string text;
+  std::vector<Citation> citations;
+  bool found = false;           ///< false: "not in these documents"
+  double relevance = 0;
+  std::string generator;        ///< which one wrote it
+  Generation metrics;           ///< its text is what the model wrote, before citations
+  std::vector<Hit> hits;
+  std::vector<std::string> notices;
+};
+
+/// What is in a knowledge base.
+struct Status {
+  std::string folder;
+  std::uint64_t commit = 0;
+  std::uint64_t documents = 0, documents_failed = 0, texts_bytes = 0;
+  std::map<std::string, std::uint64_t> nodes;      ///< by group
+  std::uint64_t vectors = 0, vectors_missing = 0;
+  std::map<std::string, std::uint64_t> bytes;      ///< by kind: truth, vectors, segments
+  std::map<std::string, std::string> fingerprints; ///< embedder, groups
+  std::uint64_t segments = 0;
+};
+
+/// What verify() checked and found.
+struct VerifyReport {
+  std::map<std::string, std::uint64_t> checked;    ///< by kind: rows, texts, vectors, segments
+  std::vector<std::string> problems;
+  std::vector<std::string> repaired;
+};
+
+/// A knowledge base: source files, their node groups, vectors, word index and store, in one folder.
+///
+/// One process writes at a time (ingest, add, remove, compact, verify with repair), any number read.
+/// Every search sees one committed snapshot. All methods may be called from many threads.
+class Document {
+ public:
+  enum class Access { read, write };
+
+  /// Opens a knowledge base; with Access::write makes it if there is none. Costs a few
+  /// milliseconds whatever its size: models and dictionaries load when first needed.
+  /// @throws Error(not_found) nothing there to read; Error(damaged); Error(mismatch) a newer format
+  ///         or other settings; Error(refused) a network file system.
+  static Document open(const std::filesystem::path& folder, Settings settings = {},
+                       Access access = Access::read);
+  Document(Document&&) noexcept;
+  Document& operator=(Document&&) noexcept;
+  ~Document();
+
+  /// Adds a user's node group, before the first ingest that should make it.
+  void create_node_group(std::string name, std::string parent, std::unique_ptr<Transform> transform);
+
+  /// Brings the knowledge base up to date with files and folders. What is committed when it is
+  /// stopped stays; the next call goes on there. A file that fails costs only itself.
+  /// @throws Error(not_found) a path that is not there and never was; Error(locked) another writer;
+  ///         Error(full); Error(cancelled).
+  IngestReport ingest(std::span<const std::filesystem::path> paths, const IngestOptions& options = {},
+                      const OnProgress& progress = {}, std::stop_token stop = {});
+
+  /// Adds or replaces documents given as texts.
+  IngestReport add(std::span<const TextDocument> documents, const IngestOptions& options = {},
+                   const OnProgress& progress = {}, std::stop_token stop = {});
+
+  /// Forgets documents under these paths. @return how many. @throws Error(not_found) none is there.
+  std::uint64_t remove(std::span<const std::filesystem::path> paths);
+
+  /// Searches. @throws Error(invalid) a question with no words in mode bm25; Error(not_found) a
+  /// group that was not made; Error(mismatch) vectors of another embedder.
+  SearchResult search(std::string_view query, const SearchOptions& options = {},
+                      Trace* trace = nullptr, std::stop_token stop = {}) const;
+
+  /// Answers from the documents, with citations, or says that they do not hold the answer.
+  Answer ask(std::string_view question, const AskOptions& options = {},
+             const std::function<void(std::string_view)>& on_token = {}, Trace* trace = nullptr,
+             std::stop_token stop = {}) const;
+
+  Status status() const;
+  VerifyReport verify(bool repair = false, const OnProgress& progress = {});
+  /// Merges segments, drops what is deleted, gives the space back. @return bytes given back.
+  std::uint64_t compact(const OnProgress& progress = {});
+
+ private:
+  struct State;
+  explicit Document(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hasten

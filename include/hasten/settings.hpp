@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hasten/reader.hpp"
+
+namespace hasten {
+
+/// One message of progress on long work, or one notice ("installing model ...").
+struct Progress {
+  std::string_view stage;   ///< "scan", "read", "embed", "merge", "download", "import", "notice"
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;  ///< 0: not known
+  std::string_view unit;    ///< "files", "tokens", "bytes"
+  std::string_view message; ///< a line for people; empty while only the numbers move
+};
+/// Called from one thread at a time.
+using OnProgress = std::function<void(const Progress&)>;
+
+/// A node group: nodes made from its parent's by one splitter.
+struct GroupSettings {
+  std::string name;
+  std::string parent = "root";
+  std::string splitter = "sentence";
+  std::uint64_t chunk_size = 256;
+  std::uint64_t chunk_overlap = 25;
+};
+
+/// Everything that can be set, with its default. `hasten.toml` has the same keys.
+struct Settings {
+  std::string embedder = "multilingual-e5-small";   ///< an installed model's name or a GGUF file
+  std::string generator = "SmolLM2-135M-Instruct";  ///< name, GGUF file, URL, or "extractive"
+  std::string group = "MediumChunk";                ///< the group that is searched by default
+  std::vector<GroupSettings> groups;                ///< the user's own, beside the built-in three
+  std::uint64_t threads = 0;                        ///< 0: one a core
+  std::uint64_t memory_bytes = std::uint64_t{1} << 30;  ///< what ingest may keep in flight
+  ReadLimits limits;
+  double bm25_k1 = 1.5;
+  double bm25_b = 0.75;
+
+  /// Reads `hasten.toml` (or JSON of the same shape, by its suffix).
+  /// @throws Error(not_found) no such file; Error(invalid) with line and the nearest known key.
+  static Settings load(const std::filesystem::path& file);
+};
+
+/// "CoarseChunk" 1024/100, "MediumChunk" 256/25 and "FineChunk" 128/12, all sentence splitters.
+const std::vector<GroupSettings>& builtin_groups();
+
+}  // namespace hasten
