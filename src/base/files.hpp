@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hasten {
+
+/// An open file descriptor, closed when it dies.
+class File {
+ public:
+  File() = default;
+  explicit File(int descriptor) : descriptor_(descriptor) {}
+  File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  File& operator=(File&& other) noexcept;
+  ~File();
+  int get() const noexcept { return descriptor_; }
+  explicit operator bool() const noexcept { return descriptor_ >= 0; }
+
+ private:
+  int descriptor_ = -1;
+};
+
+/// Throws what errno says about `path`: full (no space, quota), not_found, io.
+[[noreturn]] void throw_errno(std::string_view action, const std::filesystem::path& path);
+
+/// The whole file. @throws Error(not_found|io|too_large) beyond bytes_max.
+std::string read_file(const std::filesystem::path& path, std::uint64_t bytes_max = UINT64_MAX);
+
+/// Writes beside `path`, syncs, renames over it and syncs the folder: whole or not at all.
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+/// Creates a file for writing, empty; or opens it at what it holds.
+File create_file(const std::filesystem::path& path);
+File open_for_update(const std::filesystem::path& path);
+void write_all(const File& file, std::span<const std::byte> bytes, const std::filesystem::path& path);
+void write_at(const File& file, std::uint64_t offset, std::span<const std::byte> bytes,
+              const std::filesystem::path& path);
+void sync_file(const File& file, const std::filesystem::path& path);
+void sync_folder(const std::filesystem::path& folder);
+void truncate_file(const File& file, std::uint64_t bytes, const std::filesystem::path& path);
+
+/// A file mapped for reading. The mapping stays valid when the file is unlinked.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  /// @throws Error(not_found|io)
+  explicit MappedFile(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+  std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+  const std::filesystem::path& path() const noexcept { return path_; }
+  /// Whether the file has become shorter than the mapping: touching the end would raise SIGBUS.
+  bool cut_short() const noexcept;
+
+ private:
+  std::filesystem::path path_;
+  File file_;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// A lock on a file that names its owner and that a crash releases.
+class FileLock {
+ public:
+  /// @param owner  "ingest": written into the file with process id and time.
+  /// @throws Error(locked) held by another, naming it; Error(io).
+  static FileLock acquire(const std::filesystem::path& path, std::string_view owner);
+  /// As acquire(), but waits up to wait_ms; nothing when it is still held then.
+  static std::optional<FileLock> try_acquire(const std::filesystem::path& path,
+                                             std::string_view owner, int wait_ms = 0);
+
+ private:
+  explicit FileLock(File file) : file_(std::move(file)) {}
+  File file_;
+};
+
+/// Bytes of all files under a folder.
+std::uint64_t folder_bytes(const std::filesystem::path& folder);
+
+}  // namespace hasten

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/segment.hpp"
+
+namespace hasten {
+
+/// A candidate: a node and its score in one similarity.
+struct Scored {
+  NodeNumber node;
+  double score;
+};
+
+struct Bm25Parameters {
+  double k1 = 1.5;
+  double b = 0.75;
+};
+
+/// Collects postings in memory and writes one word segment: nodes (number, document, length), a
+/// sorted term dictionary, postings (position in the segment, frequency) in blocks.
+class Bm25Builder {
+ public:
+  Bm25Builder();
+  ~Bm25Builder();
+  /// @param terms     the node's terms, repeated as often as they stand in it.
+  /// Nodes come in rising order of number.
+  void add(NodeNumber node, std::uint32_t document, std::span<const std::string_view> terms);
+  std::size_t nodes() const noexcept;
+  std::size_t bytes() const noexcept;  ///< memory held, about
+  void write(SegmentSink& sink) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// A word segment, open. Costs nothing to open: no row is read. Thread-safe.
+class Bm25Segment {
+ public:
+  explicit Bm25Segment(const SegmentView& view);  // borrows the view
+  std::size_t nodes() const noexcept { return nodes_; }
+  std::uint64_t total_length() const noexcept { return total_length_; }
+  NodeNumber node(std::size_t position) const;
+  std::uint32_t document(std::size_t position) const;
+  std::uint32_t length(std::size_t position) const;
+  /// The position of a node, or nodes() when it is not here.
+  std::size_t find(NodeNumber node) const;
+
+ private:
+  friend class Bm25Search;
+  friend void merge_bm25(std::span<const struct Bm25Input> inputs, SegmentSink& sink);
+  const SegmentView* view_;
+  std::size_t nodes_ = 0;
+  std::uint64_t total_length_ = 0;
+};
+
+/// One segment of a search or merge, with what is deleted in it.
+struct Bm25Input {
+  const Bm25Segment* segment;
+  Tombstones deleted;
+};
+
+/// Statistics of the live nodes of a group, as integers: exact under deletion.
+struct Bm25Statistics {
+  std::uint64_t nodes = 0;
+  std::uint64_t total_length = 0;
+};
+
+/// The best k nodes for these terms over all segments. Scores are Lucene's BM25 (no (k1 + 1)
+/// factor): idf = ln(1 + (N - df + 0.5) / (df + 0.5)); df counts live nodes only, exactly. Terms are
+/// summed in sorted order, so that segmentation changes no bit of a score; equal scores are all kept
+/// at the border, and the caller breaks ties.
+/// @param terms       query terms; a repeated one counts as often as it is repeated.
+/// @param statistics  of all live nodes of the group.
+/// @param allowed     documents that may answer; null: all.
+/// @return nodes of positive score, best first, at least the best k (more where the k-th is tied).
+std::vector<Scored> search_bm25(std::span<const Bm25Input> segments,
+                                std::span<const std::string> terms, const Bm25Statistics& statistics,
+                                const Bm25Parameters& parameters, std::size_t k,
+                                const std::function<bool(std::uint32_t document)>* allowed);
+
+/// In how many live nodes each of these terms stands; in the order given.
+std::vector<std::uint64_t> document_frequencies(std::span<const Bm25Input> segments,
+                                                std::span<const std::string> terms);
+
+/// Writes the live nodes of several segments as one. Their node numbers must not overlap in order:
+/// inputs are given by rising numbers.
+void merge_bm25(std::span<const Bm25Input> inputs, SegmentSink& sink);
+
+}  // namespace hasten
