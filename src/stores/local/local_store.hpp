@@ -1,0 +1,200 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/segment.hpp"
+#include "hasten/error.hpp"
+#include "hasten/node.hpp"
+
+namespace hasten {
+
+/// A document as truth.db keeps it.
+struct DocumentRow {
+  std::uint32_t number = 0;      ///< given by the store, never reused
+  Id id;
+  std::string root;              ///< canonical folder it was ingested from; "" for added texts
+  std::string shown;             ///< the root as it was typed: what paths begin with for people
+  std::string path;              ///< relative to root, '/' between parts
+  std::uint64_t size = 0;        ///< of the file
+  std::int64_t mtime_ns = 0;
+  std::string content_hash;      ///< SHA-256 of the file's bytes, hex
+  bool failed = false;           ///< it could not be read: error and message say why
+  Code error = Code::internal;
+  std::string message;
+  std::string format;
+  Metadata metadata;             ///< title, lang, front matter, ...
+  std::vector<std::uint64_t> pages;
+  std::uint64_t text_bytes = 0;
+};
+
+/// A node as truth.db keeps it; its text is the document's at span unless it is derived.
+struct NodeRow {
+  NodeNumber number = 0;         ///< given by the store, rising, never reused
+  Id id;
+  std::uint32_t document = 0;
+  std::uint32_t group = 0;       ///< GroupRow::id
+  Span span;
+  Id text_hash;
+  std::optional<Id> parent;
+  std::uint32_t ordinal = 0;     ///< Node::number
+  bool derived = false;
+  std::string text;              ///< of derived nodes only
+  Metadata metadata;             ///< its own, without the document's
+};
+
+struct GroupRow {
+  std::uint32_t id = 0;
+  std::string name;
+  std::string parent;
+  std::string signature;         ///< of the whole chain of transforms up to root
+};
+
+/// A row of the manifest: one segment file and what is deleted in it.
+struct SegmentRow {
+  std::uint64_t id = 0;
+  std::string kind;              ///< "words", "flat"
+  std::uint32_t group = 0;
+  std::string signature;         ///< rules of the words, or fingerprint of the embedder
+  std::string file;              ///< name within segments/
+  std::uint64_t nodes = 0;
+  std::uint64_t total_length = 0;    ///< words: of all its nodes
+  std::uint64_t deleted_nodes = 0;
+  std::uint64_t deleted_length = 0;  ///< words: of the deleted ones
+  std::vector<std::uint64_t> deleted;  ///< bitmap by position; empty when none is
+};
+
+/// A text of a node that has no vector of a model yet.
+struct PendingText {
+  Id text_hash;
+  std::uint32_t document = 0;
+  Span span;
+  std::string derived_text;      ///< set instead of the span for derived nodes
+};
+
+struct StoreCounts {
+  std::uint64_t documents = 0, documents_failed = 0, text_bytes = 0, vectors = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> nodes;  ///< by group name
+};
+
+/// What verify found wrong in truth.db or the vector files.
+struct StoreProblem {
+  std::string what;              ///< "document 12 (docs/a.md): row hash does not fit"
+  std::uint32_t document = 0;    ///< 0: none in particular
+};
+
+/// The local knowledge base's truth: SQLite (WAL, synchronous FULL) for documents, texts, nodes,
+/// settings and the manifest of segments; vector files beside it. Layout and rules: docs/format.md.
+class LocalStore {
+ public:
+  enum class Access { read, write };
+
+  /// Opens, or with Access::write makes, the store in `folder`. Writing takes the writer's lock
+  /// and removes what a crash left over (temporary and orphaned files, uncommitted vectors).
+  /// @param owner  named to others who find the lock held: "ingest".
+  /// @throws Error(not_found|locked|damaged|mismatch|refused|io)
+  LocalStore(const std::filesystem::path& folder, Access access, std::string_view owner);
+  LocalStore(LocalStore&&) noexcept;
+  LocalStore& operator=(LocalStore&&) noexcept;
+  ~LocalStore();
+
+  const std::filesystem::path& folder() const noexcept;
+  std::filesystem::path segments_folder() const;
+
+  /// A consistent view of one commit; short-lived. Many at a time, from many threads, one thread each.
+  class Reading {
+   public:
+    Reading(Reading&&) noexcept;
+    ~Reading();
+    std::uint64_t commit() const;
+    std::optional<std::string> setting(std::string_view key) const;
+    std::vector<GroupRow> groups() const;
+    std::vector<SegmentRow> segments() const;  ///< by group, kind, then rising node numbers
+    std::optional<DocumentRow> document(std::uint32_t number) const;
+    std::optional<DocumentRow> find_document(std::string_view root, std::string_view path) const;
+    bool has_document_id(const Id& id) const;
+    /// In rising order of number.
+    void for_each_document(const std::function<void(const DocumentRow&)>& function) const;
+    /// The nodes of these numbers, in their order; deleted ones are missing from the answer.
+    std::vector<NodeRow> nodes(std::span<const NodeNumber> numbers) const;
+    std::vector<NodeRow> nodes_of(std::uint32_t document) const;
+    std::optional<NodeRow> find_node(const Id& id) const;
+    /// Nodes of a group with first <= number <= last, in rising order.
+    void for_each_node(std::uint32_t group, NodeNumber first, NodeNumber last,
+                       const std::function<void(const NodeRow&)>& function) const;
+    /// A document's text, or a part of it: unpacks only the frames that hold it.
+    /// @throws Error(damaged)
+    std::string text(std::uint32_t document) const;
+    std::string text(std::uint32_t document, Span span) const;
+    /// Texts of these groups' nodes that lack a vector of `model`, each once, in rising node order.
+    std::vector<PendingText> texts_without_vectors(std::string_view model,
+                                                   std::span<const std::uint32_t> groups) const;
+    /// Row in the model's vector file.
+    std::optional<std::uint64_t> vector_row(std::string_view model, const Id& text_hash) const;
+    StoreCounts counts() const;
+
+   protected:
+    friend class LocalStore;
+    struct State;
+    explicit Reading(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+  };
+
+  /// A write transaction: all of it at commit(), or nothing. One at a time.
+  class Writing : public Reading {
+   public:
+    Writing(Writing&&) noexcept;
+    ~Writing();  // rolls back unless committed
+    void set_setting(std::string_view key, std::string_view value);
+    /// Inserts (number 0) or replaces a document's row and, when given, its text. @return its number.
+    std::uint32_t put_document(const DocumentRow& row, const std::string* text);
+    /// Its row, texts and nodes. Vectors stay until compact.
+    void remove_document(std::uint32_t number);
+    std::uint32_t put_group(const GroupRow& row);
+    /// Gives numbers in the order given, writing them into the rows.
+    void add_nodes(std::span<NodeRow> nodes);
+    void remove_nodes(std::span<const NodeNumber> numbers);
+    /// Records vectors appended to the model's file (already synced).
+    void add_vectors(std::string_view model, std::span<const Id> text_hashes, std::uint64_t first_row);
+    std::uint64_t add_segment(const SegmentRow& row);
+    void update_segment_deleted(const SegmentRow& row);
+    void remove_segment(std::uint64_t id);  ///< its file is unlinked after the commit
+    /// Durable when it returns. @return the commit's number. @throws Error(full|io)
+    std::uint64_t commit();
+
+   private:
+    friend class LocalStore;
+    explicit Writing(std::unique_ptr<State> state);
+  };
+
+  Reading read() const;
+  /// @throws Error(locked) opened for reading only.
+  Writing write();
+
+  /// Appends vectors of `model` (its fingerprint) to its file and syncs it; they count once
+  /// add_vectors() is committed. @return the row of the first.
+  std::uint64_t append_vectors(std::string_view model, std::size_t dim,
+                               std::span<const Id> text_hashes, std::span<const float> values);
+  /// A vector of a committed row, full precision, mapped; valid while the store is open.
+  /// Checked on first touch. Thread-safe. @throws Error(damaged)
+  std::span<const float> vector(std::string_view model, std::uint64_t row) const;
+
+  /// Checks row hashes, text frames, cross-references and vector records.
+  std::vector<StoreProblem> verify(std::vector<std::pair<std::string, std::uint64_t>>* checked) const;
+  /// Drops vectors whose text no node has, rewrites their files, vacuums. The caller has merged the
+  /// segments and rebuilds flat ones whose rows moved: returns old row -> new row per model.
+  std::vector<std::pair<std::string, std::vector<std::uint64_t>>> compact();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hasten
