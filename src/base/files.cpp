@@ -1,0 +1,225 @@
+#include "base/files.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <thread>
+
+#include "hasten/error.hpp"
+
+namespace hasten {
+namespace fs = std::filesystem;
+
+File& File::operator=(File&& other) noexcept {
+  if (this != &other) {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = std::exchange(other.descriptor_, -1);
+  }
+  return *this;
+}
+
+File::~File() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void throw_errno(std::string_view action, const fs::path& path) {
+  const int error = errno;
+  const std::string what = fmt::format("cannot {} {}: {}", action, path.string(), std::strerror(error));
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      throw Error(Code::full, what + "; free some space and run it again");
+    case ENOENT:
+    case ENOTDIR:
+      throw Error(Code::not_found, what);
+    default:
+      throw Error(Code::io, what);
+  }
+}
+
+namespace {
+
+File open_or_throw(const fs::path& path, int flags, std::string_view action) {
+  File file(::open(path.c_str(), flags | O_CLOEXEC, 0644));
+  if (!file) throw_errno(action, path);
+  return file;
+}
+
+std::uint64_t size_of(const File& file, const fs::path& path) {
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw_errno("read", path);
+  if (S_ISDIR(status.st_mode)) throw Error(Code::io, path.string() + " is a folder, not a file");
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path, std::uint64_t bytes_max) {
+  const File file = open_or_throw(path, O_RDONLY, "read");
+  const std::uint64_t size = size_of(file, path);
+  if (size > bytes_max) {
+    throw Error(Code::too_large,
+                fmt::format("{} has {} bytes; the limit is {}", path.string(), size, bytes_max));
+  }
+  std::string bytes(size, '\0');
+  std::size_t done = 0;
+  while (true) {
+    if (done == bytes.size()) bytes.resize(done + 4096);  // files in /proc say they are empty
+    const ssize_t n = ::read(file.get(), bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_errno("read", path);
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+    if (done > bytes_max) {
+      throw Error(Code::too_large,
+                  fmt::format("{} has more than {} bytes, the limit", path.string(), bytes_max));
+    }
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+void write_file_atomically(const fs::path& path, std::string_view bytes) {
+  fs::path part = path;
+  part += ".part";
+  {
+    const File file = create_file(part);
+    try {
+      write_all(file, std::as_bytes(std::span(bytes)), part);
+      sync_file(file, part);
+    } catch (...) {
+      ::unlink(part.c_str());
+      throw;
+    }
+  }
+  if (::rename(part.c_str(), path.c_str()) != 0) throw_errno("write", path);
+  sync_folder(path.parent_path());
+}
+
+File create_file(const fs::path& path) {
+  return open_or_throw(path, O_RDWR | O_CREAT | O_TRUNC, "create");
+}
+
+File open_for_update(const fs::path& path) {
+  return open_or_throw(path, O_RDWR | O_CREAT, "open");
+}
+
+void write_all(const File& file, std::span<const std::byte> bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(file.get(), bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_errno("write", path);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+}
+
+void write_at(const File& file, std::uint64_t offset, std::span<const std::byte> bytes,
+              const fs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_errno("write", path);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
+  }
+}
+
+void sync_file(const File& file, const fs::path& path) {
+  if (::fsync(file.get()) != 0) throw_errno("sync", path);
+}
+
+void sync_folder(const fs::path& folder) {
+  const fs::path named = folder.empty() ? fs::path(".") : folder;
+  const File file = open_or_throw(named, O_RDONLY | O_DIRECTORY, "open");
+  if (::fsync(file.get()) != 0 && errno != EINVAL) throw_errno("sync", named);
+}
+
+void truncate_file(const File& file, std::uint64_t bytes, const fs::path& path) {
+  if (::ftruncate(file.get(), static_cast<off_t>(bytes)) != 0) throw_errno("truncate", path);
+}
+
+MappedFile::MappedFile(const fs::path& path)
+    : path_(path), file_(open_or_throw(path, O_RDONLY, "open")) {
+  size_ = size_of(file_, path);
+  if (size_ == 0) return;
+  void* data = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file_.get(), 0);
+  if (data == MAP_FAILED) throw_errno("map", path);
+  data_ = static_cast<const std::byte*>(data);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      file_(std::move(other.file_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(file_, other.file_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+bool MappedFile::cut_short() const noexcept {
+  struct stat status {};
+  return file_ && (::fstat(file_.get(), &status) != 0 ||
+                   static_cast<std::uint64_t>(status.st_size) < size_);
+}
+
+std::optional<FileLock> FileLock::try_acquire(const fs::path& path, std::string_view owner,
+                                              int wait_ms) {
+  File file = open_for_update(path);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
+  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) throw_errno("lock", path);
+    if (std::chrono::steady_clock::now() >= deadline) return std::nullopt;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  char since[32];
+  std::strftime(since, sizeof since, "%Y-%m-%d %H:%M:%S UTC", &utc);
+  const std::string name = fmt::format("{} (process {}) since {}\n", owner, ::getpid(), since);
+  truncate_file(file, 0, path);
+  write_at(file, 0, std::as_bytes(std::span(name)), path);
+  return FileLock(std::move(file));
+}
+
+FileLock FileLock::acquire(const fs::path& path, std::string_view owner) {
+  if (auto lock = try_acquire(path, owner)) return std::move(*lock);
+  std::string holder;
+  try {
+    holder = read_file(path, 4096);
+  } catch (const Error&) {
+    // Its holder ended between our try and now; the message says less, the lock is told right.
+  }
+  while (!holder.empty() && holder.back() == '\n') holder.pop_back();
+  throw Error(Code::locked, fmt::format("{} is held by {}; wait for it to end, or end it",
+                                        path.string(), holder.empty() ? "another process" : holder));
+}
+
+std::uint64_t folder_bytes(const fs::path& folder) {
+  std::uint64_t bytes = 0;
+  std::error_code ignored;  // files may vanish while they are counted
+  for (fs::recursive_directory_iterator it(folder, ignored), end; it != end; it.increment(ignored)) {
+    if (it->is_regular_file(ignored)) bytes += it->file_size(ignored);
+  }
+  return bytes;
+}
+
+}  // namespace hasten
