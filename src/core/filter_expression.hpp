@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hasten/filter.hpp"
+#include "hasten/node.hpp"
+
+namespace hasten {
+
+/// A parsed filter: a tree whose depth the parser bounds, so that recursion over it is safe.
+struct Filter::Expression {
+  enum class Kind {
+    any_of,    ///< children joined by `or`
+    all_of,    ///< children joined by `and`
+    negation,  ///< `not` and one child
+    equal,
+    not_equal,
+    less,
+    less_equal,
+    greater,
+    greater_equal,  ///< field and one literal
+    in,             ///< field and any number of literals
+    prefix,         ///< field and one string
+    exists,         ///< field alone
+  };
+  Kind kind;
+  std::vector<Expression> children;
+  std::string field;
+  std::vector<Value> literals;  ///< bool, int64, double, string or Date
+};
+
+/// @throws Error(invalid); `text` is not blank.
+Filter::Expression parse_filter(std::string_view text);
+
+bool evaluate(const Filter::Expression& expression, const Metadata& fields);
+
+}  // namespace hasten
