@@ -2,27 +2,42 @@
 #
 # Its CPU kernels are built as loadable modules, one per level of the instruction set, and the best
 # is chosen at run time: one build runs on any x86-64 (or arm64) and is fast on a new one. Of the
-# fourteen x86 levels upstream knows we build the three that matter; the others cost minutes.
+# levels upstream knows we build the three that matter (SSE2, AVX2, AVX-512 with VNNI); each of the
+# others costs a minute of compiling. `icelake` asks for nothing that zen4 and sapphirerapids lack.
 set(llama_root ${HASTEN_THIRD_PARTY}/llama-cpp-python/vendor/llama.cpp)
-set(variants_kept "x64|haswell|zen4|armv8.0_1|armv8.2_1|armv8.6_1")
+set(llama_variants x64 haswell icelake armv8.0_1 armv8.2_1 armv8.6_1)
+
+# Upstream has no option for that choice: one line at the head of its function makes it.
+set(variant_function "function(ggml_add_cpu_backend_variant tag_name)\n")
+set(variant_choice "    if (NOT tag_name IN_LIST HASTEN_CPU_VARIANTS)\n        return()\n    endif()\n")
 file(READ ${llama_root}/ggml/src/CMakeLists.txt ggml_lists)
-string(REGEX REPLACE "\n( *)ggml_add_cpu_backend_variant\\((${variants_kept})([ )])"
-                     "\n\\1ggml_add_cpu_backend_variant( \\2\\3" ggml_lists "${ggml_lists}")
-string(REGEX REPLACE "\n *ggml_add_cpu_backend_variant\\([a-z][^)]*\\)" "" ggml_lists "${ggml_lists}")
+string(REPLACE "${variant_choice}" "" ggml_lists "${ggml_lists}")
+string(REPLACE "${variant_function}" "${variant_function}${variant_choice}" ggml_lists "${ggml_lists}")
 file(CONFIGURE OUTPUT ${llama_root}/ggml/src/CMakeLists.txt CONTENT "${ggml_lists}" @ONLY)
 
-set(BUILD_SHARED_LIBS ON)
-foreach(part COMMON TOOLS EXAMPLES TESTS SERVER APP)
-  set(LLAMA_BUILD_${part} OFF)
-endforeach()
-set(LLAMA_CURL OFF)
-set(GGML_NATIVE OFF)
-set(GGML_BACKEND_DL ON)
-set(GGML_CPU_ALL_VARIANTS ON)
-set(GGML_OPENMP OFF)  # texts are divided between contexts of one thread: no barriers to spin at
-set(GGML_CCACHE OFF)
-set(saved_build_type ${CMAKE_BUILD_TYPE})
-set(CMAKE_BUILD_TYPE Release)
-add_subdirectory(${llama_root} ${PROJECT_BINARY_DIR}/llama.cpp EXCLUDE_FROM_ALL SYSTEM)
-set(CMAKE_BUILD_TYPE ${saved_build_type})
-unset(BUILD_SHARED_LIBS)
+option(HASTEN_LLAMA_SERVER "Allow building llama.cpp's own server, to test the remote generator" OFF)
+
+# A function, so that what is set for llama.cpp stays with it: optimised and without our flags and
+# sanitizers in every preset.
+function(hasten_add_llama)
+  foreach(part COMMON TOOLS EXAMPLES TESTS SERVER APP UI)
+    set(LLAMA_BUILD_${part} OFF)
+  endforeach()
+  foreach(part COMMON TOOLS SERVER)
+    set(LLAMA_BUILD_${part} ${HASTEN_LLAMA_SERVER})
+  endforeach()
+  set(LLAMA_USE_PREBUILT_UI OFF)
+  set(LLAMA_OPENSSL OFF)
+  set(BUILD_SHARED_LIBS ON)
+  set(GGML_NATIVE OFF)
+  set(GGML_BACKEND_DL ON)
+  set(GGML_CPU_ALL_VARIANTS ON)
+  set(HASTEN_CPU_VARIANTS ${llama_variants})
+  set(GGML_OPENMP OFF)  # texts are divided between contexts of one thread: no barriers to spin at
+  set(GGML_CCACHE OFF)  # the top-level launcher serves all
+  set(CMAKE_BUILD_TYPE Release)
+  set(CMAKE_C_FLAGS "")
+  set(CMAKE_CXX_FLAGS "")
+  add_subdirectory(${llama_root} ${PROJECT_BINARY_DIR}/llama.cpp EXCLUDE_FROM_ALL SYSTEM)
+endfunction()
+hasten_add_llama()
