@@ -29,6 +29,7 @@ struct IngestOptions {
   std::vector<std::string> exclude;  ///< globs of what is left out
   bool prune = false;   ///< forget documents whose root is gone or suddenly empty
   bool embed = true;    ///< false: words only; the vectors come with the next ingest
+  std::vector<std::string> groups;  ///< node groups to make from now on, beside those made before
 };
 
 struct IngestFailure {

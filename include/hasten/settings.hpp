@@ -31,9 +31,12 @@ struct GroupSettings {
   std::uint64_t chunk_overlap = 25;
 };
 
+inline constexpr std::string_view kDefaultEmbedder = "multilingual-e5-small";
+
 /// Everything that can be set, with its default. `hasten.toml` has the same keys.
 struct Settings {
-  std::string embedder = "multilingual-e5-small";   ///< an installed model's name or a GGUF file
+  /// A model's name or a GGUF file. Empty: the knowledge base's own; of a new one kDefaultEmbedder.
+  std::string embedder;
   std::string generator = "SmolLM2-135M-Instruct";  ///< name, GGUF file, URL, or "extractive"
   std::string group = "MediumChunk";                ///< the group that is searched by default
   std::vector<GroupSettings> groups;                ///< the user's own, beside the built-in three

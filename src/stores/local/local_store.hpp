@@ -160,7 +160,11 @@ class LocalStore {
     std::uint32_t put_group(const GroupRow& row);
     /// Gives numbers in the order given, writing them into the rows.
     void add_nodes(std::span<NodeRow> nodes);
+    /// Rewrites what may move under a node that stays: span, parent, ordinal, metadata.
+    void update_nodes(std::span<const NodeRow> nodes);
     void remove_nodes(std::span<const NodeNumber> numbers);
+    /// A group's row, its nodes and its rows of the manifest.
+    void remove_group(std::uint32_t id);
     /// Records vectors appended to the model's file (already synced).
     void add_vectors(std::string_view model, std::span<const Id> text_hashes, std::uint64_t first_row);
     std::uint64_t add_segment(const SegmentRow& row);
