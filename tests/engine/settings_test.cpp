@@ -1,0 +1,194 @@
+#include "hasten/settings.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "hasten/error.hpp"
+
+namespace hasten {
+namespace {
+
+/// A settings file that is removed with the test.
+class SettingsFile {
+ public:
+  SettingsFile(std::string_view suffix, std::string_view text)
+      : path_(std::filesystem::temp_directory_path() /
+              ("hasten-settings-" + std::to_string(::getpid()) + std::string(suffix))) {
+    std::ofstream(path_) << text;
+  }
+  ~SettingsFile() { std::filesystem::remove(path_); }
+  SettingsFile(const SettingsFile&) = delete;
+  SettingsFile& operator=(const SettingsFile&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+constexpr std::string_view kToml = R"(# everything that can be set
+embedder = "all-MiniLM-L6-v2"
+generator = "extractive"
+group = "Lines"
+threads = 3
+memory_bytes = 536870912
+store = { type = "local", kwargs = {} }
+
+[bm25]
+k1 = 1.2
+b = 1
+
+[limits]
+file_bytes_max = 1000
+text_bytes_max = 2000
+memory_bytes_max = 3000
+seconds_max = 2.5
+
+[[groups]]
+name = "Lines"
+splitter = "character"
+chunk_size = 80
+chunk_overlap = 0
+
+[[groups]]
+name = "Halves"
+parent = "Lines"
+chunk_size = 40
+)";
+
+constexpr std::string_view kJson = R"({
+  "embedder": "all-MiniLM-L6-v2", "generator": "extractive", "group": "Lines", "threads": 3,
+  "memory_bytes": 536870912,
+  "store": {"segment_store": {"type": "local", "kwargs": {}}, "vector_store": "local"},
+  "bm25": {"k1": 1.2, "b": 1},
+  "limits": {"file_bytes_max": 1000, "text_bytes_max": 2000, "memory_bytes_max": 3000,
+             "seconds_max": 2.5},
+  "groups": [
+    {"name": "Lines", "splitter": "character", "chunk_size": 80, "chunk_overlap": 0},
+    {"name": "Halves", "parent": "Lines", "chunk_size": 40}
+  ]
+})";
+
+void expect_everything_set(const Settings& settings) {
+  EXPECT_EQ(settings.embedder, "all-MiniLM-L6-v2");
+  EXPECT_EQ(settings.generator, "extractive");
+  EXPECT_EQ(settings.group, "Lines");
+  EXPECT_EQ(settings.threads, 3u);
+  EXPECT_EQ(settings.memory_bytes, std::uint64_t{512} << 20);
+  EXPECT_EQ(settings.bm25_k1, 1.2);
+  EXPECT_EQ(settings.bm25_b, 1.0);
+  EXPECT_EQ(settings.limits.file_bytes_max, 1000u);
+  EXPECT_EQ(settings.limits.text_bytes_max, 2000u);
+  EXPECT_EQ(settings.limits.memory_bytes_max, 3000u);
+  EXPECT_EQ(settings.limits.seconds_max, 2.5);
+  ASSERT_EQ(settings.groups.size(), 2u);
+  EXPECT_EQ(settings.groups[0].name, "Lines");
+  EXPECT_EQ(settings.groups[0].parent, "root");
+  EXPECT_EQ(settings.groups[0].splitter, "character");
+  EXPECT_EQ(settings.groups[0].chunk_size, 80u);
+  EXPECT_EQ(settings.groups[0].chunk_overlap, 0u);
+  EXPECT_EQ(settings.groups[1].name, "Halves");
+  EXPECT_EQ(settings.groups[1].parent, "Lines");
+  EXPECT_EQ(settings.groups[1].splitter, "sentence");
+  EXPECT_EQ(settings.groups[1].chunk_size, 40u);
+  EXPECT_EQ(settings.groups[1].chunk_overlap, 25u);
+}
+
+TEST(Settings, TomlSetsEverything) {
+  expect_everything_set(Settings::load(SettingsFile(".toml", kToml).path()));
+}
+
+TEST(Settings, JsonOfTheSameShapeSetsTheSame) {
+  expect_everything_set(Settings::load(SettingsFile(".json", kJson).path()));
+}
+
+TEST(Settings, AnEmptyFileLeavesTheDefaults) {
+  const Settings defaults;
+  const Settings loaded = Settings::load(SettingsFile(".toml", "").path());
+  EXPECT_EQ(loaded.embedder, defaults.embedder);
+  EXPECT_EQ(loaded.generator, defaults.generator);
+  EXPECT_EQ(loaded.group, defaults.group);
+  EXPECT_EQ(loaded.memory_bytes, defaults.memory_bytes);
+  EXPECT_TRUE(loaded.groups.empty());
+}
+
+struct WrongCase {
+  std::string_view suffix, text;
+  std::string_view line;     ///< ":3:" as the message gives it
+  std::string_view message;  ///< a part of it
+};
+
+TEST(Settings, WrongOnesSayWhereAndWhatWouldBeRight) {
+  const WrongCase cases[] = {
+      {".toml", "embeder = \"x\"\n", ":1:", "did you mean 'embedder'?"},
+      {".toml", "\n\n[bm25]\nk2 = 1\n", ":4:", "did you mean 'k1'?"},
+      {".toml", "zzzzzzzz = 1\n", ":1:", "known: embedder, generator, group"},
+      {".toml", "embedder = 3\n", ":1:", "embedder: takes a text"},
+      {".toml", "embedder = \"\"\n", ":1:", "takes a text"},
+      {".toml", "threads = -1\n", ":1:", "takes a whole number of at least 0"},
+      {".toml", "threads = 1.5\n", ":1:", "takes a whole number"},
+      {".toml", "threads = \"2\"\n", ":1:", "takes a whole number"},
+      {".toml", "memory_bytes = 0\n", ":1:", "at least 1"},
+      {".toml", "[bm25]\nb = 1.5\n", ":2:", "bm25.b: takes a number from 0 to 1"},
+      {".toml", "[bm25]\nk1 = nan\n", ":2:", "takes a number of at least 0"},
+      {".toml", "bm25 = 1\n", ":1:", "takes a table"},
+      {".toml", "groups = 1\n", ":1:", "takes a list of tables"},
+      {".toml", "[[groups]]\nchunk_size = 3\n", ":1:", "a group needs a name"},
+      {".toml", "[[groups]]\nname = \"FineChunk\"\n", ":1:", "a group of this name already"},
+      {".toml", "[[groups]]\nname = \"a\"\n[[groups]]\nname = \"a\"\n", ":3:", "already"},
+      {".toml", "[[groups]]\nname = \"a\"\nparent = \"b\"\n", ":1:", "its parent 'b'"},
+      {".toml", "[[groups]]\nname = \"a\"\nchunk_size = 25\n", ":1:", "less than chunk_size"},
+      {".toml", "group = \"Nothing\"\n", ":1:", "there is no group 'Nothing'"},
+      {".toml", "store = \"milvus\"\n",
+       ":1:", "no store of type 'milvus' in this build; it has: local"},
+      {".toml", "store = {kwargs = {}}\n", ":1:", "a store needs a type"},
+      {".toml", "[store]\nsegment_store = {type = \"postgres\"}\n",
+       ":2:", "no store of type 'postgres'"},
+      {".toml", "threads = 2026-11-22\n", ":1:", "dates and times are not settings"},
+      {".toml", "a = 1\nb = = 2\n", ":2:", "not TOML"},
+      {".json", "{\n\"threads\": 1,\n\"grup\": \"x\"\n}", ":3:", "did you mean 'group'?"},
+      {".json", "{\"groups\": [\n{\"name\": \"a\"},\n{\"name\": \"b\",\n \"chunk_sise\": 3}]}",
+       ":4:", "did you mean 'chunk_size'?"},
+      {".json", "{\n\"threads\": null}", ":2:", "takes a whole number"},
+      {".json", "{\n\"threads\": 1,\n}", ":3:", "not JSON"},
+      {".json", "[]", ":", "takes a table"},
+  };
+  for (const WrongCase& c : cases) {
+    const SettingsFile file(c.suffix, c.text);
+    try {
+      Settings::load(file.path());
+      ADD_FAILURE() << "accepted: " << c.text;
+    } catch (const Error& error) {
+      const std::string_view message = error.what();
+      EXPECT_EQ(error.code(), Code::invalid) << c.text;
+      EXPECT_NE(message.find(file.path().string() + std::string(c.line)), message.npos) << message;
+      EXPECT_NE(message.find(c.message), message.npos) << message;
+      EXPECT_EQ(message.find('\n'), message.npos) << message;
+    }
+  }
+}
+
+TEST(Settings, AMissingFileIsNotFound) {
+  try {
+    Settings::load("/nowhere/hasten.toml");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::not_found);
+  }
+}
+
+TEST(Settings, BuiltinGroupsAreThoseOfTheDesign) {
+  ASSERT_EQ(builtin_groups().size(), 3u);
+  EXPECT_EQ(builtin_groups()[1].name, "MediumChunk");
+  for (const GroupSettings& group : builtin_groups()) {
+    EXPECT_EQ(group.parent, "root");
+    EXPECT_EQ(group.splitter, "sentence");
+    EXPECT_LT(group.chunk_overlap * 9, group.chunk_size);
+  }
+}
+
+}  // namespace
+}  // namespace hasten
