@@ -1,0 +1,85 @@
+#include "engine/snapshot.hpp"
+
+#include <algorithm>
+
+#include "hasten/error.hpp"
+
+namespace hasten {
+
+OpenSegment::OpenSegment(const std::filesystem::path& path, std::string_view kind)
+    : file(path, kind) {
+  if (kind == kWords) words.emplace(file);
+  if (kind == kFlat) flat.emplace(file);
+}
+
+std::vector<Bm25Input> GroupSnapshot::word_inputs() const {
+  std::vector<Bm25Input> inputs;
+  for (const auto& part : words) inputs.push_back({&*part.open->words, part.deleted()});
+  return inputs;
+}
+
+std::vector<FlatInput> GroupSnapshot::flat_inputs() const {
+  std::vector<FlatInput> inputs;
+  for (const auto& part : flat) inputs.push_back({&*part.open->flat, part.deleted()});
+  return inputs;
+}
+
+const GroupSnapshot* Snapshot::find(std::string_view name) const {
+  const auto found = std::find_if(groups.begin(), groups.end(),
+                                  [&](const GroupSnapshot& group) { return group.row.name == name; });
+  return found == groups.end() ? nullptr : &*found;
+}
+
+void Snapshot::check_files() const {
+  for (const auto& group : groups) {
+    for (const auto* parts : {&group.words, &group.flat}) {
+      for (const auto& part : *parts) {
+        if (part.open->file.cut_short()) {
+          throw Error(Code::damaged, "segment " + part.row.file +
+                                         " was cut short; `hasten verify --repair` rebuilds it");
+        }
+      }
+    }
+  }
+}
+
+std::shared_ptr<const Snapshot> Snapshots::at(const LocalStore::Reading& reading) {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t commit = reading.commit();
+  if (newest_ && newest_->commit == commit) return newest_;
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->commit = commit;
+  for (auto& row : reading.groups()) snapshot->groups.push_back({std::move(row), {}, {}, {}});
+  for (auto& row : reading.segments()) {
+    const auto group =
+        std::find_if(snapshot->groups.begin(), snapshot->groups.end(),
+                     [&](const GroupSnapshot& candidate) { return candidate.row.id == row.group; });
+    if (group == snapshot->groups.end()) continue;
+    auto file = open(row);
+    if (row.kind == kWords) {
+      group->statistics.nodes += row.nodes - row.deleted_nodes;
+      group->statistics.total_length += row.total_length - row.deleted_length;
+    }
+    auto& parts = row.kind == kWords ? group->words : group->flat;
+    parts.push_back({std::move(file), std::move(row)});
+  }
+  newest_ = std::move(snapshot);
+  std::erase_if(files_, [](const auto& entry) { return entry.second.expired(); });
+  return newest_;
+}
+
+void Snapshots::forget() {
+  const std::lock_guard lock(mutex_);
+  newest_.reset();
+  files_.clear();
+}
+
+std::shared_ptr<const OpenSegment> Snapshots::open(const SegmentRow& row) {
+  auto& known = files_[row.file];
+  if (auto file = known.lock()) return file;
+  auto file = std::make_shared<const OpenSegment>(folder_ / row.file, row.kind);
+  known = file;
+  return file;
+}
+
+}  // namespace hasten

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "indexes/bm25.hpp"
+#include "indexes/flat.hpp"
+#include "segments/segment_file.hpp"
+#include "stores/local/local_store.hpp"
+
+namespace hasten {
+
+inline constexpr std::string_view kWords = "words";
+inline constexpr std::string_view kFlat = "flat";
+
+/// A segment file, mapped, with the index that reads it.
+struct OpenSegment {
+  OpenSegment(const std::filesystem::path& path, std::string_view kind);
+  SegmentFile file;
+  std::optional<Bm25Segment> words;
+  std::optional<FlatSegment> flat;
+};
+
+/// A segment of one snapshot: the file, and what was deleted in it at that commit.
+struct SegmentPart {
+  std::shared_ptr<const OpenSegment> open;  // shared: one mapping serves many snapshots
+  SegmentRow row;
+  Tombstones deleted() const { return Tombstones(row.deleted); }
+};
+
+/// The searchable state of one group at one commit.
+struct GroupSnapshot {
+  GroupRow row;
+  std::vector<SegmentPart> words, flat;
+  Bm25Statistics statistics;
+
+  std::vector<Bm25Input> word_inputs() const;
+  std::vector<FlatInput> flat_inputs() const;
+};
+
+/// All groups at one commit; immutable.
+struct Snapshot {
+  std::uint64_t commit = 0;
+  std::vector<GroupSnapshot> groups;
+  const GroupSnapshot* find(std::string_view name) const;
+  /// @throws Error(damaged) a file was cut short since it was mapped.
+  void check_files() const;
+};
+
+/// Keeps the newest snapshot and the mapped files it shares with the one before. Thread-safe.
+class Snapshots {
+ public:
+  explicit Snapshots(std::filesystem::path segments_folder) : folder_(std::move(segments_folder)) {}
+  /// The snapshot of the commit that `reading` sees; its manifest is read only when it is a new one.
+  /// @throws Error(damaged) a segment file is missing or damaged, naming it.
+  std::shared_ptr<const Snapshot> at(const LocalStore::Reading& reading);
+  void forget();
+
+ private:
+  std::shared_ptr<const OpenSegment> open(const SegmentRow& row);
+
+  std::filesystem::path folder_;
+  std::mutex mutex_;
+  std::shared_ptr<const Snapshot> newest_;  // shared: queries in flight hold the one they began with
+  std::map<std::string, std::weak_ptr<const OpenSegment>> files_;
+};
+
+}  // namespace hasten
