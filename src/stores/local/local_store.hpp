@@ -170,6 +170,8 @@ class LocalStore {
     std::uint64_t add_segment(const SegmentRow& row);
     void update_segment_deleted(const SegmentRow& row);
     void remove_segment(std::uint64_t id);  ///< its file is unlinked after the commit
+    /// The number that commit() will give.
+    std::uint64_t commit_number() const;
     /// Durable when it returns. @return the commit's number. @throws Error(full|io)
     std::uint64_t commit();
 

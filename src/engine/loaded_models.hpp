@@ -1,0 +1,36 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "hasten/models.hpp"
+
+namespace hasten {
+
+/// The models of one knowledge base, each loaded when it is first needed and then kept. Thread-safe.
+class LoadedModels {
+ public:
+  explicit LoadedModels(std::uint64_t threads) : threads_(threads) {}
+
+  std::shared_ptr<const Embedder> embedder(const std::string& name, const OnProgress& progress = {});
+  std::shared_ptr<const TokenCounter> token_counter(const std::string& name,
+                                                    const OnProgress& progress = {});
+  std::shared_ptr<const Generator> generator(const std::string& name,
+                                             const OnProgress& progress = {});
+  std::string fingerprint(const std::string& name, const OnProgress& progress = {}) const {
+    return store_.fingerprint(name, progress);
+  }
+
+ private:
+  ModelStore store_;
+  std::uint64_t threads_;
+  std::mutex mutex_;
+  // shared: a caller may still use a model while the knowledge base is closed
+  std::map<std::string, std::shared_ptr<const Embedder>> embedders_;
+  std::map<std::string, std::shared_ptr<const TokenCounter>> counters_;
+  std::map<std::string, std::shared_ptr<const Generator>> generators_;
+};
+
+}  // namespace hasten

@@ -1,0 +1,273 @@
+#include "engine/segment_writing.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include "engine/state.hpp"
+#include "hasten/error.hpp"
+#include "text/words.hpp"
+
+namespace hasten {
+namespace {
+
+constexpr std::size_t kBuilderBytes = std::size_t{256} << 20;  // a segment under construction
+constexpr std::size_t kFlatNodes = 200'000;
+
+std::vector<std::string_view> lines(std::string_view joined) {
+  std::vector<std::string_view> parts;
+  for (std::size_t from = 0; from < joined.size();) {
+    const std::size_t end = joined.find('\n', from);
+    parts.push_back(joined.substr(from, end - from));
+    from = end + 1;
+  }
+  return parts;
+}
+
+/// A name that no committed segment has: commits are numbered, and `part` counts within one.
+std::string segment_name(std::string_view kind, std::uint32_t group, std::uint64_t commit, int part) {
+  return fmt::format("{}-{}-{}-{}.seg", kind, group, commit, part);
+}
+
+/// Writes one segment file with `write` and gives its row, not yet recorded.
+template <class Write>
+SegmentRow write_segment(const LocalStore& store, std::string_view kind, std::uint32_t group,
+                         std::string_view signature, std::uint64_t commit, int part,
+                         const Write& write) {
+  SegmentRow row;
+  row.kind = kind;
+  row.group = group;
+  row.signature = signature;
+  row.file = segment_name(kind, group, commit, part);
+  SegmentFileWriter writer(store.segments_folder() / row.file, kind);
+  write(writer);
+  writer.finish();
+  return row;
+}
+
+void record_words(LocalStore::Writing& writing, const LocalStore& store, SegmentRow row) {
+  const OpenSegment open(store.segments_folder() / row.file, kWords);
+  row.nodes = open.words->nodes();
+  row.total_length = open.words->total_length();
+  writing.add_segment(row);
+}
+
+/// Builds word segments of a group from its nodes' texts, as many as the memory bound makes.
+void build_words(LocalStore::Writing& writing, const LocalStore& store, std::uint32_t group) {
+  auto builder = std::make_unique<Bm25Builder>();
+  int part = 0;
+  const auto flush = [&] {
+    if (builder->nodes() == 0) return;
+    record_words(writing, store,
+                 write_segment(store, kWords, group, terms_signature(), writing.commit_number(), part++,
+                               [&](SegmentSink& sink) { builder->write(sink); }));
+    builder = std::make_unique<Bm25Builder>();
+  };
+  std::uint32_t document = 0;
+  std::string text;
+  writing.for_each_node(group, 0, UINT64_MAX, [&](const NodeRow& node) {
+    if (node.document != document && !node.derived) {
+      document = node.document;
+      text = writing.text(document);
+    }
+    const std::string own = node.derived ? node.text : text.substr(node.span.from, node.span.size());
+    const auto cut = terms(own);
+    std::vector<std::string_view> words;
+    for (const Term& term : cut) words.push_back(term.text);
+    builder->add(node.number, node.document, words);
+    if (builder->bytes() > kBuilderBytes) flush();
+  });
+  flush();
+}
+
+/// Builds flat segments of a group's nodes from `first` on, up to the first without a vector.
+int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint32_t group,
+               NodeNumber first, const std::string& fingerprint) {
+  std::unique_ptr<FlatBuilder> builder;
+  int part = 0;
+  const auto flush = [&] {
+    if (!builder || builder->size() == 0) return;
+    SegmentRow row = write_segment(store, kFlat, group, fingerprint, writing.commit_number(), part++,
+                                   [&](SegmentSink& sink) { builder->write(sink); });
+    row.nodes = builder->size();
+    writing.add_segment(row);
+    builder.reset();
+  };
+  bool complete = true;
+  writing.for_each_node(group, first, UINT64_MAX, [&](const NodeRow& node) {
+    if (!complete) return;
+    const auto at = writing.vector_row(fingerprint, node.text_hash);
+    complete = at.has_value();
+    if (!complete) return;
+    const auto vector = store.vector(fingerprint, *at);
+    if (!builder) builder = std::make_unique<FlatBuilder>(vector.size());
+    builder->add({node.number, node.document, *at}, vector);
+    if (builder->size() >= kFlatNodes) flush();
+  });
+  flush();
+  return part;
+}
+
+void set_deleted(SegmentRow& row, std::size_t position, std::uint64_t length) {
+  row.deleted.resize((row.nodes + 63) / 64);
+  std::uint64_t& word = row.deleted[position / 64];
+  const std::uint64_t bit = std::uint64_t{1} << (position % 64);
+  if ((word & bit) != 0) return;
+  word |= bit;
+  ++row.deleted_nodes;
+  row.deleted_length += length;
+}
+
+template <class Inputs, class Merge>
+SegmentRow merge_parts(const LocalStore& store, const std::vector<SegmentPart>& parts,
+                       std::pair<std::size_t, std::size_t> run, std::uint64_t commit, int part,
+                       const Inputs& inputs, const Merge& merge) {
+  const SegmentRow& first = parts[run.first].row;
+  return write_segment(store, first.kind, first.group, first.signature, commit, part,
+                       [&](SegmentSink& sink) {
+                         merge(std::span(inputs).subspan(run.first, run.second - run.first), sink);
+                       });
+}
+
+std::vector<std::pair<std::size_t, std::size_t>> merges_of(const std::vector<SegmentPart>& parts,
+                                                           bool all) {
+  if (all) {
+    const bool clean = parts.size() == 1 && parts.front().row.deleted_nodes == 0;
+    if (parts.empty() || clean) return {};
+    return {{0, parts.size()}};
+  }
+  std::vector<SegmentSize> sizes;
+  for (const auto& part : parts) sizes.push_back({part.row.nodes, part.row.deleted_nodes});
+  return choose_merges(sizes);
+}
+
+}  // namespace
+
+void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
+                       const std::vector<PlannedGroup>& plan, std::span<const NewNode> nodes) {
+  for (const PlannedGroup& group : plan) {
+    if (!group.indexed) continue;
+    Bm25Builder builder;
+    for (const NewNode& node : nodes) {
+      if (node.row.group == group.row.id) {
+        builder.add(node.row.number, node.row.document, lines(node.terms));
+      }
+    }
+    if (builder.nodes() == 0) continue;
+    record_words(writing, store,
+                 write_segment(store, kWords, group.row.id, terms_signature(),
+                               writing.commit_number(), 0,
+                               [&](SegmentSink& sink) { builder.write(sink); }));
+  }
+}
+
+bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store,
+                       const Snapshot& snapshot, const std::string& fingerprint) {
+  bool any = false;
+  for (const GroupSnapshot& group : snapshot.groups) {
+    if (group.words.empty()) continue;  // not an indexed group
+    NodeNumber first = 0;
+    if (!group.flat.empty()) {
+      const FlatSegment& last = *group.flat.back().open->flat;
+      first = last.entry(last.size() - 1).node + 1;
+    }
+    any |= build_flat(writing, store, group.row.id, first, fingerprint) > 0;
+  }
+  return any;
+}
+
+void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot,
+                  std::span<const NodeRow> removed) {
+  for (const GroupSnapshot& group : snapshot.groups) {
+    for (const auto* parts : {&group.words, &group.flat}) {
+      for (const SegmentPart& part : *parts) {
+        SegmentRow row = part.row;
+        for (const NodeRow& node : removed) {
+          if (node.group != group.row.id) continue;
+          const auto& open = *part.open;
+          const std::size_t at = open.words ? open.words->find(node.number) : open.flat->find(node.number);
+          if (at == row.nodes) continue;
+          set_deleted(row, at, open.words ? open.words->length(at) : 0);
+        }
+        if (row.deleted_nodes != part.row.deleted_nodes) writing.update_segment_deleted(row);
+      }
+    }
+  }
+}
+
+std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
+                           const OnProgress& progress) {
+  std::size_t gone = 0;
+  const auto snapshot = snapshots.at(store.read());
+  for (const GroupSnapshot& group : snapshot->groups) {
+    for (const auto* parts : {&group.words, &group.flat}) {
+      for (const auto& run : merges_of(*parts, all)) {
+        auto writing = store.write();
+        const std::uint64_t commit = writing.commit_number();
+        SegmentRow row = parts == &group.words
+                             ? merge_parts(store, *parts, run, commit, 0, group.word_inputs(), merge_bm25)
+                             : merge_parts(store, *parts, run, commit, 0, group.flat_inputs(), merge_flat);
+        for (std::size_t i = run.first; i < run.second; ++i) writing.remove_segment((*parts)[i].row.id);
+        const OpenSegment merged(store.segments_folder() / row.file, row.kind);
+        row.nodes = merged.words ? merged.words->nodes() : merged.flat->size();
+        row.total_length = merged.words ? merged.words->total_length() : 0;
+        if (row.nodes > 0) writing.add_segment(row);
+        writing.commit();
+        gone += run.second - run.first;
+        if (progress) progress({"merge", gone, 0, "segments", {}});
+      }
+    }
+  }
+  return gone;
+}
+
+std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& snapshots, bool deep,
+                                                  const OnProgress& progress) {
+  std::set<std::pair<std::string, std::uint32_t>> wrong;  // kind, group
+  std::vector<std::string> rebuilt;
+  const auto rows = store.read().segments();
+  for (const SegmentRow& row : rows) {
+    try {
+      const OpenSegment open(store.segments_folder() / row.file, row.kind);
+      if (deep) open.file.verify();
+      if (row.kind == kWords && row.signature != terms_signature()) {
+        throw Error(Code::mismatch, "its words were cut by other rules");
+      }
+    } catch (const Error& error) {
+      wrong.emplace(row.kind, row.group);
+      rebuilt.push_back(fmt::format("segment {}: {}; rebuilt", row.file, error.what()));
+      if (progress) progress({"notice", 0, 0, {}, rebuilt.back()});
+    }
+  }
+  if (wrong.empty()) return rebuilt;
+  snapshots.forget();
+  auto writing = store.write();
+  const std::string fingerprint = writing.setting(stored::kFingerprint).value_or("");
+  for (const auto& [kind, group] : wrong) {
+    for (const SegmentRow& row : rows) {
+      if (row.kind == kind && row.group == group) writing.remove_segment(row.id);
+    }
+    if (kind == kWords) {
+      build_words(writing, store, group);
+    } else {
+      build_flat(writing, store, group, 0, fingerprint);
+    }
+  }
+  writing.commit();
+  return rebuilt;
+}
+
+void rebuild_flat_segments(LocalStore::Writing& writing, const LocalStore& store) {
+  const std::string fingerprint = writing.setting(stored::kFingerprint).value_or("");
+  std::set<std::uint32_t> groups;
+  for (const SegmentRow& row : writing.segments()) {
+    if (row.kind != kFlat) continue;
+    groups.insert(row.group);
+    writing.remove_segment(row.id);
+  }
+  for (const std::uint32_t group : groups) build_flat(writing, store, group, 0, fingerprint);
+}
+
+}  // namespace hasten

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/groups.hpp"
+#include "engine/snapshot.hpp"
+#include "hasten/settings.hpp"
+#include "stores/local/local_store.hpp"
+
+namespace hasten {
+
+/// Writes the word segments of new nodes, one a group, and records them in the transaction.
+void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
+                       const std::vector<PlannedGroup>& plan, std::span<const NewNode> nodes);
+
+/// Writes flat segments of the nodes after each group's last covered one, up to the first that has
+/// no vector yet. @return whether any was written.
+bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store, const Snapshot& snapshot,
+                       const std::string& fingerprint);
+
+/// Marks nodes as deleted in the segments of their group.
+void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot,
+                  std::span<const NodeRow> removed);
+
+/// Merges what choose_merges() says, or all segments of a kind into one. Each merge is a commit of
+/// its own; readers go on meanwhile. @return segments that are gone.
+std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
+                           const OnProgress& progress);
+
+/// Removes and rebuilds, from the truth, every segment that cannot be opened, and with `deep` every
+/// one with a wrong checksum, and word segments of other word rules. @return what was rebuilt.
+std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& snapshots, bool deep,
+                                                  const OnProgress& progress);
+
+/// Rebuilds all flat segments (their vectors' rows have moved).
+void rebuild_flat_segments(LocalStore::Writing& writing, const LocalStore& store);
+
+}  // namespace hasten

@@ -1,0 +1,55 @@
+#include "engine/state.hpp"
+
+#include "engine/scan.hpp"
+#include "hasten/error.hpp"
+
+namespace hasten {
+
+Document::State::State(const std::filesystem::path& folder, Settings given, Access wanted,
+                       std::string_view owner)
+    : settings(std::move(given)),
+      access(wanted),
+      store(folder, wanted == Access::write ? LocalStore::Access::write : LocalStore::Access::read,
+            owner),
+      snapshots(store.segments_folder()),
+      models(settings.threads) {}
+
+LocalStore& Document::State::writable() {
+  if (access != Access::write) {
+    throw Error(Code::locked, store.folder().string() +
+                                  " was opened for reading; open it with Access::write to change it");
+  }
+  return store;
+}
+
+std::string Document::State::embedder_name(const LocalStore::Reading& reading) const {
+  if (!settings.embedder.empty()) return settings.embedder;
+  return reading.setting(stored::kEmbedder).value_or(std::string(kDefaultEmbedder));
+}
+
+std::map<std::string, GroupDefinition> Document::State::group_definitions(
+    const std::shared_ptr<const TokenCounter>& tokens) const {
+  std::map<std::string, GroupDefinition> definitions;
+  const auto add = [&](const GroupSettings& group) {
+    const SplitOptions options{group.chunk_size, group.chunk_overlap};
+    definitions[group.name] = {group.name, group.parent,
+                               make_splitter(group.splitter, options, tokens)};
+  };
+  for (const auto& group : builtin_groups()) add(group);
+  for (const auto& group : settings.groups) add(group);
+  for (const auto& [name, definition] : user_groups) definitions[name] = definition;
+  return definitions;
+}
+
+Metadata document_fields(const DocumentRow& row) {
+  Metadata fields = row.metadata;
+  fields["path"] = shown_path(row.shown, row.path);
+  fields["format"] = row.format;
+  fields["size"] = static_cast<std::int64_t>(row.size);
+  if (row.mtime_ns > 0) {
+    fields["modified"] = Date{static_cast<std::int32_t>(row.mtime_ns / (86'400LL * 1'000'000'000))};
+  }
+  return fields;
+}
+
+}  // namespace hasten

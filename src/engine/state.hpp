@@ -1,0 +1,57 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/groups.hpp"
+#include "engine/loaded_models.hpp"
+#include "engine/snapshot.hpp"
+#include "hasten/document.hpp"
+#include "stores/local/local_store.hpp"
+
+namespace hasten {
+
+/// Keys of the settings that a knowledge base keeps.
+namespace stored {
+inline constexpr std::string_view kEmbedder = "embedder";              ///< its name
+inline constexpr std::string_view kFingerprint = "embedder.fingerprint";
+inline constexpr std::string_view kGroups = "groups";                  ///< used ones, by lines
+inline constexpr std::string_view kWordRules = "words.signature";
+}  // namespace stored
+
+/// An open knowledge base: what the parts of the engine share.
+struct Document::State {
+  State(const std::filesystem::path& folder, Settings given, Access wanted, std::string_view owner);
+
+  Settings settings;
+  Access access;
+  LocalStore store;
+  Snapshots snapshots;
+  LoadedModels models;
+  std::map<std::string, GroupDefinition> user_groups;
+  /// Documents that passed a filter, by number, for the newest commit it was asked at.
+  struct Allowed {
+    std::uint64_t commit = 0;
+    std::vector<bool> documents;
+  };
+  std::mutex allowed_mutex;
+  std::map<std::string, std::shared_ptr<const Allowed>> allowed;  // shared: queries in flight hold it
+
+  /// @throws Error(locked) it was opened for reading.
+  LocalStore& writable();
+  /// The embedder's name: the settings', else the stored one, else the default.
+  std::string embedder_name(const LocalStore::Reading& reading) const;
+  /// Built-in groups, the settings' and the user's, with their splitters.
+  std::map<std::string, GroupDefinition> group_definitions(
+      const std::shared_ptr<const TokenCounter>& tokens) const;
+};
+
+/// The fields of a document that filters and hits see: path, root, format, title, lang, size,
+/// modified (date), and what the reader found.
+Metadata document_fields(const DocumentRow& row);
+
+}  // namespace hasten
