@@ -137,6 +137,8 @@ struct VerifyReport {
   std::vector<std::string> repaired;
 };
 
+struct KnowledgeBase;
+
 /// A knowledge base: source files, their node groups, vectors, word index and store, in one folder.
 ///
 /// One process writes at a time (ingest, add, remove, compact, verify with repair), any number read.
@@ -188,9 +190,8 @@ class Document {
   std::uint64_t compact(const OnProgress& progress = {});
 
  private:
-  struct State;
-  explicit Document(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Document(std::unique_ptr<KnowledgeBase> kb);
+  std::unique_ptr<KnowledgeBase> kb_;
 };
 
 }  // namespace hasten

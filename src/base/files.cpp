@@ -88,6 +88,27 @@ std::string read_file(const fs::path& path, std::uint64_t bytes_max) {
   return bytes;
 }
 
+std::string read_head(const fs::path& path, std::size_t n) {
+  const File file = open_or_throw(path, O_RDONLY, "read");
+  std::string head(n, '\0');
+  const ssize_t got = ::pread(file.get(), head.data(), n, 0);
+  if (got < 0) throw_errno("read", path);
+  head.resize(static_cast<std::size_t>(got));
+  return head;
+}
+
+void for_each_chunk(const fs::path& path, const std::function<void(std::string_view)>& function) {
+  const File file = open_or_throw(path, O_RDONLY, "read");
+  std::string buffer(std::size_t{1} << 20, '\0');
+  while (true) {
+    const ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_errno("read", path);
+    if (n == 0) return;
+    function({buffer.data(), static_cast<std::size_t>(n)});
+  }
+}
+
 void write_file_atomically(const fs::path& path, std::string_view bytes) {
   fs::path part = path;
   part += ".part";

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,6 +33,13 @@ class File {
 
 /// The whole file. @throws Error(not_found|io|too_large) beyond bytes_max.
 std::string read_file(const std::filesystem::path& path, std::uint64_t bytes_max = UINT64_MAX);
+
+/// The first bytes of a file, at most n.
+std::string read_head(const std::filesystem::path& path, std::size_t n);
+
+/// Calls function with one piece of the file after the other, in order.
+void for_each_chunk(const std::filesystem::path& path,
+                    const std::function<void(std::string_view)>& function);
 
 /// Writes beside `path`, syncs, renames over it and syncs the folder: whole or not at all.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);

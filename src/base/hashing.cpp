@@ -46,9 +46,10 @@ std::string hex(std::span<const std::uint8_t> bytes) {
 std::string sha256_hex(std::string_view bytes) { return hex(Sha256().update(bytes).finish()); }
 
 std::string sha256_file(const std::filesystem::path& path) {
-  const MappedFile file(path);
-  const auto bytes = file.bytes();
-  return sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  // Read, not mapped: a file that shrinks meanwhile must not raise SIGBUS.
+  Sha256 hash;
+  for_each_chunk(path, [&](std::string_view chunk) { hash.update(chunk); });
+  return hex(hash.finish());
 }
 
 std::uint64_t checksum(std::span<const std::byte> bytes) noexcept {

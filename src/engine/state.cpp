@@ -1,11 +1,11 @@
-#include "engine/state.hpp"
+#include "engine/kb.hpp"
 
 #include "engine/scan.hpp"
 #include "hasten/error.hpp"
 
 namespace hasten {
 
-Document::State::State(const std::filesystem::path& folder, Settings given, Access wanted,
+KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given, Access wanted,
                        std::string_view owner)
     : settings(std::move(given)),
       access(wanted),
@@ -14,7 +14,7 @@ Document::State::State(const std::filesystem::path& folder, Settings given, Acce
       snapshots(store.segments_folder()),
       models(settings.threads) {}
 
-LocalStore& Document::State::writable() {
+LocalStore& KnowledgeBase::writable() {
   if (access != Access::write) {
     throw Error(Code::locked, store.folder().string() +
                                   " was opened for reading; open it with Access::write to change it");
@@ -22,12 +22,12 @@ LocalStore& Document::State::writable() {
   return store;
 }
 
-std::string Document::State::embedder_name(const LocalStore::Reading& reading) const {
+std::string KnowledgeBase::embedder_name(const LocalStore::Reading& reading) const {
   if (!settings.embedder.empty()) return settings.embedder;
   return reading.setting(stored::kEmbedder).value_or(std::string(kDefaultEmbedder));
 }
 
-std::map<std::string, GroupDefinition> Document::State::group_definitions(
+std::map<std::string, GroupDefinition> KnowledgeBase::group_definitions(
     const std::shared_ptr<const TokenCounter>& tokens) const {
   std::map<std::string, GroupDefinition> definitions;
   const auto add = [&](const GroupSettings& group) {

@@ -24,8 +24,8 @@ inline constexpr std::string_view kWordRules = "words.signature";
 }  // namespace stored
 
 /// An open knowledge base: what the parts of the engine share.
-struct Document::State {
-  State(const std::filesystem::path& folder, Settings given, Access wanted, std::string_view owner);
+struct KnowledgeBase {
+  KnowledgeBase(const std::filesystem::path& folder, Settings given, Access wanted, std::string_view owner);
 
   Settings settings;
   Access access;
