@@ -4,7 +4,7 @@
 #include <span>
 #include <stop_token>
 
-#include "engine/kb.hpp"
+#include "engine/knowledge_base.hpp"
 
 namespace hasten {
 

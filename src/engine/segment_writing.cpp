@@ -6,7 +6,7 @@
 #include <set>
 #include <string_view>
 
-#include "engine/state.hpp"
+#include "engine/knowledge_base.hpp"
 #include "hasten/error.hpp"
 #include "text/words.hpp"
 

@@ -25,10 +25,11 @@ inline constexpr std::string_view kWordRules = "words.signature";
 
 /// An open knowledge base: what the parts of the engine share.
 struct KnowledgeBase {
-  KnowledgeBase(const std::filesystem::path& folder, Settings given, Access wanted, std::string_view owner);
+  KnowledgeBase(const std::filesystem::path& folder, Settings given, LocalStore::Access wanted,
+                std::string_view owner);
 
   Settings settings;
-  Access access;
+  LocalStore::Access access;
   LocalStore store;
   Snapshots snapshots;
   LoadedModels models;

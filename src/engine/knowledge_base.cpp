@@ -1,21 +1,20 @@
-#include "engine/kb.hpp"
+#include "engine/knowledge_base.hpp"
 
 #include "engine/scan.hpp"
 #include "hasten/error.hpp"
 
 namespace hasten {
 
-KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given, Access wanted,
-                       std::string_view owner)
+KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given,
+                             LocalStore::Access wanted, std::string_view owner)
     : settings(std::move(given)),
       access(wanted),
-      store(folder, wanted == Access::write ? LocalStore::Access::write : LocalStore::Access::read,
-            owner),
+      store(folder, wanted, owner),
       snapshots(store.segments_folder()),
       models(settings.threads) {}
 
 LocalStore& KnowledgeBase::writable() {
-  if (access != Access::write) {
+  if (access != LocalStore::Access::write) {
     throw Error(Code::locked, store.folder().string() +
                                   " was opened for reading; open it with Access::write to change it");
   }
