@@ -1,0 +1,31 @@
+#include "retrieval/term_weights.hpp"
+
+#include <cmath>
+#include <set>
+
+#include "text/words.hpp"
+
+namespace hasten {
+
+TermWeights::TermWeights(const std::vector<std::string>& terms,
+                         const std::vector<std::uint64_t>& frequencies, std::uint64_t nodes) {
+  const double n = static_cast<double>(nodes);
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    const double df = static_cast<double>(frequencies[i]);
+    const double idf = std::log(1 + (n - df + 0.5) / (df + 0.5));
+    if (weights_.emplace(terms[i], idf).second) total_ += idf;
+  }
+}
+
+double TermWeights::coverage(std::string_view text) const {
+  if (total_ <= 0) return 0;
+  double covered = 0;
+  std::set<std::string> seen;
+  for (const Term& term : terms(text)) {
+    const auto weight = weights_.find(term.text);
+    if (weight != weights_.end() && seen.insert(term.text).second) covered += weight->second;
+  }
+  return covered / total_;
+}
+
+}  // namespace hasten

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hasten {
+
+/// A question's terms, each once, with how much it tells: its idf among the searched nodes.
+class TermWeights {
+ public:
+  /// @param frequencies  in how many of `nodes` nodes each of `terms` stands.
+  TermWeights(const std::vector<std::string>& terms, const std::vector<std::uint64_t>& frequencies,
+              std::uint64_t nodes);
+  /// The share of the question's weight whose terms stand in `text`, 0 to 1.
+  double coverage(std::string_view text) const;
+  bool empty() const noexcept { return weights_.empty(); }
+
+ private:
+  std::map<std::string, double, std::less<>> weights_;
+  double total_ = 0;
+};
+
+}  // namespace hasten
