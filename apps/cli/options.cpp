@@ -1,0 +1,99 @@
+#include "options.hpp"
+
+#include <fmt/format.h>
+
+#include <cctype>
+#include <cmath>
+
+#include "engine/store_types.hpp"
+#include "hasten/error.hpp"
+
+namespace hasten::cli {
+
+namespace fs = std::filesystem;
+
+CLI::Validator checked_by(std::function<void(const std::string&)> parse) {
+  return CLI::Validator(
+      [parse = std::move(parse)](std::string& text) -> std::string {
+        try {
+          parse(text);
+          return "";
+        } catch (const Error& error) {
+          return error.what();
+        }
+      },
+      "");
+}
+
+std::uint64_t parse_size(std::string_view text) {
+  constexpr std::string_view kUnits = "KMGT";
+  const auto wrong = [text] {
+    return Error(Code::invalid, fmt::format("'{}' is no size; write 512M or 2G", text));
+  };
+  const std::string owned(text);
+  std::size_t used = 0;
+  double amount = 0;
+  if (owned.empty() || std::isdigit(static_cast<unsigned char>(owned[0])) == 0) throw wrong();
+  try {
+    amount = std::stod(owned, &used);
+  } catch (const std::exception&) {
+    throw wrong();
+  }
+  std::string_view suffix = text.substr(used);
+  int power = 0;
+  if (!suffix.empty()) {
+    const auto unit =
+        kUnits.find(static_cast<char>(std::toupper(static_cast<unsigned char>(suffix[0]))));
+    if (unit != kUnits.npos) {
+      power = static_cast<int>(unit) + 1;
+      suffix.remove_prefix(1);
+    }
+  }
+  const bool known_end = suffix.empty() || suffix == "B" || (power > 0 && suffix == "iB");
+  const double bytes = amount * std::pow(1024.0, power);
+  if (!known_end || !(bytes >= 1) || bytes >= 9e18) throw wrong();
+  return static_cast<std::uint64_t>(bytes);
+}
+
+void add_common_options(CLI::App& app, Options& options) {
+  app.add_option("--kb", options.kb, "the knowledge base's folder")
+      ->envname("HASTEN_KB")
+      ->type_name("DIR")
+      ->default_str("./kb.hasten");
+  app.add_option("--config", options.config, "settings; else hasten.toml here or in the folder")
+      ->type_name("FILE");
+  app.add_option("--store", options.store, "where it is kept")
+      ->type_name("TYPE")
+      ->check(checked_by(check_store_type))
+      ->default_str("local");
+  app.add_flag("--json", options.json, "JSON on stdout, and nothing else there");
+  app.add_flag("--quiet", options.quiet, "no progress, no notes");
+  app.add_option("--threads", options.threads, "threads to use; 0: one a core")->type_name("N");
+  app.add_option_function<std::string>(
+         "--memory",
+         [&options](const std::string& text) { options.memory_bytes = parse_size(text); },
+         "what ingest may keep in flight: 512M, 2G")
+      ->type_name("SIZE")
+      ->check(checked_by([](const std::string& text) { parse_size(text); }));
+  for (CLI::Option* option : app.get_options())
+    if (option != app.get_help_ptr()) option->group(kCommonGroup);
+}
+
+Settings settings_of(const Options& options) {
+  Settings settings;
+  if (!options.config.empty()) {
+    settings = Settings::load(options.config);
+  } else {
+    for (const fs::path& file : {fs::path("hasten.toml"), options.kb / "hasten.toml"}) {
+      std::error_code ignored;
+      if (!fs::exists(file, ignored)) continue;
+      settings = Settings::load(file);
+      break;
+    }
+  }
+  if (options.threads) settings.threads = *options.threads;
+  if (options.memory_bytes) settings.memory_bytes = *options.memory_bytes;
+  return settings;
+}
+
+}  // namespace hasten::cli

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "hasten/settings.hpp"
+
+namespace hasten::cli {
+
+inline constexpr char kCommonGroup[] = "Options of all verbs";
+
+/// The options that every verb has.
+struct Options {
+  std::filesystem::path kb = "./kb.hasten";
+  std::filesystem::path config;  ///< empty: hasten.toml here or in the knowledge base, if any
+  std::string store = "local";
+  bool json = false;
+  bool quiet = false;
+  std::optional<std::uint64_t> threads;
+  std::optional<std::uint64_t> memory_bytes;
+};
+
+void add_common_options(CLI::App& app, Options& options);
+
+/// Bytes of "4096", "512M", "2G", "1.5GiB": units are powers of 1024.
+/// @throws Error(invalid)
+std::uint64_t parse_size(std::string_view text);
+
+/// What the settings file says, and the flags over it.
+/// @throws Error(not_found) the --config that was named; Error(invalid).
+Settings settings_of(const Options& options);
+
+/// A check of an option's text: whatever `parse` throws as Error(invalid) becomes wrong use.
+CLI::Validator checked_by(std::function<void(const std::string&)> parse);
+
+}  // namespace hasten::cli

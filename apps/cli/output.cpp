@@ -1,0 +1,103 @@
+#include "output.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "core/metadata.hpp"
+
+namespace hasten::cli {
+namespace {
+
+[[noreturn]] void fail_to_write() {
+  const int reason = errno;
+  if (reason == EPIPE) throw OutputClosed{};
+  throw Error(reason == ENOSPC ? Code::full : Code::io,
+              fmt::format("stdout cannot be written: {}", std::strerror(reason)));
+}
+
+/// An error stays one line, whatever a server or a library put into its words.
+std::string one_line(std::string_view message) {
+  std::string line;
+  for (const char c : message) {
+    const bool blank = c == '\n' || c == '\r' || c == '\t' || c == ' ';
+    if (!blank)
+      line += c;
+    else if (!line.empty() && line.back() != ' ')
+      line += ' ';
+  }
+  while (!line.empty() && line.back() == ' ') line.pop_back();
+  return line;
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail_to_write();
+}
+
+void print_line(std::string_view text) {
+  print(text);
+  print("\n");
+}
+
+void print_json(const Json& object) {
+  print_line(object.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void flush_output() {
+  if (std::fflush(stdout) != 0) fail_to_write();
+}
+
+void print_note(std::string_view message) { fmt::print(stderr, "note: {}\n", one_line(message)); }
+
+void print_error(Code code, std::string_view message) {
+  fmt::print(stderr, "error: {}: {}\n", to_string(code), one_line(message));
+}
+
+Json to_json(const std::vector<Stage>& stages) {
+  Json list = Json::array();
+  for (const Stage& stage : stages) {
+    Json notes = Json::object();
+    for (const auto& [key, value] : stage.notes) notes[key] = value;
+    list.push_back({{"name", stage.name},
+                    {"start_ms", stage.start_ms},
+                    {"duration_ms", stage.duration_ms},
+                    {"depth", stage.depth},
+                    {"notes", std::move(notes)}});
+  }
+  return list;
+}
+
+Json to_json(const Span& span) { return Json::array({span.from, span.to}); }
+
+Json to_json(const Hit& hit) {
+  Json object = {{"id", hit.node.id.to_string()},
+                 {"doc_id", hit.node.doc_id.to_string()},
+                 {"path", hit.path},
+                 {"root", hit.root},
+                 {"group", hit.node.group},
+                 {"number", hit.node.number},
+                 {"span", to_json(hit.node.span)}};
+  if (hit.page) object["page"] = *hit.page;
+  if (hit.node.derived) object["derived"] = true;
+  object["score"] = hit.score;
+  object["text"] = hit.node.text;
+  object["metadata"] = hasten::to_json(hit.node.metadata);
+  return object;
+}
+
+Json to_json(const Citation& citation) {
+  Json object = {
+      {"number", citation.number}, {"path", citation.path}, {"span", to_json(citation.span)}};
+  object["page"] = citation.page ? Json(*citation.page) : Json(nullptr);
+  object["text"] = citation.text;
+  object["doc_id"] = citation.doc_id.to_string();
+  object["node_id"] = citation.node_id.to_string();
+  object["support"] = citation.support;
+  return object;
+}
+
+}  // namespace hasten::cli

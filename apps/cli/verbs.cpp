@@ -1,0 +1,98 @@
+#include "verbs.hpp"
+
+#include "output.hpp"
+
+namespace hasten::cli {
+
+std::span<const Verb> verbs() {
+  static const Verb kVerbs[] = {
+      {"ingest",
+       "bring the knowledge base up to date with files and folders",
+       "Reads files that are new or changed, notices those that moved or are gone, cuts their "
+       "texts "
+       "into nodes, indexes the words and embeds. What .gitignore names, hidden files and links "
+       "out of "
+       "the folder are left out. A file that fails costs only itself: the exit code is then 3.",
+       {"hasten ingest docs", "hasten ingest docs notes.md --exclude '*.csv' --json",
+        "hasten ingest docs --no-embed"},
+       define_ingest},
+      {"search",
+       "find the passages that a question is about",
+       "Finds passages by words (bm25), by meaning (vector) or by both (hybrid), best first.",
+       {"hasten search \"how is the index kept?\"",
+        "hasten search \"地铁\" --mode bm25 --top-k 3 --json",
+        "hasten search \"stations\" --filter 'lang == \"en\"' --explain --trace"},
+       define_search},
+      {"ask",
+       "answer a question from the documents, with citations",
+       "Finds passages, has a language model answer from them while you read along, and names the "
+       "passages that support the answer; or says that the documents do not hold it.",
+       {"hasten ask \"How many stations are there?\"",
+        "hasten ask \"How many stations are there?\" --generator extractive --trace"},
+       define_ask},
+      {"read",
+       "print the text that is in a file",
+       "Prints the text that a reader gets out of a file, and nothing else.",
+       {"hasten read docs/guide.md", "hasten read docs/guide.md --json"},
+       define_read},
+      {"split",
+       "show the nodes that a splitter makes of a file",
+       "Cuts the text of a file, or of stdin, and prints each piece with its bytes.",
+       {"hasten split docs/guide.md --chunk-size 128 --chunk-overlap 12",
+        "echo \"One. Two. Three.\" | hasten split - --splitter character --chunk-size 8 "
+        "--chunk-overlap 2"},
+       define_split},
+      {"embed",
+       "turn texts into vectors",
+       "Prints the vector of each text, of length 1.",
+       {"hasten embed \"hello\" \"你好\" --json", "hasten embed \"what is it?\" --role query"},
+       define_embed},
+      {"status",
+       "what is in the knowledge base",
+       "Counts documents, nodes and vectors, bytes by kind, and the fingerprints of what made "
+       "them.",
+       {"hasten status", "hasten status --json"},
+       define_status},
+      {"remove",
+       "forget documents",
+       "Forgets the documents under these paths. The files themselves stay; while they do, the "
+       "next "
+       "ingest of their folder brings them back.",
+       {"hasten remove docs/guide.md"},
+       define_remove},
+      {"verify",
+       "check every checksum and cross-reference",
+       "Reads everything and names what is damaged. The exit code is 1 when something is.",
+       {"hasten verify", "hasten verify --repair"},
+       define_verify},
+      {"compact",
+       "merge segments, and give back the space of what is deleted",
+       "Merges the segments of each group, drops what was deleted and shortens the files.",
+       {"hasten compact"},
+       define_compact},
+      {"eval",
+       "retrieval quality on a test set",
+       "Takes a folder in the BEIR layout, makes a knowledge base of its corpus once, asks its "
+       "questions and compares with its judgements. Documents are ranked by their best node.",
+       {"hasten eval dataset --mode all", "hasten eval dataset --mode bm25 --json"},
+       define_eval},
+      {"model list",
+       "models that Hasten knows",
+       "Lists the models, their licences and sizes, and which are installed.",
+       {"hasten model list"},
+       define_model_list},
+      {"model install",
+       "fetch and import models",
+       "Fetches models, checks their checksums and imports them; what is there already stays.",
+       {"hasten model install", "hasten model install all-MiniLM-L6-v2"},
+       define_model_install},
+  };
+  return kVerbs;
+}
+
+void Context::notes(std::span<const std::string> messages) const {
+  if (options.quiet) return;
+  for (const std::string& message : messages) print_note(message);
+}
+
+}  // namespace hasten::cli
