@@ -9,8 +9,8 @@ namespace hasten {
 
 /// What a word is in the word index: a term and where it stands in the text.
 struct Term {
-  std::string text;     ///< folded and stemmed: "run" for "Running"
-  std::uint32_t from;   ///< bytes of the text
+  std::string text;    ///< folded and stemmed: "run" for "Running"
+  std::uint32_t from;  ///< bytes of the text
   std::uint32_t to;
 };
 
