@@ -24,16 +24,19 @@ struct Bm25Parameters {
 };
 
 /// Collects postings in memory and writes one word segment: nodes (number, document, length), a
-/// sorted term dictionary, postings (position in the segment, frequency) in blocks.
+/// sorted term dictionary, postings (position in the segment, frequency) in blocks of 128. The
+/// layout stands in docs/format-segments.md. Not thread-safe.
 class Bm25Builder {
  public:
   Bm25Builder();
   ~Bm25Builder();
   /// @param terms     the node's terms, repeated as often as they stand in it.
-  /// Nodes come in rising order of number.
+  /// Nodes come in rising order of number, at most 2^28 of them.
   void add(NodeNumber node, std::uint32_t document, std::span<const std::string_view> terms);
   std::size_t nodes() const noexcept;
-  std::size_t bytes() const noexcept;  ///< memory held, about
+  /// Memory held, about: 8 bytes a posting, 24 a node, and the vocabulary. write() takes 8 bytes a
+  /// posting more while it runs.
+  std::size_t bytes() const noexcept;
   void write(SegmentSink& sink) const;
 
  private:
@@ -41,7 +44,8 @@ class Bm25Builder {
   std::unique_ptr<State> state_;
 };
 
-/// A word segment, open. Costs nothing to open: no row is read. Thread-safe.
+/// A word segment, open. Costs nothing to open: no row is read. Thread-safe. All methods throw
+/// Error(damaged) where the file is.
 class Bm25Segment {
  public:
   explicit Bm25Segment(const SegmentView& view);  // borrows the view
@@ -52,10 +56,9 @@ class Bm25Segment {
   std::uint32_t length(std::size_t position) const;
   /// The position of a node, or nodes() when it is not here.
   std::size_t find(NodeNumber node) const;
+  const SegmentView& view() const noexcept { return *view_; }
 
  private:
-  friend class Bm25Search;
-  friend void merge_bm25(std::span<const struct Bm25Input> inputs, SegmentSink& sink);
   const SegmentView* view_;
   std::size_t nodes_ = 0;
   std::uint64_t total_length_ = 0;
@@ -74,24 +77,32 @@ struct Bm25Statistics {
 };
 
 /// The best k nodes for these terms over all segments. Scores are Lucene's BM25 (no (k1 + 1)
-/// factor): idf = ln(1 + (N - df + 0.5) / (df + 0.5)); df counts live nodes only, exactly. Terms are
-/// summed in sorted order, so that segmentation changes no bit of a score; equal scores are all kept
-/// at the border, and the caller breaks ties.
+/// factor): idf = ln(1 + (N - df + 0.5) / (df + 0.5)); df counts live nodes only, exactly. Terms
+/// are summed in sorted order, so that segmentation changes no bit of a score; equal scores are all
+/// kept at the border, and the caller breaks ties. Every posting of the terms is scored, in windows
+/// of some thousand nodes. Thread-safe.
 /// @param terms       query terms; a repeated one counts as often as it is repeated.
 /// @param statistics  of all live nodes of the group.
 /// @param allowed     documents that may answer; null: all.
-/// @return nodes of positive score, best first, at least the best k (more where the k-th is tied).
+/// @return nodes of positive score, best first, equal ones by rising number; at least the best k
+///         (more where the k-th is tied).
+/// @throws Error(damaged)
+/// Source: Robertson & Zaragoza 2009, "The Probabilistic Relevance Framework", with the idf of
+/// Lucene.
 std::vector<Scored> search_bm25(std::span<const Bm25Input> segments,
-                                std::span<const std::string> terms, const Bm25Statistics& statistics,
-                                const Bm25Parameters& parameters, std::size_t k,
+                                std::span<const std::string> terms,
+                                const Bm25Statistics& statistics, const Bm25Parameters& parameters,
+                                std::size_t k,
                                 const std::function<bool(std::uint32_t document)>* allowed);
 
 /// In how many live nodes each of these terms stands; in the order given.
 std::vector<std::uint64_t> document_frequencies(std::span<const Bm25Input> segments,
                                                 std::span<const std::string> terms);
 
-/// Writes the live nodes of several segments as one. Their node numbers must not overlap in order:
-/// inputs are given by rising numbers.
+/// Writes the live nodes of several segments as one, byte for byte what building it from them would
+/// write. Inputs are given by rising node numbers and do not overlap. Holds the new dictionary
+/// (about 8 bytes a term) and one posting list in memory. @throws Error(damaged); Error(too_large)
+/// more than 2^28 live nodes; what the sink throws.
 void merge_bm25(std::span<const Bm25Input> inputs, SegmentSink& sink);
 
 }  // namespace hasten

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/segment.hpp"
@@ -12,15 +13,22 @@
 namespace hasten {
 
 /// Writes a segment file: header, sections at 64-byte borders, block checksums, section table,
-/// footer. It lies under a temporary name until finish() has synced and renamed it.
+/// footer (docs/format-segments.md). It lies beside `file` under its name with ".part" added until
+/// finish() has synced and renamed it. Holds one block of 64 KB and 8 bytes a block written.
+/// Not thread-safe. After an exception it can only be destroyed.
 class SegmentFileWriter final : public SegmentSink {
  public:
-  /// @param kind  "words", "flat": stored, and checked when opened.
+  /// @param kind  "words", "flat": stored, and checked when opened; at most 31 bytes.
+  /// @throws Error(full|io|not_found) where the file cannot be made.
   SegmentFileWriter(std::filesystem::path file, std::string_view kind);
   ~SegmentFileWriter() override;  // an unfinished file is removed
+  /// @throws Error(invalid) a name that was used before, is empty or longer than 31 bytes, and a
+  ///         65th section; Error(full|io).
   void begin(std::string_view section) override;
+  /// @throws Error(full|io)
   void write(std::span<const std::byte> bytes) override;
-  /// Syncs file and folder. @return its size in bytes.
+  /// Syncs the file, gives it its name and syncs the folder. @return its size in bytes.
+  /// @throws Error(full|io)
   std::uint64_t finish();
 
  private:
@@ -28,16 +36,18 @@ class SegmentFileWriter final : public SegmentSink {
   std::unique_ptr<State> state_;
 };
 
-/// A segment file, mapped. Opening reads header, section table and footer, whatever the size.
+/// A segment file, mapped. Opening reads header, section table and footer, whatever the size; a
+/// block is checked against its checksum when it is first touched. Thread-safe.
 class SegmentFile final : public SegmentView {
  public:
-  /// @throws Error(not_found); Error(damaged) cut short, another kind, header, table or footer wrong.
+  /// @throws Error(not_found); Error(damaged) cut short, another kind, header, table or footer
+  ///         wrong; Error(mismatch) whole, but of a newer version of the format.
   SegmentFile(const std::filesystem::path& file, std::string_view kind);
   ~SegmentFile() override;
   std::uint64_t size(std::string_view section) const override;
   std::span<const std::byte> bytes(std::string_view section, std::uint64_t offset,
                                    std::uint64_t length) const override;
-  /// Checks every block. @throws Error(damaged)
+  /// Checks every block again, touched before or not. @throws Error(damaged)
   void verify() const;
   std::uint64_t file_bytes() const noexcept;
   /// Whether the file was cut short since it was mapped; checked before each search.
@@ -48,13 +58,18 @@ class SegmentFile final : public SegmentView {
   std::unique_ptr<State> state_;
 };
 
-/// Which segments to merge: those of similar size once there are too many (tiered), and those that
-/// are mostly deleted. Sizes and deletions in nodes, in rising order of node numbers; the answer
-/// holds runs of neighbours [first, last), so that numbers stay in order.
 struct SegmentSize {
-  std::uint64_t nodes;
+  std::uint64_t nodes;  ///< deleted ones included
   std::uint64_t deleted;
 };
-std::vector<std::pair<std::size_t, std::size_t>> choose_merges(const std::vector<SegmentSize>& sizes);
+
+/// Which segments to merge: always the neighbours that cost the fewest copied nodes per segment
+/// saved, until at most eight are left (so small ones meet small ones, and a node is copied a few
+/// times in its life); and each that is more than 30 % deleted, alone if need be.
+/// @param sizes  of the segments, in rising order of node numbers.
+/// @return disjoint runs [first, last) in rising order, each to be written as one segment; where no
+///         node of a run is alive, its segments can just be dropped.
+std::vector<std::pair<std::size_t, std::size_t>> choose_merges(
+    const std::vector<SegmentSize>& sizes);
 
 }  // namespace hasten

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace hasten::flat_layout {
+
+// The sections of a flat segment; docs/format-segments.md.
+inline constexpr std::string_view kHeader = "header";        // one Header
+inline constexpr std::string_view kNodes = "nodes";          // u64 an entry: its number, rising
+inline constexpr std::string_view kDocuments = "documents";  // u32 an entry
+inline constexpr std::string_view kVectors = "vectors";      // u64 an entry: row of the vector file
+inline constexpr std::string_view kScales = "scales";        // f32 an entry
+inline constexpr std::string_view kCodes = "codes";          // dim int8 an entry
+
+inline constexpr std::uint64_t kLayout = 1;
+inline constexpr std::uint64_t kDimMax = 65536;  // sums of so many products of codes fit 32 bits
+
+struct Header {
+  std::uint64_t layout;
+  std::uint64_t entries;
+  std::uint64_t dim;
+};
+
+}  // namespace hasten::flat_layout

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/cpu.hpp"
+
+namespace hasten {
+
+/// Inner products of one int8 vector with n others, exactly: integers have no rounding, so every
+/// level gives the same numbers.
+/// @param query  dim values.
+/// @param rows   n * dim values, row after row.
+/// @param out    n sums. A dim of up to 65,536 cannot overflow them.
+using DotRows = void (*)(const std::int8_t* query, const std::int8_t* rows, std::size_t n,
+                         std::size_t dim, std::int32_t* out) noexcept;
+
+/// The kernel of a level; null where this program has none, as it was built for other processors.
+/// Whether the processor can run it is for the caller to know (simd()).
+DotRows dot_rows_kernel(Simd level) noexcept;
+
+/// Inner product of float32 vectors of one length, in float64. Products are exact there and summed
+/// in one fixed order, so that every processor gives the same bits, with or without fused
+/// multiply-add.
+double dot(std::span<const float> a, std::span<const float> b) noexcept;
+
+/// Writes codes[i] = round(vector[i] / scale), from -127 to 127. Values that are no number become
+/// 0.
+/// @return the scale: the largest magnitude / 127, and 0 where all are 0 or one is infinite.
+float quantise(std::span<const float> vector, std::span<std::int8_t> codes) noexcept;
+
+}  // namespace hasten

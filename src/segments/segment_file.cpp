@@ -1,0 +1,184 @@
+#include "segments/segment_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "base/files.hpp"
+#include "base/hashing.hpp"
+#include "hasten/error.hpp"
+#include "segments/segment_format.hpp"
+
+namespace hasten {
+namespace {
+
+using namespace segment_format;
+
+[[noreturn]] void damaged(const std::filesystem::path& path, std::string_view what) {
+  throw Error(Code::damaged, fmt::format("segment {}: {}", path.string(), what));
+}
+
+template <class T>
+T load(std::span<const std::byte> bytes) {
+  T value;
+  std::memcpy(&value, bytes.data(), sizeof(T));
+  return value;
+}
+
+std::string_view name_of(const char (&field)[kNameBytes]) {
+  return {field, strnlen(field, kNameBytes)};
+}
+
+// A header or footer is whole where its own checksum fits.
+template <class T>
+bool whole(const T& record) {
+  return record.checksum ==
+         checksum(std::as_bytes(std::span(&record, 1)).first(offsetof(T, checksum)));
+}
+
+void check_header(const Header& header, std::string_view kind, const std::filesystem::path& path) {
+  if (!std::ranges::equal(header.magic, kHeaderMagic) || !whole(header)) {
+    damaged(path, "its header is not one of a segment");
+  }
+  if (header.version > kVersion) {
+    throw Error(
+        Code::mismatch,
+        fmt::format("segment {} has format {}, written by a newer Hasten; this one reads up "
+                    "to {}",
+                    path.string(), header.version, kVersion));
+  }
+  if (header.version == 0 || header.block_bytes != kBlockBytes)
+    damaged(path, "its header is wrong");
+  if (name_of(header.kind) != kind) {
+    damaged(path, fmt::format("holds '{}' where '{}' was expected", name_of(header.kind), kind));
+  }
+}
+
+// Every sum below is of numbers that were just found to be no larger than the file.
+void check_footer(const Footer& footer, std::uint64_t file_bytes,
+                  const std::filesystem::path& path) {
+  if (!std::ranges::equal(footer.magic, kFooterMagic) || !whole(footer)) {
+    damaged(path, "its end is missing or wrong: cut short?");
+  }
+  const bool fits =
+      footer.file_bytes == file_bytes && footer.sections_end <= file_bytes &&
+      footer.sections_end >= sizeof(Header) && footer.sections_end % kAlignment == 0 &&
+      footer.sections <= kSectionsMax &&
+      footer.table_offset ==
+          footer.sections_end + blocks(footer.sections_end) * sizeof(std::uint64_t) &&
+      footer.table_offset + footer.sections * sizeof(Section) + sizeof(Footer) == file_bytes;
+  if (!fits) damaged(path, "its footer contradicts its size");
+}
+
+void check_section(const Section& section, std::uint64_t sections_end,
+                   const std::filesystem::path& path) {
+  if (section.offset % kAlignment != 0 || section.offset < sizeof(Header) ||
+      section.offset > sections_end || section.length > sections_end - section.offset) {
+    damaged(path, fmt::format("section '{}' lies outside of it", name_of(section.name)));
+  }
+}
+
+}  // namespace
+
+struct SegmentFile::State {
+  MappedFile file;
+  std::uint64_t sections_end = 0;
+  std::vector<Section> table;
+  std::unique_ptr<std::atomic<std::uint64_t>[]> checked;  // a bit a block: its checksum fitted
+
+  const Section* find(std::string_view name) const noexcept {
+    const auto at =
+        std::ranges::find(table, name, [](const Section& s) { return name_of(s.name); });
+    return at == table.end() ? nullptr : &*at;
+  }
+
+  std::span<const std::byte> block(std::uint64_t number) const noexcept {
+    const std::uint64_t from = number * kBlockBytes;
+    return file.bytes().subspan(from, std::min(kBlockBytes, sections_end - from));
+  }
+
+  void check_block(std::uint64_t number) const {
+    const auto stored = load<std::uint64_t>(
+        file.bytes().subspan(sections_end + number * sizeof(std::uint64_t), sizeof(std::uint64_t)));
+    if (stored == checksum(block(number))) return;
+    damaged(file.path(),
+            fmt::format("block {} (bytes {} to {}, section {}) does not fit its checksum", number,
+                        number * kBlockBytes, number * kBlockBytes + block(number).size(),
+                        owners(number)));
+  }
+
+  // Names the sections that have bytes in a block, for messages.
+  std::string owners(std::uint64_t number) const {
+    const std::uint64_t from = number * kBlockBytes, to = from + block(number).size();
+    std::string names;
+    for (const Section& s : table) {
+      if (s.offset >= to || s.offset + s.length <= from) continue;
+      names += fmt::format("{}'{}'", names.empty() ? "" : ", ", name_of(s.name));
+    }
+    return names.empty() ? "none" : names;
+  }
+
+  // Two threads may check the same block at once: both find the same, and set the same bit. Relaxed
+  // order is enough, as the bit guards bytes that never change.
+  void touch(std::uint64_t from, std::uint64_t to) const {
+    for (std::uint64_t i = from / kBlockBytes; i * kBlockBytes < to; ++i) {
+      const std::uint64_t bit = std::uint64_t{1} << (i % 64);
+      if ((checked[i / 64].load(std::memory_order_relaxed) & bit) != 0) continue;
+      check_block(i);
+      checked[i / 64].fetch_or(bit, std::memory_order_relaxed);
+    }
+  }
+};
+
+SegmentFile::SegmentFile(const std::filesystem::path& path, std::string_view kind)
+    : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.file = MappedFile(path);
+  const auto bytes = s.file.bytes();
+  if (bytes.size() < sizeof(Header) + sizeof(Footer)) {
+    damaged(path, fmt::format("{} bytes are too few for one", bytes.size()));
+  }
+  check_header(load<Header>(bytes), kind, path);
+  const auto footer = load<Footer>(bytes.last(sizeof(Footer)));
+  check_footer(footer, bytes.size(), path);
+  const auto table = bytes.subspan(footer.table_offset, footer.sections * sizeof(Section));
+  if (checksum(table) != footer.table_checksum) damaged(path, "its section table is wrong");
+  s.sections_end = footer.sections_end;
+  s.table.resize(footer.sections);
+  if (!table.empty()) std::memcpy(s.table.data(), table.data(), table.size());
+  for (const Section& section : s.table) check_section(section, s.sections_end, path);
+  s.checked = std::make_unique<std::atomic<std::uint64_t>[]>(blocks(s.sections_end) / 64 + 1);
+}
+
+SegmentFile::~SegmentFile() = default;
+
+std::uint64_t SegmentFile::size(std::string_view section) const {
+  const Section* found = state_->find(section);
+  return found == nullptr ? 0 : found->length;
+}
+
+std::span<const std::byte> SegmentFile::bytes(std::string_view section, std::uint64_t offset,
+                                              std::uint64_t length) const {
+  const Section* found = state_->find(section);
+  const std::uint64_t size = found == nullptr ? 0 : found->length;
+  if (offset > size || length > size - offset) {
+    damaged(state_->file.path(), fmt::format("section '{}' has {} bytes; {} from {} were wanted",
+                                             section, size, length, offset));
+  }
+  if (length == 0) return {};
+  const std::uint64_t from = found->offset + offset;
+  state_->touch(from, from + length);
+  return state_->file.bytes().subspan(from, length);
+}
+
+void SegmentFile::verify() const {
+  for (std::uint64_t i = 0; i < blocks(state_->sections_end); ++i) state_->check_block(i);
+}
+
+std::uint64_t SegmentFile::file_bytes() const noexcept { return state_->file.bytes().size(); }
+
+bool SegmentFile::cut_short() const noexcept { return state_->file.cut_short(); }
+
+}  // namespace hasten
