@@ -1,0 +1,215 @@
+#include "engine/ask.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/search.hpp"
+#include "hasten/error.hpp"
+#include "retrieval/citations.hpp"
+#include "retrieval/extract.hpp"
+#include "retrieval/prompt.hpp"
+#include "text/language.hpp"
+
+namespace hasten {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view kExtractive = "extractive";
+constexpr std::size_t kQuotes = 2;
+
+double ms_since(Clock::time_point began) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - began).count();
+}
+
+/// "Not in these documents", in the language of the question.
+std::string_view not_found_text(std::string_view lang) {
+  return lang == "zh" ? "这些文档中没有相关内容。" : "This is not in these documents.";
+}
+
+class Asking {
+ public:
+  Asking(KnowledgeBase& kb, std::string_view question, const AskOptions& options,
+         const std::function<void(std::string_view)>& on_token, Trace* trace, std::stop_token stop)
+      : kb_(kb),
+        question_(question),
+        options_(options),
+        on_token_(on_token),
+        trace_(trace),
+        stop_(std::move(stop)),
+        began_(Clock::now()) {}
+
+  Answer run() {
+    lang_ = language_of(question_);
+    find();
+    if (answer_.relevance < kRelevant || answer_.hits.empty()) {
+      say_not_found();
+    } else {
+      answer_.found = true;
+      for (const Hit& hit : answer_.hits) passages_.push_back({hit.node.text});
+      const auto generator = choose();
+      answer_.generator = generator ? generator->name() : std::string(kExtractive);
+      generator ? write(*generator) : quote();
+    }
+    return std::move(answer_);
+  }
+
+ private:
+  void find() {
+    SearchOptions search_options;
+    search_options.top_k = options_.top_k;
+    search_options.group = options_.group;
+    search_options.filter = options_.filter;
+    found_ = search(kb_, question_, search_options, trace_, stop_);
+    answer_.hits = std::move(found_.result.hits);
+    answer_.relevance = found_.result.relevance.value_or(0);
+    answer_.notices = std::move(found_.result.notices);
+  }
+
+  void say_not_found() {
+    answer_.generator = "none";
+    emit(not_found_text(lang_));
+    answer_.text = not_found_text(lang_);
+    answer_.metrics.finish_reason = "not_found";
+    answer_.metrics.ttft_ms = first_token_ms_;
+  }
+
+  /// The generator that will write, or null for the extractive one.
+  std::shared_ptr<const Generator> choose() {
+    const std::string& name =
+        options_.generator.empty() ? kb_.settings.generator : options_.generator;
+    if (name == kExtractive) return nullptr;
+    const Trace::Span span(trace_, "ask.load");
+    auto generator = kb_.models.generator(name);
+    if (generator->writes(lang_)) return generator;
+    answer_.notices.push_back(fmt::format(
+        "{} does not write '{}': the best sentences are quoted instead; --generator takes a model "
+        "that does",
+        generator->name(), lang_));
+    return nullptr;
+  }
+
+  void write(const Generator& generator) {
+    const auto count = [&](std::string_view text) { return generator.count(text); };
+    Prompt prompt;
+    {
+      Trace::Span span(trace_, "ask.prompt");
+      const std::size_t room = generator.context_tokens();
+      const std::size_t reserved = options_.max_tokens + 64;  // the template's own tokens
+      if (room <= reserved) {
+        throw Error(Code::too_large, fmt::format("max_tokens {} leaves no room for the passages in the "
+                                                 "{} tokens of {}",
+                                                 options_.max_tokens, room, generator.name()));
+      }
+      prompt = make_prompt(question_, passages_, options_.prompt,
+                           std::min<std::size_t>(room - reserved, 1500), count);
+      passages_.resize(prompt.passages);
+      span.note("passages", static_cast<std::int64_t>(prompt.passages));
+    }
+    const Aligner aligner(passages_);
+    CitedStream stream([&](std::string_view sentence, std::optional<std::size_t> hint) {
+      return cite(aligner.align(sentence, hint));
+    }, [&](std::string_view text) { emit(text); });
+    GenerateOptions generate_options;
+    generate_options.max_tokens = options_.max_tokens;
+    generate_options.temperature = options_.temperature;
+    {
+      Trace::Span span(trace_, "ask.generate");
+      answer_.metrics = generator.generate(
+          prompt.messages, generate_options, [&](std::string_view piece) { stream.push(piece); }, stop_);
+      span.note("prompt_tokens", static_cast<std::int64_t>(answer_.metrics.prompt_tokens));
+      span.note("tokens", static_cast<std::int64_t>(answer_.metrics.tokens));
+      if (trace_ != nullptr) span.note("ttft_ms", fmt::format("{:.1f}", answer_.metrics.ttft_ms));
+    }
+    stream.finish();
+    answer_.text = stream.text();
+    answer_.metrics.ttft_ms = first_token_ms_;
+    if (answer_.citations.empty()) {
+      answer_.notices.push_back("no passage supports what was written: do not rely on it; "
+                                "--generator extractive quotes the passages themselves");
+    }
+  }
+
+  void quote() {
+    Trace::Span span(trace_, "ask.extract");
+    std::function<std::vector<double>(std::span<const std::string_view>)> cosines;
+    if (!found_.query_vector.empty()) {
+      cosines = [&](std::span<const std::string_view> texts) { return cosines_of(texts); };
+    }
+    for (const Quote& quote : extract(passages_, found_.weights, cosines, kQuotes)) {
+      const std::string_view text =
+          passages_[quote.passage].text.substr(quote.span.from, quote.span.size());
+      const auto number = cite(Support{quote.passage, quote.span, 1});
+      const std::string piece =
+          fmt::format("{}{} [{}]", answer_.text.empty() ? "" : "\n", text, *number);
+      answer_.text += piece;
+      emit(piece);
+    }
+    answer_.metrics.ttft_ms = first_token_ms_;
+    answer_.metrics.finish_reason = "stop";
+  }
+
+  std::vector<double> cosines_of(std::span<const std::string_view> texts) {
+    const auto embedder = kb_.models.embedder(kb_.embedder_name(kb_.store.read()));
+    const Matrix vectors = embedder->embed(texts, Role::passage, stop_);
+    std::vector<double> cosines;
+    for (std::size_t i = 0; i < vectors.rows; ++i) {
+      double dot = 0;
+      for (std::size_t d = 0; d < vectors.dim; ++d) dot += double{vectors.row(i)[d]} * found_.query_vector[d];
+      cosines.push_back(dot);
+    }
+    return cosines;
+  }
+
+  /// The number of the citation for this support: the same place is cited under one number.
+  std::optional<std::size_t> cite(const std::optional<Support>& support) {
+    if (!support) return std::nullopt;
+    const Hit& hit = answer_.hits[support->passage];
+    Citation citation;
+    citation.node_id = hit.node.id;
+    citation.doc_id = hit.node.doc_id;
+    citation.path = hit.path;
+    citation.page = hit.page;
+    citation.text = hit.node.text.substr(support->span.from, support->span.size());
+    citation.span = hit.node.derived ? hit.node.span
+                                     : Span{hit.node.span.from + support->span.from,
+                                            hit.node.span.from + support->span.to};
+    citation.support = support->share;
+    for (const Citation& known : answer_.citations) {
+      if (known.doc_id == citation.doc_id && known.span == citation.span) return known.number;
+    }
+    citation.number = answer_.citations.size() + 1;
+    answer_.citations.push_back(std::move(citation));
+    return answer_.citations.back().number;
+  }
+
+  void emit(std::string_view text) {
+    if (first_token_ms_ == 0) first_token_ms_ = ms_since(began_);
+    if (on_token_) on_token_(text);
+  }
+
+  KnowledgeBase& kb_;
+  std::string_view question_;
+  const AskOptions& options_;
+  const std::function<void(std::string_view)>& on_token_;
+  Trace* trace_;
+  std::stop_token stop_;
+  Clock::time_point began_;
+  double first_token_ms_ = 0;
+  std::string_view lang_;
+  Found found_;
+  std::vector<Passage> passages_;
+  Answer answer_;
+};
+
+}  // namespace
+
+Answer ask(KnowledgeBase& kb, std::string_view question, const AskOptions& options,
+           const std::function<void(std::string_view)>& on_token, Trace* trace,
+           std::stop_token stop) {
+  return Asking(kb, question, options, on_token, trace, std::move(stop)).run();
+}
+
+}  // namespace hasten

@@ -1,0 +1,104 @@
+#include "hasten/document.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/files.hpp"
+#include "engine/ask.hpp"
+#include "engine/ingest.hpp"
+#include "engine/knowledge_base.hpp"
+#include "engine/maintenance.hpp"
+#include "engine/scan.hpp"
+#include "engine/search.hpp"
+
+namespace hasten {
+namespace {
+
+constexpr std::pair<Mode, std::string_view> kModes[] = {
+    {Mode::hybrid, "hybrid"}, {Mode::vector, "vector"}, {Mode::bm25, "bm25"}};
+
+}  // namespace
+
+std::string_view to_string(Mode mode) noexcept {
+  for (const auto& [value, word] : kModes) {
+    if (value == mode) return word;
+  }
+  return "hybrid";
+}
+
+Mode mode_from_string(std::string_view word) {
+  for (const auto& [value, name] : kModes) {
+    if (name == word) return value;
+  }
+  throw Error(Code::invalid, fmt::format("no mode '{}'; known: hybrid, vector, bm25", word));
+}
+
+Document::Document(std::unique_ptr<KnowledgeBase> kb) : kb_(std::move(kb)) {}
+Document::Document(Document&&) noexcept = default;
+Document& Document::operator=(Document&&) noexcept = default;
+Document::~Document() = default;
+
+Document Document::open(const std::filesystem::path& folder, Settings settings, Access access) {
+  return Document(std::make_unique<KnowledgeBase>(
+      folder, std::move(settings),
+      access == Access::write ? LocalStore::Access::write : LocalStore::Access::read, "hasten"));
+}
+
+void Document::create_node_group(std::string name, std::string parent,
+                                 std::unique_ptr<Transform> transform) {
+  GroupDefinition definition{name, std::move(parent), std::move(transform)};
+  kb_->user_groups[std::move(name)] = std::move(definition);
+}
+
+IngestReport Document::ingest(std::span<const std::filesystem::path> paths,
+                              const IngestOptions& options, const OnProgress& progress,
+                              std::stop_token stop) {
+  return ingest_files(*kb_, paths, options, progress, std::move(stop));
+}
+
+IngestReport Document::add(std::span<const TextDocument> documents, const IngestOptions& options,
+                           const OnProgress& progress, std::stop_token stop) {
+  return ingest_texts(*kb_, documents, options, progress, std::move(stop));
+}
+
+std::uint64_t Document::remove(std::span<const std::filesystem::path> paths) {
+  kb_->writable();
+  std::vector<std::uint32_t> documents;
+  for (const auto& path : paths) {
+    const auto found = documents_under(*kb_, path);
+    if (found.empty()) {
+      throw Error(Code::not_found, fmt::format("nothing in this knowledge base is under {}; "
+                                               "`hasten status` shows where it came from",
+                                               path.string()));
+    }
+    documents.insert(documents.end(), found.begin(), found.end());
+  }
+  std::sort(documents.begin(), documents.end());
+  documents.erase(std::unique(documents.begin(), documents.end()), documents.end());
+  remove_documents(*kb_, documents);
+  return documents.size();
+}
+
+SearchResult Document::search(std::string_view query, const SearchOptions& options, Trace* trace,
+                              std::stop_token stop) const {
+  return hasten::search(*kb_, query, options, trace, std::move(stop)).result;
+}
+
+Answer Document::ask(std::string_view question, const AskOptions& options,
+                     const std::function<void(std::string_view)>& on_token, Trace* trace,
+                     std::stop_token stop) const {
+  return hasten::ask(*kb_, question, options, on_token, trace, std::move(stop));
+}
+
+Status Document::status() const { return hasten::status(*kb_); }
+
+VerifyReport Document::verify(bool repair, const OnProgress& progress) {
+  return hasten::verify(*kb_, repair, progress);
+}
+
+std::uint64_t Document::compact(const OnProgress& progress) {
+  return hasten::compact(*kb_, progress);
+}
+
+}  // namespace hasten

@@ -1,0 +1,146 @@
+#include "engine/maintenance.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/files.hpp"
+#include "engine/ingest.hpp"
+#include "engine/scan.hpp"
+#include "engine/segment_writing.hpp"
+#include "hasten/error.hpp"
+
+namespace hasten {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool under(const std::string& path, const std::string& folder) {
+  return path == folder || (path.starts_with(folder) && !folder.empty() &&
+                            (folder.back() == '/' || path[folder.size()] == '/'));
+}
+
+/// Problems of segments, as text; a segment that is well adds to `checked`.
+void check_segments(KnowledgeBase& kb, VerifyReport& report, const OnProgress& progress) {
+  const auto rows = kb.store.read().segments();
+  for (const SegmentRow& row : rows) {
+    try {
+      const OpenSegment open(kb.store.segments_folder() / row.file, row.kind);
+      open.file.verify();
+      const std::uint64_t nodes = open.words ? open.words->nodes() : open.flat->size();
+      if (nodes != row.nodes) {
+        throw Error(Code::damaged, fmt::format("{} nodes, the manifest says {}", nodes, row.nodes));
+      }
+    } catch (const Error& error) {
+      report.problems.push_back(fmt::format("segment {}: {}", row.file, error.what()));
+    }
+    if (progress) progress({"verify", ++report.checked["segments"], rows.size(), "segments", {}});
+  }
+}
+
+/// Every live node of a searched group must stand in exactly one of its segments.
+void check_coverage(KnowledgeBase& kb, VerifyReport& report) {
+  const auto reading = kb.store.read();
+  const auto snapshot = kb.snapshots.at(reading);
+  for (const GroupSnapshot& group : snapshot->groups) {
+    if (group.words.empty()) continue;
+    std::uint64_t nodes = 0;
+    reading.for_each_node(group.row.id, 0, UINT64_MAX, [&](const NodeRow&) { ++nodes; });
+    if (nodes != group.statistics.nodes) {
+      report.problems.push_back(fmt::format("group {}: {} nodes, but its word segments hold {}",
+                                            group.row.name, nodes, group.statistics.nodes));
+    }
+  }
+}
+
+void repair_documents(KnowledgeBase& kb, const std::vector<StoreProblem>& problems,
+                      VerifyReport& report) {
+  std::set<std::uint32_t> documents;
+  for (const StoreProblem& problem : problems) {
+    if (problem.document != 0) documents.insert(problem.document);
+  }
+  if (documents.empty()) return;
+  const std::vector<std::uint32_t> numbers(documents.begin(), documents.end());
+  remove_documents(kb, numbers);
+  report.repaired.push_back(
+      fmt::format("{} damaged documents let go; the next ingest reads them again", numbers.size()));
+}
+
+}  // namespace
+
+Status status(KnowledgeBase& kb) {
+  const auto reading = kb.store.read();
+  Status status;
+  status.folder = kb.store.folder().string();
+  status.commit = reading.commit();
+  const StoreCounts counts = reading.counts();
+  status.documents = counts.documents;
+  status.documents_failed = counts.documents_failed;
+  status.texts_bytes = counts.text_bytes;
+  for (const auto& [group, n] : counts.nodes) status.nodes[group] = n;
+  status.vectors = counts.vectors;
+  const std::string fingerprint = reading.setting(stored::kFingerprint).value_or("");
+  std::set<std::uint32_t> groups;
+  for (const SegmentRow& row : reading.segments()) {
+    ++status.segments;
+    if (row.kind == kWords) groups.insert(row.group);
+  }
+  const std::vector<std::uint32_t> searched(groups.begin(), groups.end());
+  status.vectors_missing = reading.texts_without_vectors(fingerprint, searched).size();
+  const fs::path folder = kb.store.folder();
+  status.bytes["segments"] = folder_bytes(folder / "segments");
+  status.bytes["vectors"] = folder_bytes(folder / "vectors");
+  status.bytes["truth"] =
+      folder_bytes(folder) - status.bytes["segments"] - status.bytes["vectors"];
+  status.fingerprints["embedder"] = fingerprint;
+  for (const GroupRow& row : reading.groups()) status.fingerprints["group " + row.name] = row.signature;
+  return status;
+}
+
+VerifyReport verify(KnowledgeBase& kb, bool repair, const OnProgress& progress) {
+  VerifyReport report;
+  std::vector<std::pair<std::string, std::uint64_t>> checked;
+  const auto problems = kb.store.verify(&checked);
+  for (const auto& [kind, n] : checked) report.checked[kind] = n;
+  for (const StoreProblem& problem : problems) report.problems.push_back(problem.what);
+  check_segments(kb, report, progress);
+  if (report.problems.empty()) check_coverage(kb, report);
+  if (!repair || report.problems.empty()) return report;
+
+  kb.writable();
+  for (const auto& text : rebuild_damaged_segments(kb.store, kb.snapshots, true, progress)) {
+    report.repaired.push_back(text);
+  }
+  repair_documents(kb, problems, report);
+  return report;
+}
+
+std::uint64_t compact(KnowledgeBase& kb, const OnProgress& progress) {
+  LocalStore& store = kb.writable();
+  const std::uint64_t before = folder_bytes(store.folder());
+  merge_segments(store, kb.snapshots, true, progress);
+  const auto moved = store.compact();
+  if (!moved.empty()) {
+    auto writing = store.write();
+    rebuild_flat_segments(writing, store);
+    writing.commit();
+  }
+  kb.snapshots.forget();
+  const std::uint64_t after = folder_bytes(store.folder());
+  return before > after ? before - after : 0;
+}
+
+std::vector<std::uint32_t> documents_under(KnowledgeBase& kb, const fs::path& path) {
+  std::error_code ignored;
+  const std::string absolute = fs::weakly_canonical(fs::absolute(path), ignored).string();
+  const std::string shown = path.lexically_normal().generic_string();
+  std::vector<std::uint32_t> documents;
+  kb.store.read().for_each_document([&](const DocumentRow& row) {
+    const bool by_file = !row.root.empty() && under((fs::path(row.root) / row.path).string(), absolute);
+    if (by_file || under(shown_path(row.shown, row.path), shown)) documents.push_back(row.number);
+  });
+  return documents;
+}
+
+}  // namespace hasten

@@ -1,0 +1,302 @@
+#include "engine/search.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/threads.hpp"
+#include "engine/scan.hpp"
+#include "engine/segment_writing.hpp"
+#include "hasten/error.hpp"
+#include "retrieval/fuse.hpp"
+#include "text/words.hpp"
+
+namespace hasten {
+namespace {
+
+constexpr std::size_t kFusedDepth = 100;  // how deep each list goes into the fusion
+
+using IsAllowed = std::function<bool(std::uint32_t)>;
+
+std::vector<std::string> term_texts(std::string_view query) {
+  std::vector<std::string> texts;
+  for (Term& term : terms(query)) texts.push_back(std::move(term.text));
+  return texts;
+}
+
+/// One search over one snapshot.
+class Search {
+ public:
+  Search(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
+         std::stop_token stop)
+      : kb_(kb),
+        query_(query),
+        options_(options),
+        trace_(trace),
+        stop_(std::move(stop)),
+        reading_(kb.store.read()) {}
+
+  Found run() {
+    open();
+    filter();
+    cut_query();
+    std::vector<std::vector<Ranked>> lists;
+    if (options_.mode != Mode::vector) lists.push_back(by_words());
+    if (options_.mode != Mode::bm25 && has_vectors_) lists.push_back(by_meaning());
+    std::vector<Ranked> ranked;
+    {
+      const Trace::Span span(trace_, "search.fuse");
+      ranked = lists.size() == 1 ? std::move(lists.front()) : fuse(lists);
+    }
+    ranked.resize(std::min(ranked.size(), options_.top_k));
+    load_hits(ranked);
+    judge();
+    return std::move(found_);
+  }
+
+ private:
+  void open() {
+    Trace::Span span(trace_, "search.open");
+    snapshot_ = kb_.snapshots.at(reading_);
+    snapshot_->check_files();
+    const std::string& name = options_.group.empty() ? kb_.settings.group : options_.group;
+    group_ = snapshot_->find(name);
+    if (group_ == nullptr || (group_->words.empty() && snapshot_->commit > 0)) find_other(name);
+    has_vectors_ = options_.mode != Mode::bm25 && group_ != nullptr && !group_->flat.empty();
+    span.note("commit", static_cast<std::int64_t>(snapshot_->commit));
+    span.note("group", group_ == nullptr ? name : group_->row.name);
+    span.note("nodes",
+              static_cast<std::int64_t>(group_ == nullptr ? 0 : group_->statistics.nodes));
+    if (options_.mode == Mode::hybrid && !has_vectors_ && group_ != nullptr &&
+        group_->statistics.nodes > 0) {
+      found_.result.notices.push_back("no vectors yet: searched by words alone; `hasten ingest` makes them");
+    }
+  }
+
+  /// The group asked for was not made. The default then is the only one there is, if so.
+  void find_other(const std::string& name) {
+    std::vector<std::string> made;
+    for (const GroupSnapshot& group : snapshot_->groups) {
+      if (!group.words.empty()) made.push_back(group.row.name);
+    }
+    if (made.empty()) {
+      if (options_.group.empty() || name == kb_.settings.group) return;  // nothing ingested: no hits
+    } else if (options_.group.empty()) {
+      group_ = snapshot_->find(made.front());
+      return;
+    }
+    throw Error(Code::not_found,
+                fmt::format("node group '{}' was not made here; made: {}; `hasten ingest --group {} "
+                            "PATH` makes it",
+                            name, made.empty() ? "none" : fmt::format("{}", fmt::join(made, ", ")),
+                            name));
+  }
+
+  void filter() {
+    if (options_.filter.empty()) return;
+    Trace::Span span(trace_, "search.filter");
+    const std::lock_guard lock(kb_.allowed_mutex);
+    auto& cached = kb_.allowed[options_.filter.to_string()];
+    const bool hit = cached && cached->commit == snapshot_->commit;
+    if (!hit) {
+      if (kb_.allowed.size() > 64) kb_.allowed.clear();
+      auto fresh = std::make_shared<KnowledgeBase::Allowed>();
+      fresh->commit = snapshot_->commit;
+      reading_.for_each_document([&](const DocumentRow& row) {
+        fresh->documents.resize(row.number + 1);
+        fresh->documents[row.number] = options_.filter.matches(document_fields(row));
+      });
+      kb_.allowed[options_.filter.to_string()] = fresh;
+      allowed_documents_ = std::move(fresh);
+    } else {
+      allowed_documents_ = cached;
+    }
+    allowed_ = [this](std::uint32_t document) {
+      return document < allowed_documents_->documents.size() && allowed_documents_->documents[document];
+    };
+    span.note("cache", hit ? "hit" : "miss");
+    span.note("documents", std::count(allowed_documents_->documents.begin(),
+                                      allowed_documents_->documents.end(), true));
+  }
+
+  const IsAllowed* allowed() const { return allowed_ ? &allowed_ : nullptr; }
+
+  void cut_query() {
+    Trace::Span span(trace_, "search.words");
+    terms_ = term_texts(query_);
+    span.note("terms", static_cast<std::int64_t>(terms_.size()));
+    const bool blank = query_.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    if (blank || (terms_.empty() && (options_.mode == Mode::bm25 || !has_vectors_))) {
+      throw Error(Code::invalid, fmt::format("the question '{}' has no words to search for; ask with "
+                                             "at least one word that is not a stop word",
+                                             query_));
+    }
+    if (group_ == nullptr) return;
+    found_.weights = TermWeights(terms_, document_frequencies(group_->word_inputs(), terms_),
+                                 group_->statistics.nodes);
+  }
+
+  std::size_t depth() const {
+    return options_.mode == Mode::hybrid ? std::max(kFusedDepth, options_.top_k) : options_.top_k;
+  }
+
+  std::vector<Ranked> by_words() {
+    if (group_ == nullptr) return {};
+    Trace::Span span(trace_, "search.bm25");
+    const auto scored =
+        search_bm25(group_->word_inputs(), terms_, group_->statistics,
+                    {kb_.settings.bm25_k1, kb_.settings.bm25_b}, depth(), allowed());
+    span.note("hits", static_cast<std::int64_t>(scored.size()));
+    return ranked(scored);
+  }
+
+  std::vector<Ranked> by_meaning() {
+    const std::string name = kb_.embedder_name(reading_);
+    check_fingerprint(name);
+    {
+      Trace::Span span(trace_, "search.embed");
+      std::shared_ptr<const Embedder> embedder;
+      {
+        const Trace::Span load(trace_, "search.embed.load");
+        embedder = kb_.models.embedder(name);
+      }
+      const std::string_view texts[] = {query_};
+      found_.query_vector = embedder->embed(texts, Role::query, stop_).values;
+      span.note("dim", static_cast<std::int64_t>(found_.query_vector.size()));
+    }
+    Trace::Span span(trace_, "search.vectors");
+    const std::string fingerprint = group_->flat.front().row.signature;
+    const auto scored = search_flat(
+        group_->flat_inputs(), found_.query_vector, depth(),
+        [&](std::uint64_t row) { return kb_.store.vector(fingerprint, row); }, allowed(),
+        thread_count(kb_.settings.threads), &evidence_.moments);
+    if (!scored.empty()) evidence_.best_cosine = scored.front().score;
+    span.note("scanned", static_cast<std::int64_t>(evidence_.moments.count));
+    return ranked(scored);
+  }
+
+  void check_fingerprint(const std::string& name) const {
+    const std::string now = kb_.models.fingerprint(name);
+    const std::string& stored = group_->flat.front().row.signature;
+    if (now != stored) {
+      throw Error(Code::mismatch,
+                  fmt::format("the vectors here are of {}, the embedder {} is {}; set the embedder "
+                              "that made them, or ingest into a new knowledge base",
+                              stored, name, now));
+    }
+  }
+
+  std::vector<Ranked> ranked(const std::vector<Scored>& scored) {
+    std::vector<NodeNumber> numbers;
+    for (const Scored& candidate : scored) numbers.push_back(candidate.node);
+    std::vector<Ranked> list;
+    std::unordered_map<NodeNumber, double> scores;
+    for (const Scored& candidate : scored) scores[candidate.node] = candidate.score;
+    for (NodeRow& row : reading_.nodes(numbers)) {
+      list.push_back({row.number, row.id, scores[row.number]});
+      rows_.emplace(row.number, std::move(row));
+    }
+    sort_ranked(list);
+    list.resize(std::min(list.size(), depth()));
+    return list;
+  }
+
+  void load_hits(const std::vector<Ranked>& ranked) {
+    Trace::Span span(trace_, "search.texts");
+    std::int64_t bytes = 0;
+    std::unordered_map<std::uint32_t, DocumentRow> documents;
+    for (const Ranked& entry : ranked) {
+      const NodeRow& row = rows_.at(entry.node);
+      auto at = documents.find(row.document);
+      if (at == documents.end()) {
+        auto document = reading_.document(row.document);
+        if (!document) continue;
+        at = documents.emplace(row.document, std::move(*document)).first;
+      }
+      found_.result.hits.push_back(hit(row, at->second, entry.score));
+      bytes += static_cast<std::int64_t>(found_.result.hits.back().node.text.size());
+    }
+    span.note("bytes", bytes);
+  }
+
+  Hit hit(const NodeRow& row, const DocumentRow& document, double score) {
+    Hit hit;
+    hit.node.id = row.id;
+    hit.node.doc_id = document.id;
+    hit.node.group = group_->row.name;
+    hit.node.text = row.derived ? row.text : reading_.text(row.document, row.span);
+    hit.node.span = row.span;
+    hit.node.parent = row.parent;
+    hit.node.number = row.ordinal;
+    hit.node.derived = row.derived;
+    hit.node.metadata = row.metadata;
+    hit.node.metadata.merge(document_fields(document));
+    hit.path = shown_path(document.shown, document.path);
+    hit.root = document.root;
+    hit.score = score;
+    if (!document.pages.empty()) {
+      const auto after = std::upper_bound(document.pages.begin(), document.pages.end(), row.span.from);
+      hit.page = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(after - document.pages.begin()));
+    }
+    return hit;
+  }
+
+  void judge() {
+    if (found_.result.hits.empty()) {
+      found_.result.relevance = 0;
+      return;
+    }
+    for (const Hit& hit : found_.result.hits) {
+      evidence_.coverage = std::max(evidence_.coverage, found_.weights.coverage(hit.node.text));
+    }
+    found_.result.relevance = relevance(evidence_);
+  }
+
+  KnowledgeBase& kb_;
+  std::string_view query_;
+  const SearchOptions& options_;
+  Trace* trace_;
+  std::stop_token stop_;
+  LocalStore::Reading reading_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  const GroupSnapshot* group_ = nullptr;
+  bool has_vectors_ = false;
+  std::shared_ptr<const KnowledgeBase::Allowed> allowed_documents_;
+  IsAllowed allowed_;
+  std::vector<std::string> terms_;
+  RelevanceEvidence evidence_;
+  std::unordered_map<NodeNumber, NodeRow> rows_;
+  Found found_;
+};
+
+/// Rebuilds what is damaged, in place when this process may write, else through a writer of its own.
+std::vector<std::string> repair(KnowledgeBase& kb) {
+  if (kb.access == LocalStore::Access::write) {
+    return rebuild_damaged_segments(kb.store, kb.snapshots, true, {});
+  }
+  kb.snapshots.forget();
+  LocalStore writer(kb.store.folder(), LocalStore::Access::write, "repair");
+  Snapshots snapshots(writer.segments_folder());
+  return rebuild_damaged_segments(writer, snapshots, true, {});
+}
+
+}  // namespace
+
+Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
+             std::stop_token stop) {
+  if (options.top_k == 0) throw Error(Code::invalid, "top_k is 0; ask for at least one hit");
+  try {
+    return Search(kb, query, options, trace, stop).run();
+  } catch (const Error& error) {
+    if (error.code() != Code::damaged) throw;
+    const auto rebuilt = repair(kb);
+    if (rebuilt.empty()) throw;  // it was not a segment: nothing here can mend it
+    Found found = Search(kb, query, options, trace, stop).run();
+    found.result.notices.insert(found.result.notices.begin(), rebuilt.begin(), rebuilt.end());
+    return found;
+  }
+}
+
+}  // namespace hasten
