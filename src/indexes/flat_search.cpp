@@ -110,10 +110,7 @@ class Scanner {
   ScoreMoments scan(const Slice& slice, Candidates& candidates) const {
     ScoreMoments moments;
     for_each_wanted_run(slice, [&](std::size_t first, std::size_t last) {
-      for (; first < last; first += kBatchRows) {
-        add(moments, scan_batch(*slice.input->segment, first, std::min(kBatchRows, last - first),
-                                candidates));
-      }
+      scan_run(*slice.input->segment, first, last, candidates, moments);
     });
     return moments;
   }
@@ -154,24 +151,37 @@ class Scanner {
     return end;
   }
 
-  ScoreMoments scan_batch(const FlatSegment& segment, std::size_t first, std::size_t n,
-                          Candidates& candidates) const {
-    std::array<std::int32_t, kBatchRows> sums;
+  void scan_run(const FlatSegment& segment, std::size_t first, std::size_t last,
+                Candidates& candidates, ScoreMoments& moments) const {
+    const std::size_t dim = segment.dim(), rows = last - first;
+    const auto codes = read_array<std::int8_t>(segment.view(), kCodes, first * dim, rows * dim);
+    const auto scales = read_array<float>(segment.view(), kScales, first, rows);
     std::array<float, kBatchRows> scores;
-    const auto codes =
-        read_array<std::int8_t>(segment.view(), kCodes, first * segment.dim(), n * segment.dim());
-    const auto scales = read_array<float>(segment.view(), kScales, first, n);
-    query_.dot_rows(query_.codes.data(), codes.data(), n, segment.dim(), sums.data());
-    for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t from = 0; from < rows; from += kBatchRows) {
+      const std::span batch = std::span(scores).first(std::min(kBatchRows, rows - from));
+      score(codes.subspan(from * dim, batch.size() * dim), scales.subspan(from), batch);
+      select(segment, first + from, batch, candidates);
+      if (want_moments_) add(moments, moments_of(batch));
+    }
+  }
+
+  void score(std::span<const std::int8_t> codes, std::span<const float> scales,
+             std::span<float> scores) const {
+    std::array<std::int32_t, kBatchRows> sums;
+    query_.dot_rows(query_.codes.data(), codes.data(), scores.size(), query_.codes.size(),
+                    sums.data());
+    for (std::size_t i = 0; i < scores.size(); ++i) {
       scores[i] = static_cast<float>(sums[i]) * (scales[i] * query_.scale);
     }
-    for (std::size_t i = 0; i < n; ++i) {
-      if (scores[i] >= candidates.border()) {
-        const FlatEntry entry = segment.entry(first + i);
-        candidates.add({scores[i], entry.node, entry.vector});
-      }
+  }
+
+  static void select(const FlatSegment& segment, std::size_t first, std::span<const float> scores,
+                     Candidates& candidates) {
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      if (!(scores[i] >= candidates.border())) continue;
+      const FlatEntry entry = segment.entry(first + i);
+      candidates.add({scores[i], entry.node, entry.vector});
     }
-    return want_moments_ ? moments_of(std::span(scores).first(n)) : ScoreMoments{};
   }
 
   const Query& query_;

@@ -55,7 +55,7 @@ void dot_rows_scalar(const std::int8_t* query, const std::int8_t* rows, std::siz
 }
 
 [[gnu::target("avx512f")]] std::int32_t sum_lanes(__m512i lanes) noexcept {
-  return sum_lanes(_mm256_add_epi32(_mm512_castsi512_si256(lanes),
+  return sum_lanes(_mm256_add_epi32(_mm512_maskz_extracti64x4_epi64(0xff, lanes, 0),
                                     _mm512_maskz_extracti64x4_epi64(0xff, lanes, 1)));
 }
 
