@@ -1,0 +1,222 @@
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "stores/local/local_store.hpp"
+#include "stores/local/local_store_state.hpp"
+#include "stores/local/schema.hpp"
+
+namespace hasten {
+namespace {
+
+using sqlite::Query;
+
+struct IdHash {
+  std::size_t operator()(const Id& id) const noexcept { return id.low; }
+};
+
+PendingText pending_of(NodeRow node) {
+  return {node.text_hash, node.document, node.span, std::move(node.text)};
+}
+
+}  // namespace
+
+LocalStore::Reading::State::State(LocalStore::State& of, bool writing) : store(of) {
+  if (writing) {
+    store.turn.take();
+    changes.emplace();
+    using_session = store.writer.get();
+  } else {
+    session = store.readers.take();
+    using_session = session.get();
+  }
+  try {
+    transaction.emplace(using_session->connection, writing ? "BEGIN IMMEDIATE" : "BEGIN");
+    // The first read of a transaction is what fixes the commit that it sees.
+    commit = read_counter(using_session->connection, counter::kCommit);
+  } catch (...) {
+    transaction.reset();
+    if (writing) store.turn.give_back();
+    throw;
+  }
+}
+
+LocalStore::Reading::State::~State() { end(); }
+
+void LocalStore::Reading::State::end() noexcept {
+  transaction.reset();
+  if (session) store.readers.give_back(std::move(session));
+  if (changes) store.turn.give_back();
+  changes.reset();
+}
+
+sqlite::Connection& LocalStore::Reading::State::connection() const {
+  if (transaction && using_session->connection.in_transaction()) return using_session->connection;
+  throw Error(Code::io, store.truth().string() +
+                            ": this transaction has ended (committed, or rolled back by an earlier "
+                            "error); begin a new one");
+}
+
+std::uint64_t LocalStore::Reading::State::counter(std::string_view name) const {
+  if (changes) {
+    const auto found = changes->counters.find(name);
+    if (found != changes->counters.end()) return found->second;
+  }
+  return read_counter(connection(), name);
+}
+
+LocalStore::Reading::Reading(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LocalStore::Reading::Reading(Reading&&) noexcept = default;
+LocalStore::Reading::~Reading() = default;
+
+std::uint64_t LocalStore::Reading::commit() const { return state_->commit; }
+
+std::optional<std::string> LocalStore::Reading::setting(std::string_view key) const {
+  Query query = state_->connection().query("SELECT * FROM settings WHERE key = ?");
+  query.bind(key);
+  if (!query.step()) return std::nullopt;
+  return rows::read_setting(query).second;
+}
+
+std::vector<GroupRow> LocalStore::Reading::groups() const {
+  std::vector<GroupRow> all;
+  Query query = state_->connection().query("SELECT * FROM groups ORDER BY id");
+  while (query.step()) all.push_back(rows::read_group(query));
+  return all;
+}
+
+std::vector<SegmentRow> LocalStore::Reading::segments() const {
+  std::vector<SegmentRow> all;
+  Query query =
+      state_->connection().query("SELECT * FROM segments ORDER BY grp, kind, first_node, id");
+  while (query.step()) all.push_back(rows::read_segment(query));
+  return all;
+}
+
+std::optional<DocumentRow> LocalStore::Reading::document(std::uint32_t number) const {
+  Query query = state_->connection().query("SELECT * FROM documents WHERE number = ?");
+  query.bind(number);
+  if (!query.step()) return std::nullopt;
+  return rows::read_document(query);
+}
+
+std::optional<DocumentRow> LocalStore::Reading::find_document(std::string_view root,
+                                                              std::string_view path) const {
+  Query query = state_->connection().query("SELECT * FROM documents WHERE root = ? AND path = ?");
+  query.bind(root).bind(path);
+  if (!query.step()) return std::nullopt;
+  return rows::read_document(query);
+}
+
+bool LocalStore::Reading::has_document_id(const Id& id) const {
+  Query query = state_->connection().query("SELECT 1 FROM documents WHERE id = ?");
+  query.bind(id);
+  return query.step();
+}
+
+void LocalStore::Reading::for_each_document(
+    const std::function<void(const DocumentRow&)>& function) const {
+  Query query = state_->connection().query("SELECT * FROM documents ORDER BY number");
+  while (query.step()) function(rows::read_document(query));
+}
+
+std::vector<NodeRow> LocalStore::Reading::nodes(std::span<const NodeNumber> numbers) const {
+  std::vector<NodeRow> found;
+  found.reserve(numbers.size());
+  for (const NodeNumber number : numbers) {
+    Query query = state_->connection().query("SELECT * FROM nodes WHERE number = ?");
+    query.bind(static_cast<std::int64_t>(number));
+    if (query.step()) found.push_back(rows::read_node(query));
+  }
+  return found;
+}
+
+std::vector<NodeRow> LocalStore::Reading::nodes_of(std::uint32_t document) const {
+  std::vector<NodeRow> found;
+  Query query =
+      state_->connection().query("SELECT * FROM nodes WHERE document = ? ORDER BY number");
+  query.bind(document);
+  while (query.step()) found.push_back(rows::read_node(query));
+  return found;
+}
+
+std::optional<NodeRow> LocalStore::Reading::find_node(const Id& id) const {
+  Query query = state_->connection().query("SELECT * FROM nodes WHERE id = ?");
+  query.bind(id);
+  if (!query.step()) return std::nullopt;
+  return rows::read_node(query);
+}
+
+void LocalStore::Reading::for_each_node(std::uint32_t group, NodeNumber first, NodeNumber last,
+                                        const std::function<void(const NodeRow&)>& function) const {
+  constexpr NodeNumber kLast = INT64_MAX;  // of what SQLite numbers
+  Query query = state_->connection().query(
+      "SELECT * FROM nodes WHERE number BETWEEN ? AND ? AND grp = ? ORDER BY number");
+  query.bind(static_cast<std::int64_t>(std::min(first, kLast)))
+      .bind(static_cast<std::int64_t>(std::min(last, kLast)))
+      .bind(group);
+  while (query.step()) function(rows::read_node(query));
+}
+
+std::string LocalStore::Reading::text(std::uint32_t document) const {
+  const std::optional<DocumentRow> row = this->document(document);
+  if (!row) throw Error(Code::not_found, "no document " + std::to_string(document));
+  return text(document, Span{0, row->text_bytes});
+}
+
+std::string LocalStore::Reading::text(std::uint32_t document, Span span) const {
+  return state_->using_session->texts.read(state_->connection(), document, span);
+}
+
+std::vector<PendingText> LocalStore::Reading::texts_without_vectors(
+    std::string_view model, std::span<const std::uint32_t> groups) const {
+  sqlite::Connection& connection = state_->connection();
+  const std::optional<rows::Model> known = rows::find_model(connection, model);
+  const std::uint32_t model_id = known ? known->id : 0;
+  std::vector<std::pair<NodeNumber, PendingText>> found;
+  for (const std::uint32_t group : groups) {
+    Query query = connection.query(
+        "SELECT * FROM nodes WHERE number > ? AND grp = ? AND NOT EXISTS (SELECT 1 FROM vectors"
+        " WHERE vectors.model = ? AND vectors.text_hash = nodes.text_hash) ORDER BY number");
+    query.bind(static_cast<std::int64_t>(rows::read_embedded(connection, model_id, group)))
+        .bind(group)
+        .bind(model_id);
+    while (query.step()) {
+      NodeRow node = rows::read_node(query);
+      const NodeNumber number = node.number;
+      found.emplace_back(number, pending_of(std::move(node)));
+    }
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::unordered_set<Id, IdHash> seen;
+  std::vector<PendingText> texts;
+  for (auto& [number, text] : found) {
+    if (seen.insert(text.text_hash).second) texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
+std::optional<std::uint64_t> LocalStore::Reading::vector_row(std::string_view model,
+                                                             const Id& text_hash) const {
+  Query query = state_->connection().query(
+      "SELECT vectors.* FROM models JOIN vectors ON vectors.model = models.id"
+      " WHERE models.fingerprint = ? AND vectors.text_hash = ?");
+  query.bind(model).bind(text_hash);
+  if (!query.step()) return std::nullopt;
+  return rows::read_vector(query).row;
+}
+
+StoreCounts LocalStore::Reading::counts() const {
+  StoreCounts counts;
+  counts.documents = state_->counter(counter::kDocuments);
+  counts.documents_failed = state_->counter(counter::kDocumentsFailed);
+  counts.text_bytes = state_->counter(counter::kTextBytes);
+  counts.vectors = state_->counter(counter::kVectors);
+  for (const GroupRow& group : groups()) {
+    counts.nodes.emplace_back(group.name, state_->counter(counter::nodes_of_group(group.id)));
+  }
+  return counts;
+}
+
+}  // namespace hasten

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "stores/local/sqlite.hpp"
+
+namespace hasten {
+
+/// The version of truth.db that this code writes; it reads no newer one.
+constexpr std::int64_t kFormatVersion = 1;
+
+/// Makes an empty truth.db: whole under its name, or not there. The caller holds the writer's lock.
+void create_truth(const std::filesystem::path& file);
+
+/// Removes a database file and its companions, where they are.
+void remove_database(const std::filesystem::path& file);
+
+/// @throws Error(damaged) not a truth.db; Error(mismatch) of a newer format.
+void check_format(sqlite::Connection& connection);
+
+/// Numbers that rise or count, kept so that no question about them scans a table.
+namespace counter {
+constexpr std::string_view kCommit = "commit";
+constexpr std::string_view kLastDocument = "last_document";
+constexpr std::string_view kLastNode = "last_node";
+constexpr std::string_view kDocuments = "documents";
+constexpr std::string_view kDocumentsFailed = "documents_failed";
+constexpr std::string_view kTextBytes = "text_bytes";
+constexpr std::string_view kVectors = "vectors";
+/// Nodes of a group.
+std::string nodes_of_group(std::uint32_t group);
+}  // namespace counter
+
+/// 0 where it was never set. @throws Error(damaged)
+std::uint64_t read_counter(sqlite::Connection& connection, std::string_view name);
+void write_counter(sqlite::Connection& connection, std::string_view name, std::uint64_t value);
+
+}  // namespace hasten

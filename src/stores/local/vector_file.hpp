@@ -1,0 +1,100 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/files.hpp"
+#include "hasten/node.hpp"
+
+namespace hasten {
+
+/// Which record of which generation of a model's vector file. A compaction moves vectors to a file
+/// of the next generation, so that an old row never names another text's vector by chance.
+struct VectorRow {
+  std::uint64_t generation = 0;
+  std::uint64_t index = 0;
+  static constexpr int kIndexBits = 40;
+
+  constexpr std::uint64_t packed() const { return generation << kIndexBits | index; }
+  static constexpr VectorRow unpack(std::uint64_t row) {
+    return {row >> kIndexBits, row & ((std::uint64_t{1} << kIndexBits) - 1)};
+  }
+};
+
+/// Where records lie in a vector file: after a head of fixed size, one after the other, each a
+/// text's hash, its vector and the checksum of both.
+struct VectorLayout {
+  static constexpr std::uint64_t kHeadBytes = 4096;
+  static constexpr std::uint64_t kHashBytes = 16;
+  std::uint64_t dim = 0;
+
+  std::uint64_t checked_bytes() const { return kHashBytes + dim * sizeof(float); }
+  std::uint64_t record_bytes() const { return checked_bytes() + sizeof(std::uint64_t); }
+  std::uint64_t offset(std::uint64_t index) const { return kHeadBytes + index * record_bytes(); }
+};
+
+/// "<first 16 hex digits of the fingerprint's SHA-256>.vec", or "....3.vec" for generation 3.
+std::string vector_file_name(std::string_view fingerprint, std::uint64_t generation);
+
+/// Appends to a vector file. Used by one thread at a time.
+class VectorWriter {
+ public:
+  /// Opens the file at `rows` records and drops what lies beyond them; makes it where rows is 0.
+  /// @throws Error(damaged) another head, or fewer records; Error(invalid) a fingerprint too long.
+  VectorWriter(const std::filesystem::path& file, std::string_view fingerprint, std::uint64_t dim,
+               std::uint64_t rows);
+  /// Writes and syncs. @return the index of the first. @throws Error(full|io), nothing appended.
+  std::uint64_t append(std::span<const Id> text_hashes, std::span<const float> values);
+  std::uint64_t rows() const noexcept { return rows_; }
+  std::uint64_t dim() const noexcept { return layout_.dim; }
+
+ private:
+  std::filesystem::path path_;
+  File file_;
+  VectorLayout layout_;
+  std::uint64_t rows_ = 0;
+};
+
+/// A vector file mapped for reading while another may append to it. Thread-safe.
+class VectorReader {
+ public:
+  /// @throws Error(damaged) missing, or another head.
+  VectorReader(const std::filesystem::path& file, std::string_view fingerprint);
+  ~VectorReader();
+  VectorReader(const VectorReader&) = delete;
+  VectorReader& operator=(const VectorReader&) = delete;
+
+  struct Record {
+    Id text_hash;
+    std::span<const float> vector;
+  };
+  /// Checked on first touch; valid while the reader lives. @throws Error(damaged)
+  Record record(std::uint64_t index) const;
+  std::uint64_t dim() const noexcept { return layout_.dim; }
+  /// Whole records that the file has now, those that no commit knows of yet included.
+  std::uint64_t rows() const;
+
+ private:
+  struct Mapping;
+  const Mapping* map(std::uint64_t rows) const;
+  const Mapping* mapping_for(std::uint64_t index) const;
+  std::uint64_t file_bytes() const;
+
+  std::filesystem::path path_;
+  File file_;
+  VectorLayout layout_;
+  mutable std::mutex mutex_;  // of growing
+  mutable std::vector<std::unique_ptr<const Mapping>>
+      mappings_;  // old ones stay: spans point there
+  mutable std::atomic<const Mapping*> current_{nullptr};
+};
+
+}  // namespace hasten
