@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "text/sentences.hpp"
 
 namespace hasten {
@@ -13,11 +15,25 @@ constexpr std::string_view kSystem =
     "If they do not hold the answer, say so.";
 constexpr std::string_view kPattern = "Passages:\n{context}\nQuestion: {question}\nAnswer:";
 
-void replace(std::string& text, std::string_view what, std::string_view with) {
-  for (std::size_t at = text.find(what); at != std::string::npos;
-       at = text.find(what, at + with.size())) {
-    text.replace(at, what.size(), with);
+/// `pattern` with {context} and {question} filled in; what is filled in is not searched again.
+std::string fill(std::string_view pattern, std::string_view context, std::string_view question) {
+  std::string text;
+  while (!pattern.empty()) {
+    const std::size_t brace = std::min(pattern.find('{'), pattern.size());
+    text += pattern.substr(0, brace);
+    pattern.remove_prefix(brace);
+    if (pattern.starts_with("{context}")) {
+      text += context;
+      pattern.remove_prefix(std::string_view("{context}").size());
+    } else if (pattern.starts_with("{question}")) {
+      text += question;
+      pattern.remove_prefix(std::string_view("{question}").size());
+    } else if (!pattern.empty()) {
+      text += pattern.front();
+      pattern.remove_prefix(1);
+    }
   }
+  return text;
 }
 
 /// The longest run of first sentences that `budget` tokens hold.
@@ -37,8 +53,8 @@ Prompt make_prompt(std::string_view question, std::span<const Passage> passages,
                    std::string_view pattern, std::size_t budget,
                    const std::function<std::size_t(std::string_view)>& count) {
   Prompt prompt;
-  std::string user(pattern.empty() ? kPattern : pattern);
-  const std::size_t fixed = count(kSystem) + count(user) + count(question);
+  if (pattern.empty()) pattern = kPattern;
+  const std::size_t fixed = count(kSystem) + count(pattern) + count(question);
   std::size_t used = fixed;
   std::string context;
   for (const Passage& passage : passages) {
@@ -53,9 +69,7 @@ Prompt make_prompt(std::string_view question, std::span<const Passage> passages,
     used += tokens;
     ++prompt.passages;
   }
-  replace(user, "{question}", question);
-  replace(user, "{context}", context);
-  prompt.messages = {{"system", std::string(kSystem)}, {"user", user}};
+  prompt.messages = {{"system", std::string(kSystem)}, {"user", fill(pattern, context, question)}};
   return prompt;
 }
 

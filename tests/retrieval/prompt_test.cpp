@@ -1,0 +1,77 @@
+#include "retrieval/prompt.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "retrieval/extract.hpp"
+#include "retrieval/relevance.hpp"
+
+namespace hasten {
+namespace {
+
+std::size_t words(std::string_view text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), ' ')) + 1;
+}
+
+TEST(Prompt, PacksWholePassagesUpToTheBudget) {
+  const std::string a(50, 'a'), b = "b b b b b b b b b b";
+  const std::vector<Passage> passages{{a}, {b}, {b}};
+  const std::size_t fixed = make_prompt("q", {}, "{context}{question}", 10'000, words).passages;
+  EXPECT_EQ(fixed, 0U);
+  EXPECT_EQ(make_prompt("q", passages, "", 10'000, words).passages, 3U);
+  const Prompt some = make_prompt("q", passages, "", 75, words);
+  EXPECT_GE(some.passages, 1U);
+  EXPECT_LT(some.passages, 3U);
+}
+
+TEST(Prompt, CutsTheFirstPassageAtASentenceWhenNothingElseFits) {
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "This is sentence number " + std::to_string(i) + ". ";
+  const std::vector<Passage> passages{{text}};
+  const Prompt prompt = make_prompt("what?", passages, "", 150, words);
+  EXPECT_EQ(prompt.passages, 1U);
+  EXPECT_NE(prompt.messages.back().content.find("sentence number 0."), std::string::npos);
+  EXPECT_EQ(prompt.messages.back().content.find("sentence number 99"), std::string::npos);
+}
+
+TEST(Prompt, FillsAPatternOnceAndOnlyFromItself) {
+  const std::string text = "holds {question} and {context}";
+  const std::vector<Passage> passages{{text}};
+  const Prompt prompt = make_prompt("is {context} safe?", passages, "C={context} Q={question}", 500, words);
+  EXPECT_EQ(prompt.messages.back().content,
+            "C=[1] holds {question} and {context}\n Q=is {context} safe?");
+}
+
+TEST(Relevance, RisesWithWhatSpeaksForIt) {
+  ScoreMoments moments{1000, 750, 563};  // mean 0.75
+  double last = -1;
+  for (const double cosine : {0.75, 0.80, 0.85, 0.90}) {
+    const double now = relevance({cosine, moments, 0.4});
+    EXPECT_GT(now, last);
+    last = now;
+  }
+  last = -1;
+  for (const double coverage : {0.0, 0.3, 0.6, 1.0}) {
+    const double now = relevance({std::nullopt, {}, coverage});
+    EXPECT_GT(now, last);
+    EXPECT_GE(now, 0);
+    EXPECT_LE(now, 1);
+    last = now;
+  }
+}
+
+TEST(Extract, QuotesTheSentenceThatHoldsTheWords) {
+  const std::string first = "Cats sleep a lot. Dogs like to run. Fish live in water.";
+  const std::string second = "A dog runs faster than a cat.";
+  const std::vector<Passage> passages{{first}, {second}};
+  const TermWeights weights({"fish", "live"}, {1, 1}, 2);
+  const auto quotes = extract(passages, weights, {}, 2);
+  ASSERT_FALSE(quotes.empty());
+  EXPECT_EQ(first.substr(quotes[0].span.from, quotes[0].span.size()), "Fish live in water.");
+}
+
+}  // namespace
+}  // namespace hasten
