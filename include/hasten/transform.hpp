@@ -32,7 +32,7 @@ class Transform {
 
 /// Settings of the splitters; sizes in tokens of the embedder (in characters for "character").
 struct SplitOptions {
-  std::size_t chunk_size = 256;   ///< no piece is longer
+  std::size_t chunk_size = 256;   ///< no piece is longer, unless one character alone is
   std::size_t chunk_overlap = 25; ///< at most so much of the end of a piece begins the next
 };
 
