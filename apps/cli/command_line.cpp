@@ -8,6 +8,7 @@
 
 #include "base/nearest.hpp"
 #include "hasten/error.hpp"
+#include "hasten/version.hpp"
 
 namespace hasten::cli {
 namespace {
@@ -68,7 +69,7 @@ class Grammar {
     root_.require_subcommand(1);
     root_.formatter(std::make_shared<HelpFormatter>(root_, verb_of_));  // verbs take it over
     add_common_options(root_, options);
-    root_.set_version_flag("--version", "hasten " HASTEN_VERSION);
+    root_.set_version_flag("--version", fmt::format("hasten {}", version()));
     for (const Verb& verb : verbs()) define(verb);
   }
 
