@@ -69,17 +69,17 @@ LocalStore::MovedVectors rewrite(Connection& connection, const std::filesystem::
 
 }  // namespace
 
-std::vector<LocalStore::MovedVectors> rewrite_vectors(Connection& connection,
-                                                      const std::filesystem::path& folder,
-                                                      const std::set<std::uint32_t>& always,
-                                                      std::vector<std::filesystem::path>& unlink) {
+std::vector<LocalStore::MovedVectors> rewrite_vectors(
+    Connection& connection, const std::filesystem::path& folder,
+    const std::set<std::uint32_t>& always, std::map<std::string, std::filesystem::path>& unlink) {
   std::vector<LocalStore::MovedVectors> moved;
   connection.query("DELETE FROM vectors WHERE text_hash NOT IN (SELECT text_hash FROM nodes)")
       .run();
   for (const rows::Model& model : rows::models(connection)) {
     std::vector<rows::Vector> vectors = vectors_by_row(connection, model.id);
     if (vectors.size() == model.rows && !always.contains(model.id)) continue;
-    unlink.push_back(folder / vector_file_name(model.fingerprint, model.generation));
+    const std::string file = vector_file_name(model.fingerprint, model.generation);
+    unlink[file] = folder / file;
     moved.push_back(rewrite(connection, folder, model, std::move(vectors)));
   }
   return moved;

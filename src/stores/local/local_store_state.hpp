@@ -80,8 +80,8 @@ struct LocalStore::State {
 /// What a write transaction has changed that is settled at its commit.
 struct Changes {
   std::map<std::string, std::uint64_t, std::less<>> counters;
-  std::set<std::uint32_t> models;             ///< that were given vectors
-  std::vector<std::filesystem::path> unlink;  ///< when it is committed
+  std::set<std::uint32_t> models;                       ///< that were given vectors
+  std::map<std::string, std::filesystem::path> unlink;  ///< by name, when it is committed
 };
 
 struct LocalStore::Reading::State {
@@ -97,6 +97,8 @@ struct LocalStore::Reading::State {
   std::uint64_t counter(std::string_view name) const;
   void set_counter(std::string_view name, std::uint64_t value);
   void count(std::string_view name, std::int64_t more);
+  /// A number that was never given before.
+  std::uint64_t next(std::string_view name);
 
   LocalStore::State& store;
   std::unique_ptr<Session> session;  // a reader's own

@@ -113,6 +113,9 @@ class Repairer {
     set(counter::kTextBytes, "SELECT coalesce(sum(text_bytes), 0) FROM documents");
     raise(counter::kLastDocument, "SELECT coalesce(max(number), 0) FROM documents");
     raise(counter::kLastNode, "SELECT coalesce(max(number), 0) FROM nodes");
+    raise(counter::kLastGroup, "SELECT coalesce(max(id), 0) FROM groups");
+    raise(counter::kLastModel, "SELECT coalesce(max(id), 0) FROM models");
+    raise(counter::kLastSegment, "SELECT coalesce(max(id), 0) FROM segments");
     Query query = connection_.query("SELECT grp, count(*) FROM nodes GROUP BY grp");
     while (query.step()) {
       const auto group = static_cast<std::uint32_t>(query.integer(0));
@@ -128,16 +131,11 @@ class Repairer {
 
   void raise(std::string_view name, std::string_view sql) {
     const auto largest = static_cast<std::uint64_t>(connection_.integer(sql));
-    const std::uint64_t told = read_counter(connection_, name);
-    if (told == 0 || found_.counters.contains(std::string(name))) {
-      write_counter(connection_, name,
-                    largest == 0 && told == 0 && !lost(name) ? 0 : largest + kNumbersSkipped);
-    } else if (told < largest) {
-      write_counter(connection_, name, largest);
+    const bool lost = found_.counters.contains(std::string(name));
+    if (lost || read_counter(connection_, name) < largest) {
+      write_counter(connection_, name, largest + kNumbersSkipped);
     }
   }
-
-  bool lost(std::string_view name) const { return found_.counters.contains(std::string(name)); }
 
   Connection& connection_;
   const Findings& found_;

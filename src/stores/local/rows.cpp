@@ -97,7 +97,7 @@ NodeRow read_node(Query& query) {
   return node;
 }
 
-void insert_node(Query& query, const NodeRow& row) {
+void write_node(Query& query, const NodeRow& row) {
   RowWriter writer(query, "nodes");
   writer.integer(row.number)
       .id(row.id)

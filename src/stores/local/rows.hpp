@@ -31,10 +31,15 @@ void write_group(sqlite::Connection& connection, const GroupRow& row);
 void write_segment(sqlite::Connection& connection, const SegmentRow& row);
 void write_model(sqlite::Connection& connection, const Model& row);
 
-/// Inserts; `query` is kInsertNode, prepared once for many.
+/// Writes a node's row with `query`, which is one of these two, compiled once for many.
 constexpr std::string_view kInsertNode =
     "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-void insert_node(sqlite::Query& query, const NodeRow& row);
+constexpr std::string_view kUpdateNode =
+    "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE "
+    "SET"
+    " span_from = excluded.span_from, span_to = excluded.span_to, parent = excluded.parent,"
+    " ordinal = excluded.ordinal, metadata = excluded.metadata, hash = excluded.hash";
+void write_node(sqlite::Query& query, const NodeRow& row);
 
 /// A text's vector.
 struct Vector {

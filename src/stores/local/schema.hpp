@@ -24,6 +24,9 @@ namespace counter {
 constexpr std::string_view kCommit = "commit";
 constexpr std::string_view kLastDocument = "last_document";
 constexpr std::string_view kLastNode = "last_node";
+constexpr std::string_view kLastGroup = "last_group";
+constexpr std::string_view kLastModel = "last_model";
+constexpr std::string_view kLastSegment = "last_segment";
 constexpr std::string_view kDocuments = "documents";
 constexpr std::string_view kDocumentsFailed = "documents_failed";
 constexpr std::string_view kTextBytes = "text_bytes";

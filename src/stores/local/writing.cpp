@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <system_error>
 #include <utility>
 
@@ -33,6 +35,12 @@ void LocalStore::Reading::State::set_counter(std::string_view name, std::uint64_
 
 void LocalStore::Reading::State::count(std::string_view name, std::int64_t more) {
   if (more != 0) set_counter(name, counter(name) + static_cast<std::uint64_t>(more));
+}
+
+std::uint64_t LocalStore::Reading::State::next(std::string_view name) {
+  const std::uint64_t number = counter(name) + 1;
+  set_counter(name, number);
+  return number;
 }
 
 LocalStore::Writing::Writing(std::unique_ptr<State> state) : Reading(std::move(state)) {}
@@ -96,8 +104,7 @@ std::uint32_t LocalStore::Writing::put_group(const GroupRow& row) {
   Connection& connection = state_->connection();
   GroupRow group = row;
   if (group.id == 0) {
-    group.id = static_cast<std::uint32_t>(
-        connection.integer("SELECT coalesce(max(id), 0) + 1 FROM groups"));
+    group.id = static_cast<std::uint32_t>(state_->next(counter::kLastGroup));
   }
   rows::write_group(connection, group);
   return group.id;
@@ -110,11 +117,25 @@ void LocalStore::Writing::add_nodes(std::span<NodeRow> nodes) {
   std::map<std::uint32_t, std::int64_t> added;
   for (NodeRow& node : nodes) {
     node.number = last + 1;
-    rows::insert_node(query, node);
+    rows::write_node(query, node);
     state_->set_counter(counter::kLastNode, ++last);
     ++added[node.group];
   }
   for (const auto& [group, more] : added) state_->count(counter::nodes_of_group(group), more);
+}
+
+void LocalStore::Writing::update_nodes(std::span<const NodeRow> nodes) {
+  Connection& connection = state_->connection();
+  for (const NodeRow& node : nodes) {
+    std::vector<NodeRow> found = this->nodes(std::array{node.number});
+    if (found.empty()) throw Error(Code::not_found, fmt::format("no node {}", node.number));
+    found[0].span = node.span;
+    found[0].parent = node.parent;
+    found[0].ordinal = node.ordinal;
+    found[0].metadata = node.metadata;
+    Query query = connection.query(rows::kUpdateNode);
+    rows::write_node(query, found[0]);
+  }
 }
 
 void LocalStore::Writing::remove_nodes(std::span<const NodeNumber> numbers) {
@@ -127,6 +148,17 @@ void LocalStore::Writing::remove_nodes(std::span<const NodeNumber> numbers) {
     query.run();
   }
   for (const auto& [group, n] : removed) state_->count(counter::nodes_of_group(group), -n);
+}
+
+void LocalStore::Writing::remove_group(std::uint32_t id) {
+  Connection& connection = state_->connection();
+  for (const SegmentRow& segment : segments()) {
+    if (segment.group == id) remove_segment(segment.id);
+  }
+  connection.query("DELETE FROM nodes WHERE grp = ?").bind(id).run();
+  connection.query("DELETE FROM embedded WHERE grp = ?").bind(id).run();
+  connection.query("DELETE FROM groups WHERE id = ?").bind(id).run();
+  state_->set_counter(counter::nodes_of_group(id), 0);
 }
 
 void LocalStore::Writing::add_vectors(std::string_view model, std::span<const Id> text_hashes,
@@ -147,8 +179,7 @@ void LocalStore::Writing::add_vectors(std::string_view model, std::span<const Id
               .value_or(rows::Model{0, std::string(model), open->second.writer.dim(), 0, 0});
   }
   if (row.id == 0) {
-    row.id = static_cast<std::uint32_t>(
-        connection.integer("SELECT coalesce(max(id), 0) + 1 FROM models"));
+    row.id = static_cast<std::uint32_t>(state_->next(counter::kLastModel));
   }
   row.generation = first.generation;
   row.rows = std::max(row.rows, first.index + text_hashes.size());
@@ -164,8 +195,7 @@ void LocalStore::Writing::add_vectors(std::string_view model, std::span<const Id
 std::uint64_t LocalStore::Writing::add_segment(const SegmentRow& row) {
   Connection& connection = state_->connection();
   SegmentRow segment = row;
-  segment.id = static_cast<std::uint64_t>(
-      connection.integer("SELECT coalesce(max(id), 0) + 1 FROM segments"));
+  segment.id = state_->next(counter::kLastSegment);
   rows::write_segment(connection, segment);
   return segment.id;
 }
@@ -186,10 +216,13 @@ void LocalStore::Writing::remove_segment(std::uint64_t id) {
   Query query = state_->connection().query("DELETE FROM segments WHERE id = ? RETURNING file");
   query.bind(static_cast<std::int64_t>(id));
   if (query.step()) {
-    state_->changes->unlink.push_back(state_->store.segments_folder() / query.text(0));
+    const std::string file(query.text(0));
+    state_->changes->unlink[file] = state_->store.segments_folder() / file;
   }
   query.run();
 }
+
+std::uint64_t LocalStore::Writing::commit_number() const { return state_->commit + 1; }
 
 std::uint64_t LocalStore::Writing::commit() {
   Connection& connection = state_->connection();
@@ -200,11 +233,12 @@ std::uint64_t LocalStore::Writing::commit() {
       advance_embedded(connection, model, group.id, last_node);
     }
   }
-  state_->set_counter(counter::kCommit, state_->commit + 1);
+  state_->set_counter(counter::kCommit, commit_number());
+  for (const SegmentRow& segment : segments()) changes.unlink.erase(segment.file);
   for (const auto& [name, value] : changes.counters) write_counter(connection, name, value);
   state_->transaction->commit();
   // What is not removed now, the next writer removes: no commit names it any more.
-  for (const std::filesystem::path& file : changes.unlink) {
+  for (const auto& [name, file] : changes.unlink) {
     std::error_code ignored;
     std::filesystem::remove(file, ignored);
   }
