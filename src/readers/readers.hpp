@@ -13,9 +13,9 @@ namespace hasten {
 
 /// One row of the list of formats.
 struct Format {
-  std::string_view name;        ///< "html"
+  std::string_view name;                       ///< "html"
   std::span<const std::string_view> suffixes;  ///< ".html", ".htm"
-  bool isolated;                ///< read in a worker process: a library that may crash or hang
+  bool isolated;  ///< read in a worker process: a library that may crash or hang
   std::unique_ptr<Reader> (*make)();
 };
 
