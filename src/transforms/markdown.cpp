@@ -129,8 +129,11 @@ class MarkdownLines {
     open_ = true;
   }
 
+  /// Whether a paragraph is open: not a list, a quotation or the rule that opens front matter.
   bool can_be_underlined() const {
-    return open_ && sections_.back().blocks.back().kind == Kind::text;
+    if (!open_ || sections_.back().blocks.back().kind != Kind::text) return false;
+    const std::string_view paragraph = utf8::trim(text_of(sections_.back().blocks.back().span));
+    return std::string_view("-*+>=_").find(paragraph.front()) == std::string_view::npos;
   }
 
   /// The paragraph before `rule` is a heading.

@@ -25,10 +25,15 @@ void add_trimmed(std::string_view text, Span span, std::vector<Span>& parts) {
   if (inner.size() > 0) parts.push_back(inner);
 }
 
+/// The next line feed in text[from, to), or `to`.
+std::uint64_t end_of_line(std::string_view text, std::uint64_t from, std::uint64_t to) {
+  return std::min<std::uint64_t>(text.substr(0, to).find('\n', from), to);
+}
+
 std::vector<Span> lines(std::string_view text, Span span) {
   std::vector<Span> found;
   for (std::uint64_t from = span.from; from < span.to;) {
-    const std::uint64_t to = std::min<std::uint64_t>(text.find('\n', from), span.to);
+    const std::uint64_t to = end_of_line(text, from, span.to);
     add_trimmed(text, {from, to}, found);
     from = to + 1;
   }
@@ -39,7 +44,7 @@ std::vector<Span> paragraphs(std::string_view text, Span span) {
   std::vector<Span> found;
   std::uint64_t begin = span.from;
   for (std::uint64_t from = span.from; from < span.to;) {
-    const std::uint64_t to = std::min<std::uint64_t>(text.find('\n', from), span.to);
+    const std::uint64_t to = end_of_line(text, from, span.to);
     if (trim(text, {from, to}).size() == 0) {
       add_trimmed(text, {begin, to}, found);
       begin = to;
@@ -105,8 +110,7 @@ void Packer::cut(Span span, Level level, std::vector<Unit>& units) const {
   } else if (level == Level::clause) {
     cut_clauses(whole, units);
   } else {
-    const auto next = static_cast<Level>(static_cast<int>(level) + 1);
-    for (const Span part : parts(text_, span, level)) cut(part, next, units);
+    for (const Span part : parts(text_, span, level)) cut(part, finer(level), units);
   }
 }
 
@@ -126,7 +130,9 @@ void Packer::cut_clauses(Unit unit, std::vector<Unit>& units) const {
 Unit Packer::fitting_prefix(Span span, double bytes_per_token) const {
   const double bytes = bytes_per_token * static_cast<double>(options_.chunk_size);
   const auto guess = std::min(span.size(), static_cast<std::uint64_t>(bytes) + 1);
-  const Span prefix = trimmed({span.from, utf8::floor_border(text_, span.from + guess)});
+  const std::uint64_t first = span.from + utf8::decode(text_, span.from).size;
+  const std::uint64_t border = utf8::floor_border(text_, span.from + guess);
+  const Span prefix = trimmed({span.from, std::max(border, first)});
   Unit unit{prefix, count(prefix)};
   // The text is denser at its other places: take more as long as it fits.
   while (unit.span.to < span.to && unit.tokens * 4 < options_.chunk_size * 3) {
@@ -142,7 +148,7 @@ Unit Packer::fitting_prefix(Span span, double bytes_per_token) const {
 /// `unit`, its end cut off until it fits or is one character.
 Unit Packer::shrunk(Unit unit) const {
   const std::uint64_t from = unit.span.from;
-  const std::uint64_t least = std::max<std::uint64_t>(utf8::decode(text_, from).size, 1);
+  const std::uint64_t least = utf8::decode(text_, from).size;
   while (unit.tokens > options_.chunk_size && unit.span.size() > least) {
     const double share =
         static_cast<double>(options_.chunk_size) / static_cast<double>(unit.tokens);
@@ -158,8 +164,8 @@ Unit Packer::shrunk(Unit unit) const {
 /// `prefix`, cut back to the end of a clause or word where there is one.
 Unit Packer::cut_well(Unit prefix) const {
   // The whole prefix may end with a word: then the white space after it is the border.
-  const char32_t next = utf8::decode(text_, prefix.span.to).code_point;
-  const Span seen{prefix.span.from, prefix.span.to + (utf8::is_space(next) ? 1 : 0)};
+  const auto [next, size] = utf8::decode(text_, prefix.span.to);
+  const Span seen{prefix.span.from, prefix.span.to + (utf8::is_space(next) ? size : 0)};
   const auto border = good_border(text_, seen);
   if (!border) return prefix;
   const Span span = trimmed({prefix.span.from, std::min(*border, prefix.span.to)});

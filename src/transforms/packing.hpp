@@ -23,6 +23,9 @@ enum class Level {
   clause,  ///< commas and the like, else white space, else any character
 };
 
+/// The level after one that is not Level::clause.
+inline Level finer(Level level) { return static_cast<Level>(static_cast<int>(level) + 1); }
+
 /// Cuts one text into units of at most chunk_size tokens, and packs units into pieces. Token counts
 /// of a text's parts need not add up to that of the text: what is returned has been counted as it
 /// is. Borrows text and counter. Counts every byte a bounded number of times.

@@ -36,7 +36,7 @@ class LevelSplitter final : public Transform {
     const Packer packer(parent.text, options_, *tokens_);
     std::vector<Unit> units;
     for (const Span part : parts(parent.text, {0, parent.text.size()}, level_)) {
-      packer.cut(part, static_cast<Level>(static_cast<int>(level_) + 1), units);
+      packer.cut(part, finer(level_), units);
     }
     std::vector<Piece> pieces;
     add_pieces(packer.pack(units), {}, pieces);
