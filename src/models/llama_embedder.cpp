@@ -205,6 +205,7 @@ EmbedderRecipe EmbedderRecipe::of(const std::filesystem::path& file) {
   recipe.pooling = found->first;
   recipe.query_prefix = metadata.text("hasten.query_prefix");
   recipe.passage_prefix = metadata.text("hasten.passage_prefix");
+  recipe.dim = metadata.number(architecture + ".embedding_length");
   const std::uint32_t trained = metadata.number(architecture + ".context_length", 512);
   recipe.max_tokens = metadata.number("hasten.max_tokens", std::min(trained, 2048U));
   return recipe;

@@ -15,6 +15,7 @@ struct EmbedderRecipe {
   std::string query_prefix;
   std::string passage_prefix;
   std::size_t max_tokens = 512;
+  std::size_t dim = 0;
 
   /// Reads it from a GGUF file. @throws Error(not_found); Error(corrupt) not a model that embeds.
   static EmbedderRecipe of(const std::filesystem::path& file);

@@ -27,6 +27,9 @@ class OurTokenizer : public Tokenizer {
   std::vector<std::int32_t> encode(std::string_view text) const override {
     return is_clean(text) ? unigram_.encode(text) : unigram_.encode(utf8::sanitise(text));
   }
+  std::vector<std::int32_t> encode_with_marks(std::string_view text) const override {
+    return encode(text);  // embedders read no templates
+  }
   std::vector<std::int32_t> marks_before() const override { return {unigram_.begin()}; }
   std::vector<std::int32_t> marks_after() const override { return {unigram_.end()}; }
 
@@ -43,7 +46,10 @@ class LlamaTokenizer : public Tokenizer {
       : owned_(std::move(model)), vocabulary_(llama_model_get_vocab(owned_.get())) {}
 
   std::vector<std::int32_t> encode(std::string_view text) const override {
-    return is_clean(text) ? encode_clean(text) : encode_clean(utf8::sanitise(text));
+    return encode(text, false);
+  }
+  std::vector<std::int32_t> encode_with_marks(std::string_view text) const override {
+    return encode(text, true);
   }
   std::vector<std::int32_t> marks_before() const override {
     if (!llama_vocab_get_add_bos(vocabulary_)) return {};
@@ -57,11 +63,15 @@ class LlamaTokenizer : public Tokenizer {
   }
 
  private:
-  std::vector<std::int32_t> encode_clean(std::string_view text) const {
+  std::vector<std::int32_t> encode(std::string_view text, bool marks) const {
+    return is_clean(text) ? encode_clean(text, marks) : encode_clean(utf8::sanitise(text), marks);
+  }
+
+  std::vector<std::int32_t> encode_clean(std::string_view text, bool marks) const {
     std::vector<std::int32_t> ids(text.size() + 2);
     const auto fill = [&] {
       return llama_tokenize(vocabulary_, text.data(), static_cast<std::int32_t>(text.size()),
-                            ids.data(), static_cast<std::int32_t>(ids.size()), false, false);
+                            ids.data(), static_cast<std::int32_t>(ids.size()), false, marks);
     };
     auto n = fill();
     if (n < 0) {  // does not fit: -n are needed

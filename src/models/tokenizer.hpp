@@ -17,6 +17,9 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
   /// Ids of the tokens of `text`, without marks. Takes any bytes: invalid UTF-8 reads as U+FFFD.
   virtual std::vector<std::int32_t> encode(std::string_view text) const = 0;
+  /// The same, but text that spells a mark ("<|im_end|>") becomes it: for templates, not for
+  /// what people wrote.
+  virtual std::vector<std::int32_t> encode_with_marks(std::string_view text) const = 0;
   /// The marks that an embedder puts before and after a text.
   virtual std::vector<std::int32_t> marks_before() const = 0;
   virtual std::vector<std::int32_t> marks_after() const = 0;
