@@ -19,21 +19,24 @@ bool mostly_deleted(const SegmentSize& size) {
   return static_cast<double>(size.deleted) > kDeletedShareMax * static_cast<double>(size.nodes);
 }
 
-// [from, to) of `runs`, and what each segment saved by merging them costs in copied nodes.
+// [from, to) of `runs`, and how much of the merged segment its largest part would be.
 struct Choice {
   std::size_t from = 0;
   std::size_t to = 0;
-  double cost = 0;
+  double share = 0;
 };
 
-Choice cheapest(const std::vector<Run>& runs) {
+// Copying a large segment to add a little to it is what makes merging dear: taken is the run whose
+// largest part is the least of the whole. Of equals, the youngest and longest.
+Choice best_choice(const std::vector<Run>& runs) {
   Choice best;
   for (std::size_t from = 0; from + 1 < runs.size(); ++from) {
-    double copied = static_cast<double>(runs[from].live);
+    std::uint64_t sum = runs[from].live, largest = runs[from].live;
     for (std::size_t to = from + 2; to <= runs.size(); ++to) {
-      copied += static_cast<double>(runs[to - 1].live);
-      const double cost = copied / static_cast<double>(to - from - 1);
-      if (best.to == 0 || cost <= best.cost) best = {from, to, cost};  // of equals, the youngest
+      sum += runs[to - 1].live;
+      largest = std::max(largest, runs[to - 1].live);
+      const double share = sum == 0 ? 0 : static_cast<double>(largest) / static_cast<double>(sum);
+      if (best.to == 0 || share <= best.share) best = {from, to, share};
     }
   }
   return best;
@@ -57,7 +60,7 @@ std::vector<std::pair<std::size_t, std::size_t>> choose_merges(
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     runs.push_back({i, i + 1, sizes[i].nodes - std::min(sizes[i].deleted, sizes[i].nodes)});
   }
-  while (runs.size() > kSegmentsMax) merge(runs, cheapest(runs));
+  while (runs.size() > kSegmentsMax) merge(runs, best_choice(runs));
   std::vector<std::pair<std::size_t, std::size_t>> chosen;
   for (const Run& run : runs) {
     if (run.last - run.first > 1 || mostly_deleted(sizes[run.first])) {

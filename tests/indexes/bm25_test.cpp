@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <random>
 #include <set>
+#include <sstream>
 
 #include "hasten/error.hpp"
 #include "tests/indexes/memory_segment.hpp"
@@ -186,6 +190,121 @@ TEST(Bm25, MergingWritesWhatBuildingWould) {
     merge_bm25(built.inputs(), merged);
     std::erase_if(corpus, [](const Doc& doc) { return doc.deleted; });
     EXPECT_EQ(merged, build(corpus));
+  }
+}
+
+// The scores that bm25s gives with method="lucene": see make_bm25_golden.py.
+TEST(Bm25, ScoresAreThoseOfThePeer) {
+  std::ifstream file(HASTEN_SOURCE_DIR "/tests/indexes/bm25_golden.json");
+  const auto golden = nlohmann::json::parse(file);
+  Corpus corpus;
+  for (const std::string text : golden["documents"]) {
+    std::istringstream words(text);
+    corpus.push_back({corpus.size(), 0, {std::istream_iterator<std::string>(words), {}}});
+  }
+  const auto built = cut(corpus, {corpus.size() / 3});
+  for (const auto& c : golden["cases"]) {
+    const auto hits = search_bm25(built.inputs(), c["terms"].get<std::vector<std::string>>(),
+                                  statistics(corpus), {c["k1"], c["b"]}, corpus.size(), nullptr);
+    std::vector<double> scores(corpus.size());
+    for (const Scored& hit : hits) scores[hit.node] = hit.score;
+    for (std::size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], c["scores"][i], 1e-4);
+  }
+}
+
+TEST(Bm25, TiesAtTheBorderAreAllKept) {
+  Corpus corpus;
+  for (NodeNumber i = 0; i < 300; ++i) {
+    corpus.push_back(
+        {i, 0,
+         i % 100 == 7 ? std::vector<std::string>{"x", "x"} : std::vector<std::string>{"x", "y"}});
+  }
+  const auto built = cut(corpus, {128});
+  for (std::size_t k : {1, 2, 3}) {  // three are best, and equal
+    const auto hits = search_bm25(built.inputs(), std::vector<std::string>{"x"}, statistics(corpus),
+                                  {}, k, nullptr);
+    ASSERT_EQ(hits.size(), 3u);
+    EXPECT_EQ(hits[0].node, 7u);
+    EXPECT_EQ(hits[2].node, 207u);
+  }
+  EXPECT_EQ(
+      search_bm25(built.inputs(), std::vector<std::string>{"x"}, statistics(corpus), {}, 4, nullptr)
+          .size(),
+      300u);
+}
+
+TEST(Bm25, NothingFindsNothing) {
+  Bm25Builder builder;
+  MemorySegment empty;
+  builder.write(empty);
+  const Bm25Segment segment(empty);
+  EXPECT_EQ(segment.nodes(), 0u);
+  EXPECT_EQ(segment.find(1), 0u);
+  const Bm25Input input{&segment, {}};
+  const std::vector<std::string> terms{"x"};
+  EXPECT_TRUE(search_bm25({&input, 1}, terms, {0, 0}, {}, 10, nullptr).empty());
+  EXPECT_TRUE(search_bm25({}, terms, {5, 50}, {}, 10, nullptr).empty());
+  EXPECT_TRUE(search_bm25({&input, 1}, {}, {5, 50}, {}, 10, nullptr).empty());
+  MemorySegment merged;
+  merge_bm25({&input, 1}, merged);
+  EXPECT_EQ(merged, empty);
+  MemorySegment of_none;
+  merge_bm25({}, of_none);
+  EXPECT_EQ(of_none, empty);
+}
+
+TEST(Bm25, RowsAreRead) {
+  const Corpus corpus{{3, 9, {"a", "b", "a"}}, {5, 9, {}}, {900, 11, {"b"}}};
+  const auto memory = build(corpus);
+  const Bm25Segment segment(memory);
+  EXPECT_EQ(segment.nodes(), 3u);
+  EXPECT_EQ(segment.total_length(), 4u);
+  for (std::size_t i = 0; i < corpus.size(); ++i) {
+    EXPECT_EQ(segment.node(i), corpus[i].node);
+    EXPECT_EQ(segment.document(i), corpus[i].document);
+    EXPECT_EQ(segment.length(i), corpus[i].terms.size());
+    EXPECT_EQ(segment.find(corpus[i].node), i);
+  }
+  for (NodeNumber absent : {0, 4, 899, 901}) EXPECT_EQ(segment.find(absent), 3u);
+  EXPECT_THROW(segment.node(3), Error);
+}
+
+TEST(Bm25, FrequenciesCountLiveNodes) {
+  const Corpus corpus{
+      {1, 0, {"a", "a"}}, {2, 0, {"a", "b"}, true}, {3, 0, {"a"}}, {4, 0, {"b"}, true}};
+  const auto built = cut(corpus, {1, 3});
+  const std::vector<std::string> terms{"b", "a", "none", "a"};
+  EXPECT_EQ(document_frequencies(built.inputs(), terms), (std::vector<std::uint64_t>{0, 2, 0, 2}));
+}
+
+TEST(Bm25, WrongHeadersAreDamaged) {
+  const auto whole = build({{{3, 9, {"a", "b"}}, {5, 9, {"c"}}}});
+  const struct {
+    const char* what;
+    std::function<void(MemorySegment&)> damage;
+  } kCases[] = {
+      {"no header", [](MemorySegment& s) { s.replace("header", ""); }},
+      {"another layout", [](MemorySegment& s) { s.replace("header", std::string(24, '\2')); }},
+      {"too many nodes",
+       [](MemorySegment& s) {
+         auto header = s.text("header");
+         header[14] = 1;
+         s.replace("header", header);
+       }},
+      {"too few numbers", [](MemorySegment& s) { s.replace("nodes", std::string(8, 'x')); }},
+      {"an odd number of bytes",
+       [](MemorySegment& s) { s.replace("lengths", std::string(9, 'x')); }},
+      {"no documents", [](MemorySegment& s) { s.replace("documents", ""); }},
+  };
+  for (const auto& c : kCases) {
+    MemorySegment damaged = whole;
+    c.damage(damaged);
+    try {
+      Bm25Segment segment(damaged);
+      ADD_FAILURE() << c.what << " was opened";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::damaged) << c.what;
+    }
   }
 }
 

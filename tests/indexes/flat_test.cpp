@@ -152,5 +152,171 @@ TEST(Flat, MergingWritesWhatBuildingWould) {
   }
 }
 
+TEST(Flat, RecallIsThatOfTheExactScan) {
+  std::mt19937_64 random(3);
+  const auto vectors = random_vectors(random, 20000, 96, 0);
+  const auto built = cut(vectors, {7000});
+  const auto full = [&](std::uint64_t row) { return std::span<const float>(vectors.full[row]); };
+  std::size_t found = 0, wanted = 0;
+  for (int round = 0; round < 100; ++round) {
+    const auto query = random_unit(random, vectors.dim);
+    const auto exact = brute_force(vectors, query, 10, nullptr);
+    for (const Scored& hit : search_flat(built.inputs(), query, 10, full, nullptr)) {
+      found += std::ranges::count(exact, hit.node, &Scored::node);
+    }
+    wanted += 10;
+  }
+  EXPECT_GE(static_cast<double>(found), 0.999 * static_cast<double>(wanted));
+}
+
+TEST(Flat, ThreadsAndSegmentsChangeNothing) {
+  std::mt19937_64 random(4);
+  const auto vectors = random_vectors(random, 40000, 16, 0.1);
+  const auto one = cut(vectors, {}), many = cut(vectors, {100, 17000, 17001, 33000});
+  const auto full = [&](std::uint64_t row) { return std::span<const float>(vectors.full[row]); };
+  const std::function<bool(std::uint32_t)> most = [](std::uint32_t d) { return d % 5 != 0; };
+  for (int round = 0; round < 10; ++round) {
+    const auto query = random_unit(random, vectors.dim);
+    const auto* allowed = round % 2 ? &most : nullptr;
+    ScoreMoments first, second, third;
+    const auto want = search_flat(one.inputs(), query, 50, full, allowed, 1, &first);
+    expect_same(search_flat(one.inputs(), query, 50, full, allowed, 4, &second), want);
+    expect_same(search_flat(many.inputs(), query, 50, full, allowed, 3, &third), want);
+    EXPECT_EQ(first.count, second.count);
+    EXPECT_EQ(first.sum, second.sum);  // every bit
+    EXPECT_EQ(first.sum_of_squares, second.sum_of_squares);
+    EXPECT_EQ(first.count, third.count);
+    EXPECT_NEAR(first.sum, third.sum, 1e-9);
+    EXPECT_NEAR(first.sum_of_squares, third.sum_of_squares, 1e-9);
+  }
+}
+
+TEST(Flat, MomentsAreOfTheLiveAndAllowed) {
+  std::mt19937_64 random(5);
+  const auto vectors = random_vectors(random, 3000, 64, 0.2);
+  const auto built = cut(vectors, {1234});
+  const auto query = random_unit(random, vectors.dim);
+  const std::function<bool(std::uint32_t)> third = [](std::uint32_t d) { return d % 3 == 0; };
+  ScoreMoments want, got{99, 99, 99};
+  for (const Scored& s : brute_force(vectors, query, SIZE_MAX, &third)) {
+    ++want.count;
+    want.sum += s.score;
+    want.sum_of_squares += s.score * s.score;
+  }
+  search_flat(
+      built.inputs(), query, 1,
+      [&](std::uint64_t row) { return std::span<const float>(vectors.full[row]); }, &third, 1,
+      &got);
+  EXPECT_EQ(got.count, want.count);
+  EXPECT_NEAR(got.sum, want.sum, 0.002 * std::sqrt(static_cast<double>(want.count)));
+  EXPECT_NEAR(got.sum_of_squares, want.sum_of_squares, 0.01 * want.sum_of_squares);
+}
+
+TEST(Flat, EqualScoresGoByNumber) {
+  const std::vector<float> vector{0.6f, 0.8f};
+  FlatBuilder builder(2);
+  for (NodeNumber node = 0; node < 500; ++node) builder.add({node, 0, 0}, vector);
+  MemorySegment memory;
+  builder.write(memory);
+  const FlatSegment segment(memory);
+  const FlatInput input{&segment, {}};
+  const auto hits = search_flat(
+      {&input, 1}, vector, 20, [&](std::uint64_t) { return std::span<const float>(vector); },
+      nullptr);
+  ASSERT_EQ(hits.size(), 20u);
+  for (NodeNumber node = 0; node < 20; ++node) EXPECT_EQ(hits[node].node, node);
+}
+
+TEST(Flat, EntriesAreRead) {
+  std::mt19937_64 random(6);
+  const auto vectors = random_vectors(random, 100, 3, 0);
+  const auto memory = build(vectors, 0, 100, true);
+  const FlatSegment segment(memory);
+  EXPECT_EQ(segment.size(), 100u);
+  EXPECT_EQ(segment.dim(), 3u);
+  for (std::size_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(segment.entry(i).node, vectors.entries[i].node);
+    EXPECT_EQ(segment.entry(i).document, vectors.entries[i].document);
+    EXPECT_EQ(segment.entry(i).vector, vectors.entries[i].vector);
+    EXPECT_EQ(segment.find(vectors.entries[i].node), i);
+  }
+  EXPECT_EQ(segment.find(0), 100u);
+  EXPECT_EQ(segment.find(vectors.entries.back().node + 1), 100u);
+  EXPECT_THROW(segment.entry(100), Error);
+}
+
+TEST(Flat, NothingFindsNothing) {
+  const FlatBuilder builder(4);
+  MemorySegment memory;
+  builder.write(memory);
+  const FlatSegment segment(memory);
+  const FlatInput input{&segment, {}};
+  const std::vector<float> query(4, 0.5f);
+  const auto full = [&](std::uint64_t) { return std::span<const float>(query); };
+  ScoreMoments moments;
+  EXPECT_TRUE(search_flat({&input, 1}, query, 10, full, nullptr, 2, &moments).empty());
+  EXPECT_EQ(moments.count, 0u);
+  EXPECT_TRUE(search_flat({}, query, 10, full, nullptr).empty());
+}
+
+Code code_of(const std::function<void()>& function) {
+  try {
+    function();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return Code::internal;
+}
+
+TEST(Flat, WhatDoesNotFitIsAnError) {
+  std::mt19937_64 random(7);
+  const auto vectors = random_vectors(random, 10, 8, 0);
+  const auto built = cut(vectors, {5});
+  const auto other = cut(random_vectors(random, 10, 4, 0), {});
+  const std::vector<float> query = random_unit(random, 8), narrow(4, 0.5f), wide(9, 0.3f);
+  const std::vector<float> broken(8, std::nanf(""));
+  const auto search = [&](std::span<const float> asked, std::span<const float> stored) {
+    return code_of([&] {
+      search_flat(
+          built.inputs(), asked, 3, [&](std::uint64_t) { return stored; }, nullptr);
+    });
+  };
+  EXPECT_EQ(search(narrow, query), Code::mismatch);
+  EXPECT_EQ(search(query, wide), Code::damaged);
+  EXPECT_EQ(search(query, broken), Code::damaged);
+  const std::vector<FlatInput> mixed{built.inputs()[0], other.inputs()[0]};
+  MemorySegment sink;
+  EXPECT_EQ(code_of([&] { merge_flat(mixed, sink); }), Code::mismatch);
+}
+
+TEST(Flat, WrongHeadersAreDamaged) {
+  std::mt19937_64 random(8);
+  const auto whole = build(random_vectors(random, 10, 8, 0), 0, 10, true);
+  const auto header = [](std::uint64_t layout, std::uint64_t entries, std::uint64_t dim) {
+    const std::uint64_t fields[] = {layout, entries, dim};
+    return std::string(reinterpret_cast<const char*>(fields), sizeof fields);
+  };
+  const struct {
+    const char* what;
+    const char* section;
+    std::string bytes;
+  } kCases[] = {{"no header", "header", ""},
+                {"another layout", "header", header(2, 10, 8)},
+                {"no dimension", "header", header(1, 10, 0)},
+                {"too many dimensions", "header", header(1, 10, 1 << 17)},
+                {"too many entries", "header", header(1, std::uint64_t{1} << 61, 8)},
+                {"one entry more", "header", header(1, 11, 8)},
+                {"fewer codes", "codes", std::string(79, 'x')},
+                {"fewer scales", "scales", std::string(39, 'x')},
+                {"no vectors", "vectors", ""},
+                {"no nodes", "nodes", ""},
+                {"no documents", "documents", ""}};
+  for (const auto& c : kCases) {
+    MemorySegment damaged = whole;
+    damaged.replace(c.section, c.bytes);
+    EXPECT_EQ(code_of([&] { FlatSegment segment(damaged); }), Code::damaged) << c.what;
+  }
+}
+
 }  // namespace
 }  // namespace hasten

@@ -1,0 +1,129 @@
+#include "indexes/kernels.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <random>
+#include <vector>
+
+namespace hasten {
+namespace {
+
+std::vector<Simd> levels() {
+  std::vector<Simd> levels;
+  for (Simd level : {Simd::scalar, Simd::neon, Simd::avx2, Simd::avx512_vnni}) {
+    if (lowered(simd_of_processor(), to_string(level)) == level) levels.push_back(level);
+  }
+  return levels;
+}
+
+// Plain products and a plain sum, in 64 bits.
+std::int64_t dot_slowly(const std::int8_t* a, const std::int8_t* b, std::size_t dim) {
+  std::int64_t sum = 0;
+  for (std::size_t i = 0; i < dim; ++i) sum += std::int64_t{a[i]} * b[i];
+  return sum;
+}
+
+TEST(DotRows, EveryLevelOfThisProcessorHasAKernel) {
+  EXPECT_GE(levels().size(), 1u);
+  for (Simd level : levels()) EXPECT_NE(dot_rows_kernel(level), nullptr) << to_string(level);
+}
+
+TEST(DotRows, EveryLevelAndLengthGivesTheSum) {
+  std::mt19937_64 random(1);
+  constexpr std::size_t kRows = 5;
+  for (std::size_t dim = 1; dim <= 1025; ++dim) {
+    // Exactly as long as they are, so that reading past the end is seen by sanitizers.
+    const auto query = std::make_unique<std::int8_t[]>(dim);
+    const auto rows = std::make_unique<std::int8_t[]>(kRows * dim);
+    for (std::size_t i = 0; i < dim; ++i) query[i] = static_cast<std::int8_t>(random());
+    for (std::size_t i = 0; i < kRows * dim; ++i) rows[i] = static_cast<std::int8_t>(random());
+    for (Simd level : levels()) {
+      std::int32_t out[kRows];
+      dot_rows_kernel(level)(query.get(), rows.get(), kRows, dim, out);
+      for (std::size_t row = 0; row < kRows; ++row) {
+        ASSERT_EQ(out[row], dot_slowly(query.get(), rows.get() + row * dim, dim))
+            << to_string(level) << ", " << dim << " dimensions, row " << row;
+      }
+    }
+  }
+}
+
+TEST(DotRows, ExtremesDoNotSaturate) {
+  for (std::size_t dim : {1, 15, 16, 17, 63, 64, 65, 384, 1024, 65536}) {
+    for (int a : {-128, -127, 0, 1, 127}) {
+      for (int b : {-128, -127, 0, 1, 127}) {
+        const std::vector<std::int8_t> query(dim, static_cast<std::int8_t>(a));
+        const std::vector<std::int8_t> row(dim, static_cast<std::int8_t>(b));
+        for (Simd level : levels()) {
+          std::int32_t out = -1;
+          dot_rows_kernel(level)(query.data(), row.data(), 1, dim, &out);
+          ASSERT_EQ(out, dot_slowly(query.data(), row.data(), dim))
+              << to_string(level) << ": " << dim << " times " << a << " by " << b;
+        }
+      }
+    }
+  }
+}
+
+TEST(Dot, IsTheSumInItsOrder) {
+  std::mt19937_64 random(2);
+  std::normal_distribution<float> normal;
+  for (std::size_t dim = 0; dim <= 300; ++dim) {
+    std::vector<float> a(dim), b(dim);
+    for (std::size_t i = 0; i < dim; ++i) a[i] = normal(random), b[i] = normal(random);
+    double lanes[8] = {};
+    long double sum = 0;
+    for (std::size_t i = 0; i < dim; ++i) {
+      lanes[i % 8] = std::fma(double{a[i]}, double{b[i]}, lanes[i % 8]);  // as if it were fused
+      sum += static_cast<long double>(a[i]) * b[i];
+    }
+    EXPECT_EQ(dot(a, b), ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
+                             ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7])));
+    EXPECT_NEAR(dot(a, b), static_cast<double>(sum), 1e-12);
+  }
+}
+
+TEST(Quantise, Cases) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  constexpr float kTiny = std::numeric_limits<float>::denorm_min();
+  const struct {
+    std::vector<float> vector;
+    std::vector<std::int8_t> codes;
+    float scale;
+  } kCases[] = {
+      {{0, 0}, {0, 0}, 0},
+      {{1, -1, 0}, {127, -127, 0}, 1.0f / 127},
+      {{254, 1, 3, -5}, {127, 0, 2, -2}, 2},  // halves go to even
+      {{kNaN, 127}, {0, 127}, 1},
+      {{kNaN, kNaN}, {0, 0}, 0},
+      {{kInfinity, 1}, {0, 0}, 0},
+      {{-kInfinity, 1}, {0, 0}, 0},
+      {{kTiny, 0}, {0, 0}, 0},
+  };
+  for (const auto& c : kCases) {
+    std::vector<std::int8_t> codes(c.vector.size(), 42);
+    EXPECT_EQ(quantise(c.vector, codes), c.scale) << c.vector[0];
+    EXPECT_EQ(codes, c.codes) << c.vector[0];
+  }
+}
+
+TEST(Quantise, IsWithinHalfAScale) {
+  std::mt19937_64 random(3);
+  std::normal_distribution<float> normal;
+  for (int round = 0; round < 200; ++round) {
+    std::vector<float> vector(1 + random() % 500);
+    for (float& value : vector) value = normal(random) * 1e-3f;
+    std::vector<std::int8_t> codes(vector.size());
+    const float scale = quantise(vector, codes);
+    for (std::size_t i = 0; i < vector.size(); ++i) {
+      EXPECT_LE(std::abs(vector[i] - scale * codes[i]), 0.5001f * scale);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hasten
