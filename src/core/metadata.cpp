@@ -22,6 +22,8 @@ template <class... Functions>
 struct Overloaded : Functions... {
   using Functions::operator()...;
 };
+template <class... Functions>
+Overloaded(Functions...) -> Overloaded<Functions...>;  // clang 16 deduces no aggregates
 
 json list_to_json(const std::vector<std::string>& list) {
   json array = json::array();

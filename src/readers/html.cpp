@@ -35,6 +35,7 @@ enum class Role : std::uint8_t {
   row,
   cell,
   line_break,
+  link,
   title,
   meta,
   image,
@@ -46,12 +47,14 @@ struct ElementRole {
 };
 
 // Sorted by name.
-constexpr std::array<ElementRole, 53> kRoles{{
+constexpr std::array<ElementRole, 55> kRoles{{
+    {"a", Role::link},
     {"address", Role::block},
     {"article", Role::paragraph},
     {"aside", Role::paragraph},
     {"blockquote", Role::paragraph},
     {"br", Role::line_break},
+    {"button", Role::link},
     {"canvas", Role::skip},
     {"caption", Role::block},
     {"dd", Role::block},
@@ -205,6 +208,10 @@ class Page {
       case Role::line_break:
         pre_ > 0 ? layout().add_verbatim("\n") : layout().break_line();
         break;
+      case Role::link:
+        // Menus are links side by side, kept apart by the style sheet alone.
+        if (link_ended_) layout().add(" ");
+        break;
       case Role::meta:
         add_meta(attributes);
         break;
@@ -221,6 +228,7 @@ class Page {
     if (open_.empty() || open_.back().name != name) return;  // events come in pairs; be safe
     const Role role = open_.back().role;
     open_.pop_back();
+    link_ended_ = role == Role::link;
     switch (role) {
       case Role::skip:
         --skipped_;
@@ -257,6 +265,7 @@ class Page {
 
   void text(std::string_view text) {
     if (skipped_ > 0) return;
+    link_ended_ = false;
     if (!open_.empty() && open_.back().role == Role::title) {
       constexpr std::size_t kTitleBytesMax = 4096;
       if (title_.size() < kTitleBytesMax) title_ += text;
@@ -410,6 +419,7 @@ class Page {
   std::size_t skipped_ = 0, deep_tables_ = 0;
   int pre_ = 0;
   bool pre_began_ = false;
+  bool link_ended_ = false;  // just now
   std::string title_;
   Metadata metadata_;
 };

@@ -1,0 +1,65 @@
+// A flat segment whose checksums fit and whose contents are wrong: searching and merging it is an
+// error or an answer, never a crash. Input: the changes to a good one, as segment_patches.hpp says.
+
+#include <cmath>
+#include <cstdlib>
+#include <vector>
+
+#include "hasten/error.hpp"
+#include "indexes/flat.hpp"
+#include "tests/fuzz/segment_patches.hpp"
+
+namespace {
+
+using namespace hasten;
+using testing::MemorySegment;
+
+constexpr std::size_t kDim = 19;
+
+std::vector<float> vector_of(std::uint64_t row) {
+  std::vector<float> vector(kDim);
+  for (std::size_t i = 0; i < kDim; ++i) {
+    vector[i] = std::sin(static_cast<float>(row * kDim + i)) / std::sqrt(kDim / 2.0f);
+  }
+  return vector;
+}
+
+MemorySegment good_segment() {
+  FlatBuilder builder(kDim);
+  for (NodeNumber node = 0; node < 100; ++node) {
+    builder.add({node, static_cast<std::uint32_t>(node / 10), node}, vector_of(node));
+  }
+  MemorySegment segment;
+  builder.write(segment);
+  return segment;
+}
+
+void use(const MemorySegment& memory, const MemorySegment& good) {
+  const FlatSegment segment(memory), other(good);
+  const std::vector<std::uint64_t> deleted{0x10, 0x8000000000000001};
+  const FlatInput inputs[] = {{&segment, {}}, {&other, {}}, {&segment, Tombstones(deleted)}};
+  const std::function<bool(std::uint32_t)> even = [](std::uint32_t d) { return d % 2 == 0; };
+  const std::vector<float> query = vector_of(7);
+  const auto full = [&](std::uint64_t row) {
+    return std::span<const float>(query).first(row < 1000 ? kDim : 0);
+  };
+  ScoreMoments moments;
+  search_flat(inputs, query, 10, full, &even, 1, &moments);
+  segment.find(50);
+  MemorySegment merged;
+  merge_flat(inputs, merged);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const MemorySegment good = good_segment();
+  MemorySegment segment = good;
+  hasten::testing::patch(segment, data, size);
+  try {
+    use(segment, good);
+  } catch (const Error& error) {
+    if (error.code() != Code::damaged && error.code() != Code::mismatch) std::abort();
+  }
+  return 0;
+}
