@@ -3,13 +3,19 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iostream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/files.hpp"
 #include "core/ids.hpp"
 #include "stores/local/local_store.hpp"
+#include "stores/local/sqlite.hpp"
 
 namespace hasten {
 
@@ -87,5 +93,98 @@ inline std::vector<float> make_vector(const Id& text_hash, std::size_t dim) {
   }
   return values;
 }
+
+inline bool operator==(const NodeRow& a, const NodeRow& b) {
+  return a.number == b.number && a.id == b.id && a.document == b.document && a.group == b.group &&
+         a.span == b.span && a.text_hash == b.text_hash && a.parent == b.parent &&
+         a.ordinal == b.ordinal && a.derived == b.derived && a.text == b.text &&
+         a.metadata == b.metadata;
+}
+
+constexpr std::size_t kDim = 5;
+
+inline std::vector<float> vector_of(const LocalStore& store, std::string_view model,
+                                    std::uint64_t row) {
+  const std::span<const float> vector = store.vector(model, row);
+  return {vector.begin(), vector.end()};
+}
+
+/// A document with two chunks, and the group they are in, committed.
+struct Made {
+  std::uint32_t group = 0;
+  std::uint32_t document = 0;
+  std::vector<NodeRow> nodes;
+};
+
+inline Made put(LocalStore& store, const std::string& path, const std::string& text) {
+  LocalStore::Writing writing = store.write();
+  Made made;
+  const std::vector<GroupRow> groups = writing.groups();
+  made.group = groups.empty() ? writing.put_group({0, "MediumChunk", "root", "sentence(256,25)"})
+                              : groups[0].id;
+  made.document = writing.put_document(make_document(path, text), &text);
+  const std::size_t half = text.size() / 2;
+  made.nodes = {make_node(made.document, made.group, text, {0, half}),
+                make_node(made.document, made.group, text, {half, text.size()})};
+  writing.add_nodes(made.nodes);
+  writing.commit();
+  return made;
+}
+
+/// Gives every text of every group that lacks one a vector of the model, committed.
+inline void embed_missing(LocalStore& store, const std::string& model) {
+  std::vector<std::uint32_t> groups;
+  std::vector<Id> hashes;
+  {
+    const LocalStore::Reading reading = store.read();
+    for (const GroupRow& group : reading.groups()) groups.push_back(group.id);
+    for (const PendingText& text : reading.texts_without_vectors(model, groups)) {
+      hashes.push_back(text.text_hash);
+    }
+  }
+  std::vector<float> values;
+  for (const Id& hash : hashes) {
+    const std::vector<float> vector = make_vector(hash, kDim);
+    values.insert(values.end(), vector.begin(), vector.end());
+  }
+  const std::uint64_t first = store.append_vectors(model, kDim, hashes, values);
+  LocalStore::Writing writing = store.write();
+  writing.add_vectors(model, hashes, first);
+  writing.commit();
+}
+
+inline void write_file(const std::filesystem::path& file, const std::string& bytes) {
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+/// A store in `folder` that says it is of another format.
+inline void make_with_version(const std::filesystem::path& folder, int version) {
+  open_store(folder);
+  sqlite::Connection connection(folder / "truth.db", sqlite::Connection::Mode::write);
+  connection.execute("PRAGMA user_version=" + std::to_string(version));
+}
+
+class StoreTest : public testing::Test {
+ protected:
+  std::filesystem::path folder() const { return temporary_.path() / "kb"; }
+
+  void reopen(LocalStore& store) const {
+    { const LocalStore ended = std::move(store); }
+    store = open_store(folder());
+  }
+
+  /// Whether any file of the store holds these bytes.
+  bool folder_holds(const std::string& bytes) const {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder())) {
+      if (!entry.is_regular_file()) continue;
+      if (read_file(entry.path()).find(bytes) != std::string::npos) return true;
+    }
+    return false;
+  }
+
+ private:
+  TemporaryFolder temporary_;
+};
 
 }  // namespace hasten
