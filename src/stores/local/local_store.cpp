@@ -118,6 +118,7 @@ LocalStore::LocalStore(const fs::path& folder, Access access, std::string_view o
   }
   refuse_foreign_folder(folder);
   make_folder(folder);
+  make_folder(segments_folder());
   state_->lock = FileLock::acquire(folder / "writer.lock", owner);
   if (!fs::exists(truth)) create_truth(truth);
   state_->writer = std::make_unique<Session>(truth, sqlite::Connection::Mode::write);
