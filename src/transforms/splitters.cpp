@@ -136,8 +136,10 @@ class CharacterSplitter final : public Transform {
     if (inner.empty()) return;
     const auto from = static_cast<std::uint64_t>(inner.data() - text.data());
     const Span span{from, from + inner.size()};
-    // White space at a window's ends can leave nothing new in it.
-    if (pieces.empty() || span.to > pieces.back().span.to) pieces.push_back({.span = span});
+    // White space at the windows' ends can leave nothing new in one, or nothing of its own.
+    if (!pieces.empty() && span.to <= pieces.back().span.to) return;
+    if (!pieces.empty() && span.from == pieces.back().span.from) pieces.pop_back();
+    pieces.push_back({.span = span});
   }
 
   SplitOptions options_;
