@@ -75,15 +75,26 @@ std::vector<std::string> ranked_documents(const std::vector<Hit>& hits) {
   return ranked;
 }
 
+/// What a search answers to a data set's question; one without words finds nothing.
+std::vector<std::string> answer_to(const Document& document, const std::string& question,
+                                   const SearchOptions& options, std::stop_token stop) {
+  try {
+    return ranked_documents(document.search(question, options, nullptr, std::move(stop)).hits);
+  } catch (const Error& error) {
+    if (error.code() != Code::invalid) throw;
+    return {};
+  }
+}
+
 RetrievalScore evaluate(const Document& document, const std::vector<JudgedQuery>& queries,
                         const SearchOptions& options, Meter& meter, std::stop_token stop) {
   RetrievalScorer scorer;
   const std::string stage = fmt::format("{} questions", to_string(options.mode));
   for (std::size_t i = 0; i < queries.size(); ++i) {
     const auto began = Trace::Clock::now();
-    const SearchResult result = document.search(queries[i].text, options, nullptr, stop);
+    const auto ranked = answer_to(document, queries[i].text, options, stop);
     const std::chrono::duration<double, std::milli> took = Trace::Clock::now() - began;
-    scorer.add(ranked_documents(result.hits), queries[i].grades, took.count());
+    scorer.add(ranked, queries[i].grades, took.count());
     meter.show({.stage = stage, .done = i + 1, .total = queries.size(), .unit = "questions"});
   }
   meter.clear();
@@ -166,7 +177,7 @@ Action define_eval(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--top-k", a->top_k, "passages asked for; else enough for ten documents")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least_one());
   app.add_option("--embedder", a->embedder, "the embedding model")->type_name("NAME|FILE.gguf");
   app.add_option("--queries", a->queries, "other questions, joined by id")->type_name("FILE");
   app.add_option("--qrels", a->qrels, "other judgements")->type_name("FILE");
