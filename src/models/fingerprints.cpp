@@ -33,9 +33,9 @@ std::string remembered_sha256(const fs::path& home, const fs::path& file) {
                       {"changed", fs::last_write_time(file).time_since_epoch().count()}};
   const fs::path path = home / "fingerprints.json";
   json cache = read_cache(path);
-  if (const auto found = cache.find(key);
-      found != cache.end() && found->is_object() && found->value("state", json()) == state &&
-      found->value("sha256", json()).is_string()) {
+  if (const auto found = cache.find(key); found != cache.end() && found->is_object() &&
+                                          found->value("state", json()) == state &&
+                                          found->value("sha256", json()).is_string()) {
     return found->at("sha256");
   }
   const std::string sha256 = sha256_file(file);

@@ -110,8 +110,9 @@ class Transfer {
     const long code = status();
     if (code >= 300) {
       const bool passing = code >= 500 || code == 408 || code == 429;
-      throw Error(passing ? Code::unavailable : Code::refused,
-                  fmt::format("{} answered HTTP {}: {}", request_.url, code, server_words(arrived_)));
+      throw Error(
+          passing ? Code::unavailable : Code::refused,
+          fmt::format("{} answered HTTP {}: {}", request_.url, code, server_words(arrived_)));
     }
     int left = 0;
     const CURLMsg* message = curl_multi_info_read(multi_.get(), &left);

@@ -15,7 +15,8 @@ struct HttpRequest {
 };
 
 /// Sends a request and passes on the body of a 2xx answer in chunks, on the calling thread, as they
-/// come, until it ends or `on_chunk` returns false. Waits 5 s for a connection and 120 s for the next byte; follows no redirects.
+/// come, until it ends or `on_chunk` returns false. Waits 5 s for a connection and 120 s for the
+/// next byte; follows no redirects.
 /// @throws Error(unavailable) no connection, a broken one, or a status of 5xx, 408 or 429;
 ///         Error(refused) another status; both with the server's words; Error(timeout) silence;
 ///         Error(cancelled); what `on_chunk` throws.

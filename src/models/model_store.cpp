@@ -46,7 +46,8 @@ Installed installed_model(const fs::path& home, std::string_view name, std::stri
                           const OnProgress& progress) {
   const KnownModel& model = find_model(name);
   if (model.kind != kind) {
-    throw Error(Code::invalid, fmt::format("'{}' is of the kind {}, not {}", name, model.kind, kind));
+    throw Error(Code::invalid,
+                fmt::format("'{}' is of the kind {}, not {}", name, model.kind, kind));
   }
   const auto installed = find_installed(home, name);
   if (!installed) return install_model(home, model, progress, {});
@@ -65,7 +66,9 @@ class FileTokenCounter : public TokenCounter {
  public:
   FileTokenCounter(std::unique_ptr<const Tokenizer> tokenizer, std::string name)
       : tokenizer_(std::move(tokenizer)), name_(std::move(name)) {}
-  std::size_t count(std::string_view text) const override { return tokenizer_->encode(text).size(); }
+  std::size_t count(std::string_view text) const override {
+    return tokenizer_->encode(text).size();
+  }
   std::string name() const override { return name_; }
 
  private:

@@ -98,7 +98,8 @@ class CompletionReader {
 
   void read_usage(const json& event) {
     const json usage = event.value("usage", json());
-    if (!usage.is_object() || !usage.value("completion_tokens", json()).is_number_unsigned()) return;
+    if (!usage.is_object() || !usage.value("completion_tokens", json()).is_number_unsigned())
+      return;
     counted_ = true;
     result_.tokens = usage["completion_tokens"];
     const json prompt = usage.value("prompt_tokens", json());
@@ -147,14 +148,15 @@ class RemoteGenerator : public Generator {
     CompletionReader reader(options, on_token, address_.base);
     SseParser events([&](std::string_view data) { reader.read(data); });
     const json body = request_body(model(stop), messages, options);
-    http_send({.url = address_.base + "/chat/completions",
-               .body = body.dump(),
-               .headers = headers({"Content-Type: application/json", "Accept: text/event-stream"})},
-              [&](std::string_view chunk) {
-                events.put(chunk);
-                return !reader.done();
-              },
-              stop);
+    http_send(
+        {.url = address_.base + "/chat/completions",
+         .body = body.dump(),
+         .headers = headers({"Content-Type: application/json", "Accept: text/event-stream"})},
+        [&](std::string_view chunk) {
+          events.put(chunk);
+          return !reader.done();
+        },
+        stop);
     events.finish();
     return reader.finish();
   }
@@ -172,7 +174,8 @@ class RemoteGenerator : public Generator {
  private:
   static std::vector<std::string> headers(std::vector<std::string> lines) {
     const char* key = std::getenv("OPENAI_API_KEY");
-    if (key != nullptr && *key != '\0') lines.push_back(fmt::format("Authorization: Bearer {}", key));
+    if (key != nullptr && *key != '\0')
+      lines.push_back(fmt::format("Authorization: Bearer {}", key));
     return lines;
   }
 
@@ -182,19 +185,19 @@ class RemoteGenerator : public Generator {
     const std::lock_guard lock(mutex_);
     if (!first_model_.empty()) return first_model_;
     std::string answer;
-    http_send({.url = address_.base + "/models", .body = {}, .headers = headers({})},
-              [&](std::string_view chunk) {
-                answer += chunk;
-                return answer.size() < kAnswerBytesMax;
-              },
-              stop);
+    http_send(
+        {.url = address_.base + "/models", .body = {}, .headers = headers({})},
+        [&](std::string_view chunk) {
+          answer += chunk;
+          return answer.size() < kAnswerBytesMax;
+        },
+        stop);
     const json models = json::parse(answer, nullptr, false);
     try {
       first_model_ = models.at("data").at(0).at("id");
     } catch (const json::exception&) {
-      throw Error(Code::unavailable,
-                  fmt::format("{}/models names no model; give one: {}#MODEL", address_.base,
-                              address_.base));
+      throw Error(Code::unavailable, fmt::format("{}/models names no model; give one: {}#MODEL",
+                                                 address_.base, address_.base));
     }
     return first_model_;
   }
