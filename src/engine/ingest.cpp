@@ -162,6 +162,12 @@ void Ingest::agree_on_groups() {
   plan_ = plan_groups(kb_.group_definitions(tokens), used);
 
   auto writing = store_.write();
+  bool changed = false;
+  const auto set = [&](std::string_view key, const std::string& value) {
+    if (writing.setting(key) == value) return;
+    writing.set_setting(key, value);
+    changed = true;
+  };
   const bool has_documents = writing.counts().documents > 0;
   for (PlannedGroup& group : plan_) {
     const auto known = std::find_if(rows.begin(), rows.end(), [&](const GroupRow& row) {
@@ -172,7 +178,8 @@ void Ingest::agree_on_groups() {
       group.row.id = known->id;
     } else {
       group.row.id = writing.put_group(group.row);
-      if (has_documents) writing.set_setting(pending_key, "1");
+      if (has_documents) set(pending_key, "1");
+      changed = true;
     }
     if (writing.setting(pending_key) == "1") missing_plan_.push_back(group);
   }
@@ -184,10 +191,10 @@ void Ingest::agree_on_groups() {
   }
   std::string joined;
   for (const auto& name : used) joined += name + "\n";
-  writing.set_setting(stored::kGroups, joined);
-  writing.set_setting(stored::kEmbedder, embedder);
-  writing.set_setting(stored::kFingerprint, kb_.models.fingerprint(embedder));
-  writing.commit();
+  set(stored::kGroups, joined);
+  set(stored::kEmbedder, embedder);
+  set(stored::kFingerprint, kb_.models.fingerprint(embedder));
+  if (changed) writing.commit();
 }
 
 // --- Looking -----------------------------------------------------------------------------------

@@ -287,16 +287,24 @@ std::vector<std::string> repair(KnowledgeBase& kb) {
 Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
              std::stop_token stop) {
   if (options.top_k == 0) throw Error(Code::invalid, "top_k is 0; ask for at least one hit");
-  try {
-    return Search(kb, query, options, trace, stop).run();
-  } catch (const Error& error) {
-    if (error.code() != Code::damaged) throw;
-    const auto rebuilt = repair(kb);
-    if (rebuilt.empty()) throw;  // it was not a segment: nothing here can mend it
-    Found found = Search(kb, query, options, trace, stop).run();
-    found.result.notices.insert(found.result.notices.begin(), rebuilt.begin(), rebuilt.end());
-    return found;
-  }
+  const auto attempt = [&] { return Search(kb, query, options, trace, stop).run(); };
+  const auto unless_damaged = [&]() -> std::optional<Found> {
+    try {
+      return attempt();
+    } catch (const Error& error) {
+      if (error.code() != Code::damaged) throw;
+      kb.snapshots.forget();
+      return std::nullopt;
+    }
+  };
+  if (auto found = unless_damaged()) return std::move(*found);
+  // A writer may have merged a segment away between our reading of the manifest and our opening of
+  // the file: a new reading sees the new manifest. If it fails again it is damage.
+  if (auto found = unless_damaged()) return std::move(*found);
+  const auto rebuilt = repair(kb);
+  Found found = attempt();
+  found.result.notices.insert(found.result.notices.begin(), rebuilt.begin(), rebuilt.end());
+  return found;
 }
 
 }  // namespace hasten

@@ -77,9 +77,14 @@ void Snapshots::forget() {
 std::shared_ptr<const OpenSegment> Snapshots::open(const SegmentRow& row) {
   auto& known = files_[row.file];
   if (auto file = known.lock()) return file;
-  auto file = std::make_shared<const OpenSegment>(folder_ / row.file, row.kind);
-  known = file;
-  return file;
+  try {
+    auto file = std::make_shared<const OpenSegment>(folder_ / row.file, row.kind);
+    known = file;
+    return file;
+  } catch (const Error& error) {
+    if (error.code() != Code::not_found) throw;
+    throw Error(Code::damaged, "segment " + row.file + " is missing; `hasten verify --repair` rebuilds it");
+  }
 }
 
 }  // namespace hasten
