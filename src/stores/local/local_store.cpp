@@ -84,11 +84,11 @@ const VectorReader& VectorReaders::reader(std::string_view model, std::uint64_t 
     }
   }
   std::unique_lock lock(mutex_);
-  std::unique_ptr<VectorReader>& reader = readers_[std::string(model)][generation];
-  if (reader == nullptr) {
-    reader = std::make_unique<VectorReader>(folder_ / vector_file_name(model, generation), model);
-  }
-  return *reader;
+  auto& generations = readers_[std::string(model)];
+  const auto found = generations.find(generation);
+  if (found != generations.end()) return *found->second;
+  auto file = std::make_unique<VectorReader>(folder_ / vector_file_name(model, generation), model);
+  return *generations.emplace(generation, std::move(file)).first->second;
 }
 
 VectorReader::Record VectorReaders::record(std::string_view model, std::uint64_t row) const {

@@ -68,11 +68,10 @@ struct LocalStore::State {
   std::filesystem::path folder;
   Access access;
   std::optional<FileLock> lock;
+  std::unique_ptr<Session> writer;  // before the readers: the last to close empties the log
   Sessions readers;
   VectorReaders vectors;
-  // Of a writer:
   WriteTurn turn;
-  std::unique_ptr<Session> writer;
   std::mutex appending;
   std::map<std::string, OpenVectors, std::less<>> appenders;
 };

@@ -40,8 +40,24 @@ bool no_space(int system_error) {
   return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG;
 }
 
+/// What the system said of the last failure on the file or its log; 0: nothing.
+int last_errno(sqlite3* handle) {
+  int error = 0;
+  sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (!no_space(error) && log != nullptr && log->pMethods != nullptr) {
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+  }
+  return error;
+}
+
 Code code_of(int result, int system_error) {
   switch (result & 0xff) {
+    case SQLITE_ERROR:  // our words are right: what they fail on is a schema that is not ours
+    case SQLITE_SCHEMA:
+    case SQLITE_TOOBIG:
+    case SQLITE_MISMATCH:
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return Code::damaged;
@@ -108,7 +124,7 @@ Connection::~Connection() {
 
 void Connection::fail(int result, std::string_view action) const {
   if ((result & 0xff) == SQLITE_NOMEM) throw std::bad_alloc();
-  const Code code = code_of(result, sqlite3_system_errno(handle_));
+  const Code code = code_of(result, last_errno(handle_));
   throw Error(code, fmt::format("{}: {} ({}){}", file_.string(), action, sqlite3_errmsg(handle_),
                                 advice(code)));
 }
