@@ -7,13 +7,38 @@
 set(llama_root ${HASTEN_THIRD_PARTY}/llama-cpp-python/vendor/llama.cpp)
 set(llama_variants x64 haswell icelake armv8.0_1 armv8.2_1 armv8.6_1)
 
-# Upstream has no option for that choice: one line at the head of its function makes it.
+# Replaces a text in a file of the fetched tree, once. What is there is known: the archive is pinned.
+function(patch_llama file from to)
+  file(READ ${llama_root}/${file} text)
+  string(FIND "${text}" "${to}" done)
+  if(done GREATER_EQUAL 0)
+    return()
+  endif()
+  string(FIND "${text}" "${from}" at)
+  if(at LESS 0)
+    message(FATAL_ERROR "${file} is not the one this was written for: '${from}' is not in it")
+  endif()
+  string(REPLACE "${from}" "${to}" text "${text}")
+  file(CONFIGURE OUTPUT ${llama_root}/${file} CONTENT "${text}" @ONLY)
+endfunction()
+
+# Upstream has no option for that choice of variants.
 set(variant_function "function(ggml_add_cpu_backend_variant tag_name)\n")
-set(variant_choice "    if (NOT tag_name IN_LIST HASTEN_CPU_VARIANTS)\n        return()\n    endif()\n")
-file(READ ${llama_root}/ggml/src/CMakeLists.txt ggml_lists)
-string(REPLACE "${variant_choice}" "" ggml_lists "${ggml_lists}")
-string(REPLACE "${variant_function}" "${variant_function}${variant_choice}" ggml_lists "${ggml_lists}")
-file(CONFIGURE OUTPUT ${llama_root}/ggml/src/CMakeLists.txt CONTENT "${ggml_lists}" @ONLY)
+patch_llama(ggml/src/CMakeLists.txt "${variant_function}" "${variant_function}\
+    if (NOT tag_name IN_LIST HASTEN_CPU_VARIANTS)
+        return()
+    endif()
+")
+
+# A thread that waits for the others at a barrier spins. Where there are more busy threads than
+# processors the one it waits for may not even run: after a while it lets others go first.
+set(barrier_wait "n_barrier_passed, memory_order_relaxed) == n_passed) {\n")
+patch_llama(ggml/src/ggml-cpu/ggml-cpu.c "${barrier_wait}" "${barrier_wait}\
+        static _Thread_local unsigned spins = 0;
+        if (++spins % 4096 == 0) {
+            sched_yield();
+        }
+")
 
 option(HASTEN_LLAMA_SERVER "Allow building llama.cpp's own server, to test the remote generator" OFF)
 

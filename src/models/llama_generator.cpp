@@ -195,7 +195,10 @@ class LlamaGenerator : public Generator {
     params.n_ctx = static_cast<std::uint32_t>(wanted);
     params.n_batch = params.n_ubatch = kBatchTokens;
     params.n_seq_max = 1;
-    params.n_threads = params.n_threads_batch = static_cast<std::int32_t>(threads_);
+    // Reading a prompt is bound by arithmetic; writing is bound by memory, which half of the
+    // hardware threads (one a physical core) use up. The others would only wait at its barriers.
+    params.n_threads_batch = static_cast<std::int32_t>(threads_);
+    params.n_threads = static_cast<std::int32_t>((threads_ + 1) / 2);
     params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO;
     params.no_perf = true;
     context_.reset();
