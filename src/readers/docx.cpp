@@ -356,6 +356,7 @@ class Document {
     } else {
       walk_children(paragraph, depth);
     }
+    layout_->set_marker({});
     listed ? layout_->begin_block() : layout_->begin_paragraph();
   }
 

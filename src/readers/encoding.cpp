@@ -1,8 +1,10 @@
 #include "readers/encoding.hpp"
 
 #include <fmt/format.h>
+#include <unicode/uchar.h>
 #include <unicode/ucnv.h>
 #include <unicode/ucsdet.h>
+#include <unicode/utf16.h>
 
 #include <algorithm>
 #include <array>
@@ -65,17 +67,36 @@ Utf8Count count_utf8(std::string_view bytes) {
   return count;
 }
 
+/// Whether nearly all of the sample is characters that texts have, read as UTF-16. In other data
+/// the units that are private, unassigned or half a pair are one in seven.
+bool plausible_utf16(std::string_view sample, bool little) {
+  std::size_t strange = 0, units = 0;
+  char16_t high = 0;  // the first half of a pair, waiting for its second
+  for (std::size_t at = 0; at + 1 < sample.size(); at += 2, ++units) {
+    const std::uint8_t first = byte_at(sample, at), second = byte_at(sample, at + 1);
+    const auto unit = static_cast<char16_t>(little ? first | second << 8 : first << 8 | second);
+    if (U16_IS_TRAIL(unit) != (high != 0)) ++strange;
+    high = U16_IS_LEAD(unit) ? unit : 0;
+    const bool control = unit < 0x20 && unit != '\t' && unit != '\n' && unit != '\r';
+    if (!U16_IS_SURROGATE(unit) &&
+        (control || !u_isdefined(unit) || u_charType(unit) == U_PRIVATE_USE_CHAR)) {
+      ++strange;
+    }
+  }
+  return strange * 50 <= units;
+}
+
 /// In UTF-16 the spaces, line ends and digits of any language have a NUL, always on the same side.
 const char* encoding_of_nuls(std::string_view sample, bool valid_utf8) {
   std::array<std::size_t, 2> nuls{};
   for (std::size_t at = 0; at < sample.size(); ++at) nuls[at % 2] += sample[at] == '\0';
   const bool little = nuls[1] > nuls[0];
-  const std::size_t characters = sample.size() / 2;
+  const auto most = static_cast<double>(nuls[little]), least = static_cast<double>(nuls[!little]);
+  const auto characters = static_cast<double>(sample.size() / 2);
   // A text that is valid UTF-8 too is ASCII, or Latin at least, in UTF-16: then the NULs are many.
   const double share_min = valid_utf8 ? 0.4 : 0.005;
-  const auto most = static_cast<double>(nuls[little]), least = static_cast<double>(nuls[!little]);
-  if (most == 0 || most < share_min * static_cast<double>(characters) || least > most / 20)
-    return nullptr;
+  if (most == 0 || most < share_min * characters || least > most / 20) return nullptr;
+  if (!plausible_utf16(sample, little)) return nullptr;
   return little ? "UTF-16LE" : "UTF-16BE";
 }
 
@@ -245,7 +266,7 @@ bool is_binary(std::string_view text) {
   const auto controls = std::count_if(sample.begin(), sample.end(), [](unsigned char c) {
     return c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != '\x1B' && c != '\b';
   });
-  return static_cast<std::size_t>(controls) * 20 > sample.size();
+  return static_cast<std::size_t>(controls) > sample.size() / 20 + 8;
 }
 
 void check_size(std::uint64_t bytes, std::uint64_t bytes_max) {

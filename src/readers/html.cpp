@@ -237,13 +237,17 @@ class Page {
         layout().begin_block();
         break;
       case Role::paragraph:
+        layout().begin_paragraph();
+        break;
       case Role::heading:
+        layout().set_marker({});
         layout().begin_paragraph();
         break;
       case Role::list:
         end_list();
         break;
       case Role::item:
+        layout().set_marker({});
         layout().begin_block();
         break;
       case Role::pre:

@@ -246,7 +246,9 @@ class JsonParser {
       while (at < word.size() && word[at] >= '0' && word[at] <= '9') ++at;
       return at > from;
     };
+    const std::size_t whole = at;
     if (!digits()) return false;
+    if (word[whole] == '0' && at > whole + 1) return false;
     if (at < word.size() && word[at] == '.' && (++at, !digits())) return false;
     if (at < word.size() && (word[at] == 'e' || word[at] == 'E')) {
       ++at;
@@ -284,6 +286,9 @@ struct Lines {
   std::size_t read = 0, broken = 0;
 };
 
+// Beyond these and one line in ten, it is no JSONL, and the time that errors take is bounded.
+constexpr std::size_t kBrokenMax = 1000;
+
 /// Line by line: a broken line costs no other. It is kept as it stands, so that its words are
 /// found.
 Lines write_lines(std::string_view text, JsonText& out) {
@@ -300,6 +305,7 @@ Lines write_lines(std::string_view text, JsonText& out) {
       out.cut(before);
       out.verbatim(line);
       ++lines.broken;
+      if (lines.broken > kBrokenMax + lines.read / 10) throw;
     }
   }
   return lines;

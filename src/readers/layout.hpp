@@ -25,7 +25,7 @@ class Layout {
   /// The next text begins a new block: on a new line, or after a blank one.
   void begin_block() { wish(1); }
   void begin_paragraph() { wish(2); }
-  /// What the next text is put behind, on its line: "# ", "- ".
+  /// What the next text is put behind, on its line: "# ", "- ". Empty where no text came.
   void set_marker(std::string marker) { marker_ = std::move(marker); }
 
   bool empty() const noexcept { return text_.empty(); }
