@@ -105,12 +105,12 @@ void merge_bm25(std::span<const Bm25Input> inputs, SegmentSink& sink) {
   Header header{kLayout, 0, 0};
   for (const Bm25Input& input : inputs) {
     header.nodes += count_live(input.deleted, input.segment->nodes());
-    header.total_length += live_length(input);
   }
   if (header.nodes > kSegmentNodesMax) {
     throw Error(Code::too_large, fmt::format("{} nodes for one word segment; it holds up to {}",
                                              header.nodes, kSegmentNodesMax));
   }
+  for (const Bm25Input& input : inputs) header.total_length += live_length(input);
   write_array<Header>(sink, kHeader, std::span(&header, 1));
   copy_section(inputs, kNodes, sizeof(NodeNumber), sink);
   copy_section(inputs, kDocuments, sizeof(std::uint32_t), sink);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -305,6 +306,35 @@ TEST(Bm25, WrongHeadersAreDamaged) {
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), Code::damaged) << c.what;
     }
+  }
+}
+
+// A segment of the largest size; of its bytes only the header is there.
+class LargestSegment final : public SegmentView {
+ public:
+  std::uint64_t size(std::string_view section) const override {
+    return section == "header" ? sizeof header_ : (section == "nodes" ? 8 : 4) * header_[1];
+  }
+  std::span<const std::byte> bytes(std::string_view section, std::uint64_t,
+                                   std::uint64_t) const override {
+    EXPECT_EQ(section, "header");
+    return std::as_bytes(std::span(header_));
+  }
+
+ private:
+  std::array<std::uint64_t, 3> header_{1, std::uint64_t{1} << 28, 0};
+};
+
+TEST(Bm25, MoreNodesThanASegmentHoldsAreNotMerged) {
+  const LargestSegment view;
+  const Bm25Segment segment(view);
+  const Bm25Input inputs[] = {{&segment, {}}, {&segment, {}}};
+  MemorySegment sink;
+  try {
+    merge_bm25(inputs, sink);
+    ADD_FAILURE() << "merged";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::too_large);
   }
 }
 
