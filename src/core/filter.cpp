@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <compare>
+#include <optional>
 #include <type_traits>
 
 #include "base/utf8.hpp"
