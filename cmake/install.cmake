@@ -23,7 +23,7 @@ foreach(variant IN LISTS llama_variants)
     list(APPEND llama_targets ggml-cpu-${variant})
   endif()
 endforeach()
-set_target_properties(${llama_targets} PROPERTIES INSTALL_RPATH "$ORIGIN")
+set_target_properties(${llama_targets} PROPERTIES INSTALL_RPATH "$ORIGIN" PUBLIC_HEADER "")
 install(TARGETS ${llama_targets} LIBRARY DESTINATION ${HASTEN_PRIVATE_LIBDIR} NAMELINK_SKIP)
 
 if(TARGET hasten_cli)

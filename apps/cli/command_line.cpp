@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kHelpColumns = 90;
 constexpr std::size_t kOptionColumns = 32;
+constexpr std::string_view kFamilyHelp = "a family of verbs; with --help it lists them";
 
 std::string wrapped(std::string_view text) {
   std::istringstream words{std::string(text)};
@@ -62,6 +63,16 @@ class HelpFormatter final : public CLI::Formatter {
   const VerbOf& verb_of_;
 };
 
+/// The verb as it is typed: "hasten model list".
+std::string full_name(const CLI::App& app) {
+  std::string name = "hasten";
+  std::vector<std::string> words;
+  for (const CLI::App* level = &app; level->get_parent() != nullptr; level = level->get_parent())
+    words.push_back(level->get_name());
+  for (auto word = words.rbegin(); word != words.rend(); ++word) name += " " + *word;
+  return name;
+}
+
 /// The command line as CLI11 knows it: the verbs of the table under one root.
 class Grammar {
  public:
@@ -80,6 +91,13 @@ class Grammar {
     while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
     return *app;
   }
+  std::string help() const {
+    const CLI::App& app = named();
+    const std::string before = app.get_parent() == nullptr ? "" : full_name(*app.get_parent());
+    return app.get_formatter()->make_help(
+        &app, before.empty() ? app.get_name() : before + " " + app.get_name(),
+        CLI::AppFormatMode::Normal);
+  }
   Action action() const { return actions_.at(&named()); }
 
  private:
@@ -95,11 +113,12 @@ class Grammar {
     const std::string word(name);
     const auto same = root_.get_subcommands([&](CLI::App* app) { return app->get_name() == word; });
     if (!same.empty()) return same.front();
-    CLI::App* made = root_.add_subcommand(word, word + "s: see '" + word + " --help'");
-    return made->require_subcommand(1)->fallthrough();
+    return root_.add_subcommand(word, std::string(kFamilyHelp))
+        ->require_subcommand(1)
+        ->fallthrough();
   }
 
-  CLI::App root_{"Answers questions from your documents, with citations."};
+  CLI::App root_{"Answers questions from your documents, with citations.", "hasten"};
   VerbOf verb_of_;
   std::map<const CLI::App*, Action> actions_;
 };
@@ -131,16 +150,6 @@ std::string unknown(std::string_view kind, const std::string& word,
                                   : fmt::format("did you mean '{}'?", near));
 }
 
-/// The verb as it is typed: "hasten model list".
-std::string full_name(const CLI::App& app) {
-  std::string name = "hasten";
-  std::vector<std::string> words;
-  for (const CLI::App* level = &app; level->get_parent() != nullptr; level = level->get_parent())
-    words.push_back(level->get_name());
-  for (auto word = words.rbegin(); word != words.rend(); ++word) name += " " + *word;
-  return name;
-}
-
 std::string what_was_wrong(const Grammar& grammar, const std::vector<std::string>& left,
                            const CLI::ParseError& error) {
   const CLI::App& app = grammar.named();
@@ -168,7 +177,7 @@ Command parse_command_line(const std::vector<std::string>& arguments) {
     grammar.root().parse(reversed);
     command.action = grammar.action();
   } catch (const CLI::CallForHelp&) {
-    command.text = grammar.named().help("", CLI::AppFormatMode::Normal);
+    command.text = grammar.help();
   } catch (const CLI::CallForVersion& version) {
     command.text = fmt::format("{}\n", version.what());
   } catch (const CLI::ParseError& error) {

@@ -4,6 +4,7 @@
 
 #include <cctype>
 #include <cmath>
+#include <cstdlib>
 
 #include "engine/store_types.hpp"
 #include "hasten/error.hpp"
@@ -23,6 +24,23 @@ CLI::Validator checked_by(std::function<void(const std::string&)> parse) {
         }
       },
       "");
+}
+
+CLI::Validator at_least_one() {
+  return checked_by([](const std::string& text) {
+    const bool digits = !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+    if (!digits || text.find_first_not_of('0') == text.npos)
+      throw Error(Code::invalid, fmt::format("'{}' is no whole number from 1 on", text));
+  });
+}
+
+CLI::Validator at_least_zero() {
+  return checked_by([](const std::string& text) {
+    char* end = nullptr;
+    const double number = std::strtod(text.c_str(), &end);
+    if (text.empty() || *end != '\0' || !(number >= 0) || std::isinf(number))
+      throw Error(Code::invalid, fmt::format("'{}' is no number from 0 on", text));
+  });
 }
 
 std::uint64_t parse_size(std::string_view text) {

@@ -34,6 +34,11 @@ std::uint64_t parse_size(std::string_view text);
 /// @throws Error(not_found) the --config that was named; Error(invalid).
 Settings settings_of(const Options& options);
 
+/// A whole number from 1 on.
+CLI::Validator at_least_one();
+/// A number from 0 on.
+CLI::Validator at_least_zero();
+
 /// A check of an option's text: whatever `parse` throws as Error(invalid) becomes wrong use.
 CLI::Validator checked_by(std::function<void(const std::string&)> parse);
 

@@ -243,7 +243,7 @@ Action define_search(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--top-k", a->options.top_k, "how many passages")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least_one())
       ->capture_default_str();
   app.add_option("--group", a->options.group, "the node group to search")->type_name("NAME");
   app.add_option("--filter", a->filter, "a condition on fields: lang == \"zh\" and year >= 2020")
@@ -261,17 +261,17 @@ Action define_ask(CLI::App& app) {
       ->type_name("NAME|FILE.gguf|URL|extractive");
   app.add_option("--max-tokens", a->options.max_tokens, "the longest answer")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least_one())
       ->capture_default_str();
   app.add_option("--temperature", a->options.temperature, "0: always the likeliest word")
       ->type_name("T")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least_zero())
       ->capture_default_str();
   app.add_option("--prompt", a->prompt, "a template with {context} and {question}")
       ->type_name("FILE");
   app.add_option("--top-k", a->options.top_k, "how many passages to read")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least_one())
       ->capture_default_str();
   app.add_option("--group", a->options.group, "the node group to search")->type_name("NAME");
   app.add_option("--filter", a->filter, "a condition on fields")

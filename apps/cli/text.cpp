@@ -138,7 +138,7 @@ Action define_split(CLI::App& app) {
   app.add_option("--chunk-size", a->options.chunk_size,
                  "the longest piece, in tokens or characters")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least_one())
       ->capture_default_str();
   app.add_option("--chunk-overlap", a->options.chunk_overlap, "how much of it the next may repeat")
       ->type_name("N")
