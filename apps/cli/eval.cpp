@@ -114,10 +114,10 @@ void print_table(const std::vector<std::pair<Mode, RetrievalScore>>& rows) {
                            s.p99_ms));
 }
 
-void print_scores(const Context& context, const EvalArguments& arguments,
+void print_scores(const Context& context, const EvalArguments& arguments, const std::string& kb,
                   const std::vector<std::pair<Mode, RetrievalScore>>& rows) {
   if (!context.options.json) return print_table(rows);
-  Json object = {{"dataset", arguments.dataset.string()}, {"group", arguments.group}};
+  Json object = {{"dataset", arguments.dataset.string()}, {"group", arguments.group}, {"kb", kb}};
   if (arguments.mode == "all") {
     object["modes"] = Json::object();
     for (const auto& [mode, score] : rows)
@@ -158,7 +158,7 @@ Exit eval(Context& context, const EvalArguments& arguments) {
     rows.emplace_back(mode,
                       evaluate(document, queries, options, meter, context.interrupts.token()));
   }
-  print_scores(context, arguments, rows);
+  print_scores(context, arguments, document.status().folder, rows);
   return Exit::done;
 }
 

@@ -248,10 +248,18 @@ class Search {
       found_.result.relevance = 0;
       return;
     }
+    Trace::Span span(trace_, "search.relevance");
     for (const Hit& hit : found_.result.hits) {
       evidence_.coverage = std::max(evidence_.coverage, found_.weights.coverage(hit.node.text));
     }
     found_.result.relevance = relevance(evidence_);
+    if (trace_ == nullptr) return;
+    span.note("coverage", fmt::format("{:.4f}", evidence_.coverage));
+    if (evidence_.best_cosine) {
+      span.note("best_cosine", fmt::format("{:.4f}", *evidence_.best_cosine));
+      span.note("deviations", fmt::format("{:.4f}", deviations(evidence_)));
+    }
+    span.note("relevance", fmt::format("{:.4f}", *found_.result.relevance));
   }
 
   KnowledgeBase& kb_;

@@ -16,8 +16,12 @@ struct RelevanceEvidence {
   double coverage = 0;
 };
 
-/// The probability, 0 to 1, that the hits speak of what was asked: a logistic model of how many
-/// standard deviations the best cosine stands above the corpus, and of the coverage. Its weights were
+/// How many standard deviations the best cosine stands above the mean of all, less what the best of
+/// so many unrelated ones would be expected to: sqrt(2 ln n). 0 without vectors.
+double deviations(const RelevanceEvidence& evidence);
+
+/// The probability, 0 to 1, that the hits speak of what was asked: a logistic model of
+/// deviations(), the best cosine and the coverage. Its weights were
 /// fitted on questions asked of their own and of foreign corpora: docs/relevance.md.
 double relevance(const RelevanceEvidence& evidence);
 

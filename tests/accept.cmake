@@ -1,0 +1,13 @@
+# The acceptance suite: real documents, real models, the whole program. It needs the data sets beside
+# the checkout and takes long the first time, when their texts are embedded; the vectors are kept in
+# the model folder.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+file(GLOB acceptance CONFIGURE_DEPENDS accept/test_*.py)
+foreach(source ${acceptance})
+  get_filename_component(name ${source} NAME_WE)
+  string(REPLACE test_ "" name ${name})
+  add_test(NAME accept_${name} COMMAND ${Python3_EXECUTABLE} -m unittest -v ${source}
+           WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/accept)
+  set_tests_properties(accept_${name} PROPERTIES LABELS accept TIMEOUT 7200 RUN_SERIAL ON
+    ENVIRONMENT "HASTEN=$<TARGET_FILE:hasten_cli>;HASTEN_EVIDENCE=$<TARGET_FILE:relevance_evidence>;HASTEN_SHARED_DATA=${PROJECT_SOURCE_DIR}/../shared/data")
+endforeach()
