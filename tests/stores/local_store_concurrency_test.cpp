@@ -108,7 +108,8 @@ TEST_F(LocalStoreConcurrencyTest, WritersOfOneProcessTakeTurns) {
 }
 
 TEST_F(LocalStoreConcurrencyTest, VectorsHandedOutStayWhileTheFileGrows) {
-  LocalStore store = open_store(folder());
+  const TemporaryFolder large(std::filesystem::temp_directory_path());
+  LocalStore store = open_store(large.path());
   constexpr std::size_t kWide = 4096;
   const auto append = [&](int n) {
     std::vector<Id> hashes;

@@ -15,6 +15,14 @@ struct IdHash {
   std::size_t operator()(const Id& id) const noexcept { return id.low; }
 };
 
+/// An index whose entry names another row than it should would go unnoticed by that row's hash.
+void require_asked(bool asked, const sqlite::Connection& connection) {
+  if (asked) return;
+  throw Error(Code::damaged, connection.file().string() +
+                                 ": an index names another row than the one asked for; `hasten "
+                                 "verify --repair` makes it anew");
+}
+
 PendingText pending_of(NodeRow node) {
   return {node.text_hash, node.document, node.span, std::move(node.text)};
 }
@@ -105,7 +113,9 @@ std::optional<DocumentRow> LocalStore::Reading::find_document(std::string_view r
   Query query = state_->connection().query("SELECT * FROM documents WHERE root = ? AND path = ?");
   query.bind(root).bind(path);
   if (!query.step()) return std::nullopt;
-  return rows::read_document(query);
+  DocumentRow row = rows::read_document(query);
+  require_asked(row.root == root && row.path == path, query.connection());
+  return row;
 }
 
 bool LocalStore::Reading::has_document_id(const Id& id) const {
@@ -136,7 +146,10 @@ std::vector<NodeRow> LocalStore::Reading::nodes_of(std::uint32_t document) const
   Query query =
       state_->connection().query("SELECT * FROM nodes WHERE document = ? ORDER BY number");
   query.bind(document);
-  while (query.step()) found.push_back(rows::read_node(query));
+  while (query.step()) {
+    found.push_back(rows::read_node(query));
+    require_asked(found.back().document == document, query.connection());
+  }
   return found;
 }
 
@@ -144,7 +157,9 @@ std::optional<NodeRow> LocalStore::Reading::find_node(const Id& id) const {
   Query query = state_->connection().query("SELECT * FROM nodes WHERE id = ?");
   query.bind(id);
   if (!query.step()) return std::nullopt;
-  return rows::read_node(query);
+  NodeRow row = rows::read_node(query);
+  require_asked(row.id == id, query.connection());
+  return row;
 }
 
 void LocalStore::Reading::for_each_node(std::uint32_t group, NodeNumber first, NodeNumber last,
