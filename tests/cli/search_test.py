@@ -1,0 +1,189 @@
+"""search, ask, eval: what is found, the fields, and the same answer every time."""
+import json
+import unittest
+
+from hasten import FAILED, CliTest
+
+HIT_FIELDS = {"id", "doc_id", "path", "group", "span", "score", "text", "metadata"}
+
+
+class Search(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.write_documents()
+        self.ingest("docs")
+
+    def hits(self, *words):
+        return self.ok("search", *words, "--json").json["hits"]
+
+    CASES = [  # question, mode, the file that answers it
+        ("Who walked on the Moon?", "bm25", "moon.html"),
+        ("Who walked on the Moon?", "vector", "moon.html"),
+        ("Who walked on the Moon?", "hybrid", "moon.html"),
+        ("环线有多少座车站", "bm25", "metro.zh.md"),
+        ("环线有多少座车站", "hybrid", "metro.zh.md"),
+        ("subway lines in Beijing", "vector", "metro.zh.md"),  # asked in English of a Chinese text
+        ("brewing oolong", "hybrid", "tea.txt"),
+    ]
+
+    def test_the_right_file_comes_first(self):
+        for question, mode, name in self.CASES:
+            with self.subTest(question=question, mode=mode):
+                self.assertEqual(self.hits(question, "--mode", mode)[0]["path"].split("/")[-1], name)
+
+    def test_the_fields_of_a_hit(self):
+        hits = self.hits("rare words")
+        self.assertLessEqual(HIT_FIELDS, set(hits[0]))
+        for hit in hits:
+            self.assertRegex(hit["id"], r"^[0-9a-f]{32}$")
+            self.assertEqual(hit["group"], "MediumChunk")
+            start, end = hit["span"]
+            text = self.ok("read", f"docs/{hit['path'].split('/')[-1]}", "--json").json["text"]
+            self.assertEqual(text.encode()[start:end].decode(), hit["text"])
+        scores = [hit["score"] for hit in hits]
+        self.assertEqual(scores, sorted(scores, reverse=True))
+
+    def test_top_k_and_group(self):
+        self.assertEqual(len(self.hits("tea water moon index", "--mode", "bm25", "--top-k", "2")), 2)
+        self.ingest("docs", "--group", "FineChunk")
+        self.assertEqual({h["group"] for h in self.hits("tea", "--group", "FineChunk")}, {"FineChunk"})
+        self.fails(FAILED, "not_found", "search", "tea", "--group", "Nothing", "--json")
+
+    def test_filter(self):
+        chinese = self.hits("station tea moon", "--filter", 'lang == "zh"')
+        self.assertEqual({hit["path"].split("/")[-1] for hit in chinese}, {"metro.zh.md"})
+        self.assertEqual(self.hits("tea", "--filter", "year > 3000"), [])
+
+    def test_the_same_bytes_every_time(self):
+        for mode in ("hybrid", "vector", "bm25"):
+            words = ["search", "how is green tea brewed?", "--mode", mode, "--json"]
+            first = self.ok(*words).out
+            self.assertEqual(self.ok(*words).out, first)
+            self.assertEqual(self.ok(*words, "--threads", "1").out, first)
+        self.ingest("docs")  # nothing is new: nothing changes
+        self.assertEqual(self.ok(*words).out, first)
+
+    def test_the_trace_and_the_explanation(self):
+        result = self.ok("search", "tea", "--trace", "--explain", "--json").json
+        names = [stage["name"] for stage in result["trace"]]
+        self.assertEqual(names[0], "process.start")
+        self.assertIn("search.bm25", names)
+        starts = [stage["start_ms"] for stage in result["trace"]]
+        self.assertEqual(starts, sorted(starts))
+        explanation = result["explain"]
+        self.assertEqual((explanation["mode"], explanation["group"]), ("hybrid", "MediumChunk"))
+        self.assertTrue(explanation["stages"])
+        human = self.ok("search", "tea", "--trace", "--explain")
+        self.assertIn("search.bm25", human.err)
+        self.assertIn("mode hybrid, group MediumChunk, filter none, top 10", human.out)
+        self.assertEqual(self.ok("search", "tea", "--json").json["trace"], [])
+
+    def test_nothing_found_is_no_failure(self):
+        result = self.ok("search", "xyzzyplugh", "--mode", "bm25", "--json")
+        self.assertEqual(result.json["hits"], [])
+
+
+class Ask(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.write_documents()
+        self.ingest("docs")
+
+    def ask(self, question, *words):
+        """The tokens, and the object at the end."""
+        lines = self.ok("ask", question, *words, "--json").out.splitlines()
+        objects = [json.loads(line) for line in lines]
+        self.assertTrue(all(set(o) == {"token"} for o in objects[:-1]))
+        return "".join(o["token"] for o in objects[:-1]), objects[-1]
+
+    def check_citations(self, answer):
+        for number, citation in enumerate(answer["citations"], 1):
+            self.assertEqual(citation["number"], number)
+            name = citation["path"].split("/")[-1]
+            text = self.ok("read", f"docs/{name}", "--json").json["text"].encode()
+            start, end = citation["span"]
+            self.assertEqual(text[start:end].decode(), citation["text"])
+            for key in ("doc_id", "node_id", "page", "support"):
+                self.assertIn(key, citation)
+
+    def test_extractive(self):
+        streamed, answer = self.ask("How many people walked on the Moon?", "--generator", "extractive")
+        self.assertTrue(answer["found"])
+        self.assertIn("Twelve", answer["answer"])
+        self.assertIn("Twelve", streamed)
+        self.assertTrue(answer["citations"])
+        self.assertTrue(answer["citations"][0]["path"].endswith("moon.html"))
+        self.check_citations(answer)
+        for key in ("ttft_ms", "tpot_ms", "tokens", "prompt_tokens", "total_ms"):
+            self.assertGreaterEqual(answer["metrics"][key], 0)
+        self.assertLessEqual(answer["metrics"]["ttft_ms"], answer["metrics"]["total_ms"])
+        self.assertEqual(answer["generator"], "extractive")
+        self.assertEqual(answer["trace"], [])
+
+    def test_a_language_model_streams_and_is_deterministic(self):
+        words = ["How is green tea brewed?", "--max-tokens", "24", "--trace"]
+        streamed, answer = self.ask(*words)
+        self.assertTrue(streamed)
+        self.assertGreater(answer["metrics"]["tokens"], 0)
+        self.assertGreater(answer["metrics"]["prompt_tokens"], 20)
+        self.assertLess(answer["metrics"]["ttft_ms"], answer["metrics"]["total_ms"])
+        self.assertEqual(answer["trace"][0]["name"], "process.start")
+        self.check_citations(answer)
+        again, repeated = self.ask(*words)
+        self.assertEqual((again, repeated["answer"]), (streamed, answer["answer"]))
+
+    def test_what_the_documents_do_not_hold(self):
+        _, answer = self.ask("What is the capital of Australia?", "--generator", "extractive")
+        self.assertFalse(answer["found"])
+        self.assertEqual(answer["citations"], [])
+
+    def test_for_people(self):
+        result = self.ok("ask", "How many people walked on the Moon?", "--generator", "extractive")
+        self.assertIn("Twelve", result.out)
+        self.assertRegex(result.out, r"(?m)^\[1\] .*moon\.html:\d+-\d+  “")
+
+    def test_prompts(self):
+        self.write("prompt.txt", "Passages:\n{context}\n\nQuestion: {question}\n")
+        self.ok("ask", "How is green tea brewed?", "--prompt", "prompt.txt", "--max-tokens", "4")
+        self.fails(FAILED, "not_found", "ask", "x", "--prompt", "missing.txt", "--json")
+
+    def test_generators_that_cannot_be(self):
+        self.fails(FAILED, "not_found", "ask", "Who walked on the Moon?", "--generator", "NoSuchModel",
+                   "--json")
+        cut = self.write("cut.gguf", b"GGUF\x03\x00\x00\x00 cut short")
+        self.fails(FAILED, "corrupt", "ask", "Who walked on the Moon?", "--generator", cut, "--json")
+        self.fails(FAILED, "unavailable", "ask", "Who walked on the Moon?", "--generator",
+                   "http://127.0.0.1:9/v1", "--json")
+
+
+class Eval(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.write_documents()
+
+    def test_the_fields_and_a_perfect_score(self):
+        for mode in ("bm25", "vector", "hybrid"):
+            score = self.ok("eval", "dataset", "--mode", mode, "--json").json
+            self.assertEqual(score["queries"], 3)
+            for key in ("ndcg@10", "recall@10", "mrr@10"):
+                self.assertAlmostEqual(score[key], 1.0, msg=mode)
+            self.assertGreaterEqual(score["p99_ms"], score["p50_ms"])
+
+    def test_all_modes_in_one_table(self):
+        modes = self.ok("eval", "dataset", "--mode", "all", "--json").json["modes"]
+        self.assertEqual(list(modes), ["hybrid", "vector", "bm25"])
+        self.assertRegex(self.ok("eval", "dataset", "--mode", "all").out, r"(?m)^bm25 +1\.0000 +1\.0000 +1\.0000")
+
+    def test_questions_of_another_set(self):
+        self.write("other.jsonl", '{"_id": "q2", "text": "谁在月球上行走过？"}\n')
+        score = self.ok("eval", "dataset", "--mode", "vector", "--queries", "other.jsonl", "--json").json
+        self.assertEqual((score["queries"], score["mrr@10"]), (1, 1.0))
+
+    def test_broken_ones(self):
+        self.fails(FAILED, "not_found", "eval", "nowhere", "--json")
+        self.write("dataset/qrels.tsv", "query-id\tcorpus-id\tscore\nq1\td1\n")
+        self.fails(FAILED, "corrupt", "eval", "dataset", "--json")
+
+
+if __name__ == "__main__":
+    unittest.main()
