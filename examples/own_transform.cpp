@@ -43,7 +43,6 @@ int run(const std::filesystem::path& folder, const std::string& question) {
 
   hasten::SearchOptions options;
   options.mode = hasten::Mode::bm25;
-  options.filter = hasten::Filter::parse("line > 1");  // titles left out
   options.top_k = 3;
   for (const hasten::Hit& hit : document.search(question, options).hits)
     std::cout << hit.path << ":" << std::get<std::int64_t>(hit.node.metadata.at("line")) << ": "
