@@ -12,6 +12,7 @@
 #include "base/utf8.hpp"
 #include "hasten/error.hpp"
 #include "readers/format_list.hpp"
+#include "readers/pdf_lines.hpp"
 #include "readers/pdfium.hpp"
 
 namespace hasten {
@@ -86,23 +87,6 @@ std::string to_text(std::u16string_view units) {
   return bytes;
 }
 
-/// Without the spaces at the ends of lines, and with at most one empty line in a row.
-std::string tidy(std::string_view text) {
-  std::string tidied;
-  bool blank = true;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    std::string_view line = text.substr(at, end - at);
-    while (line.ends_with(' ')) line.remove_suffix(1);
-    at = end + 1;
-    if (line.empty() && blank) continue;
-    blank = line.empty();
-    tidied.append(line).append(1, '\n');
-  }
-  while (tidied.ends_with('\n')) tidied.pop_back();
-  return tidied;
-}
-
 // ---- the document
 
 class PdfDocument {
@@ -133,7 +117,7 @@ class PdfDocument {
     std::vector<unsigned short> units(static_cast<std::size_t>(count) + 1);
     const int written = pdfium_.get_text(text.get(), 0, count, units.data());
     const std::size_t size = written > 0 ? static_cast<std::size_t>(written) - 1 : 0;
-    return tidy(
+    return join_lines(
         to_text(std::u16string(units.begin(), units.begin() + static_cast<std::ptrdiff_t>(size))));
   }
 

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "make_pdf.hpp"
+#include "readers/pdf_lines.hpp"
 #include "reading.hpp"
 
 namespace hasten {
@@ -13,6 +14,32 @@ TEST(Pdf, TextAndWhereItsPagesBegin) {
   ASSERT_EQ(extracted.pages.size(), 3u);
   EXPECT_EQ(extracted.text.substr(extracted.pages[0], 5), "First");
   EXPECT_EQ(extracted.text.substr(extracted.pages[2]), "Third");
+}
+
+struct LinesCase {
+  const char* what;
+  const char* page;
+  const char* text;
+};
+
+const LinesCase kLines[] = {
+    {"nothing", "", ""},
+    {"spaces and empty lines", "\n\na  \n \n\nb\n\n", "a\n\nb"},
+    {"English stays in lines", "these words are a long line\nand these are the next one",
+     "these words are a long line\nand these are the next one"},
+    {"a Chinese word broken by the line",
+     "检索增强生成把检索到的段落交给语\n言模型，由它写出带有引用的答案。",
+     "检索增强生成把检索到的段落交给语言模型，由它写出带有引用的答案。"},
+    {"a heading is short", "第一章 概述\n检索增强生成把检索到的段落交给语\n言模型。",
+     "第一章 概述\n检索增强生成把检索到的段落交给语言模型。"},
+    {"a sentence ended", "检索增强生成把检索到的段落交给模型。\n它由此写出带有引用的答案来给读者。",
+     "检索增强生成把检索到的段落交给模型。\n它由此写出带有引用的答案来给读者。"},
+    {"a list", "• 检索增强生成把检索到的段落交给语言\n• 模型，由它写出带有引用的答案",
+     "• 检索增强生成把检索到的段落交给语言\n• 模型，由它写出带有引用的答案"},
+};
+
+TEST(Pdf, Lines) {
+  for (const auto& [what, page, text] : kLines) EXPECT_EQ(join_lines(page), text) << what;
 }
 
 TEST(Pdf, Metadata) {
