@@ -144,11 +144,24 @@ Exit status(Context& context) {
   return Exit::done;
 }
 
+/// Opens for verify; a knowledge base too damaged to open is salvaged first where it may be repaired.
+Document open_to_verify(Context& context, bool repair, std::vector<std::string>& salvaged) {
+  try {
+    return context.open(repair ? Document::Access::write : Document::Access::read);
+  } catch (const Error& error) {
+    if (!repair || error.code() != Code::damaged) throw;
+    salvaged = Document::salvage(context.options.kb);
+    return context.open(Document::Access::write);
+  }
+}
+
 /// Repairing is followed by another look: only what is then still wrong counts.
 Exit verify(Context& context, bool repair) {
-  Document document = context.open(repair ? Document::Access::write : Document::Access::read);
+  std::vector<std::string> salvaged;
+  Document document = open_to_verify(context, repair, salvaged);
   Meter meter(context.options.quiet);
-  const VerifyReport report = document.verify(repair, meter.callback());
+  VerifyReport report = document.verify(repair, meter.callback());
+  report.repaired.insert(report.repaired.begin(), salvaged.begin(), salvaged.end());
   const std::vector<std::string> left =
       repair ? document.verify(false, meter.callback()).problems : report.problems;
   meter.clear();

@@ -153,6 +153,13 @@ class Document {
   ///         or other settings; Error(refused) a network file system.
   static Document open(const std::filesystem::path& folder, Settings settings = {},
                        Access access = Access::read);
+
+  /// Saves what can be read of a knowledge base that open() calls damaged: rows that are whole go
+  /// into a new truth.db (the old one is kept as truth.db.damaged), segments are built anew, and
+  /// the next ingest reads again what was lost. @return what was done, a line each.
+  /// @throws Error(damaged) nothing can be read; Error(locked) another writer; Error(full|io).
+  static std::vector<std::string> salvage(const std::filesystem::path& folder);
+
   Document(Document&&) noexcept;
   Document& operator=(Document&&) noexcept;
   ~Document();

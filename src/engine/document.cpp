@@ -11,6 +11,7 @@
 #include "engine/maintenance.hpp"
 #include "engine/scan.hpp"
 #include "engine/search.hpp"
+#include "engine/segment_writing.hpp"
 
 namespace hasten {
 namespace {
@@ -43,6 +44,16 @@ Document Document::open(const std::filesystem::path& folder, Settings settings, 
   return Document(std::make_unique<KnowledgeBase>(
       folder, std::move(settings),
       access == Access::write ? LocalStore::Access::write : LocalStore::Access::read, "hasten"));
+}
+
+std::vector<std::string> Document::salvage(const std::filesystem::path& folder) {
+  auto done = LocalStore::salvage(folder, "salvage");
+  LocalStore store(folder, LocalStore::Access::write, "salvage");
+  auto writing = store.write();
+  rebuild_segments(writing, store);
+  writing.commit();
+  done.push_back("segments built anew");
+  return done;
 }
 
 void Document::create_node_group(std::string name, std::string parent,

@@ -20,11 +20,7 @@ class PendingVectors {
     model_ = kb.embedder_name(reading);
     fingerprint_ = reading.setting(stored::kFingerprint).value_or("");
     std::vector<std::uint32_t> groups;
-    for (const SegmentRow& row : reading.segments()) {
-      if (row.kind == kWords) groups.push_back(row.group);
-    }
-    std::sort(groups.begin(), groups.end());
-    groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+    for (const GroupRow& group : searched_groups(reading)) groups.push_back(group.id);
     pending_ = reading.texts_without_vectors(fingerprint_, groups);
   }
 

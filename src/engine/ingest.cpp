@@ -36,17 +36,6 @@ struct Prepared {
   std::vector<NewNode> nodes;
 };
 
-std::vector<std::string> split_lines(const std::string& text) {
-  std::vector<std::string> parts;
-  std::size_t from = 0;
-  while (from < text.size()) {
-    const std::size_t end = std::min(text.find('\n', from), text.size());
-    parts.push_back(text.substr(from, end - from));
-    from = end + 1;
-  }
-  return parts;
-}
-
 /// Whether some reader takes this file: told by its name, else by its first bytes.
 bool has_reader(const std::filesystem::path& file) {
   if (format_of(file, {}) != nullptr) return true;

@@ -1,5 +1,7 @@
 #include "engine/knowledge_base.hpp"
 
+#include <algorithm>
+
 #include "engine/scan.hpp"
 #include "hasten/error.hpp"
 
@@ -38,6 +40,25 @@ std::map<std::string, GroupDefinition> KnowledgeBase::group_definitions(
   for (const auto& group : settings.groups) add(group);
   for (const auto& [name, definition] : user_groups) definitions[name] = definition;
   return definitions;
+}
+
+std::vector<std::string> split_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t from = 0; from < text.size();) {
+    const std::size_t end = std::min(text.find('\n', from), text.size());
+    if (end > from) lines.push_back(text.substr(from, end - from));
+    from = end + 1;
+  }
+  return lines;
+}
+
+std::vector<GroupRow> searched_groups(const LocalStore::Reading& reading) {
+  const auto names = split_lines(reading.setting(stored::kGroups).value_or(""));
+  std::vector<GroupRow> groups = reading.groups();
+  std::erase_if(groups, [&](const GroupRow& group) {
+    return std::find(names.begin(), names.end(), group.name) == names.end();
+  });
+  return groups;
 }
 
 Metadata document_fields(const DocumentRow& row) {

@@ -51,6 +51,12 @@ struct KnowledgeBase {
       const std::shared_ptr<const TokenCounter>& tokens) const;
 };
 
+/// The groups that are searched, as the knowledge base keeps them.
+std::vector<GroupRow> searched_groups(const LocalStore::Reading& reading);
+
+/// The non-empty lines of a text.
+std::vector<std::string> split_lines(const std::string& text);
+
 /// The fields of a document that filters and hits see: path, root, format, title, lang, size,
 /// modified (date), and what the reader found.
 Metadata document_fields(const DocumentRow& row);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/files.hpp"
 #include "engine/ingest.hpp"
@@ -43,8 +42,8 @@ void check_segments(KnowledgeBase& kb, VerifyReport& report, const OnProgress& p
 void check_coverage(KnowledgeBase& kb, VerifyReport& report) {
   const auto reading = kb.store.read();
   const auto snapshot = kb.snapshots.at(reading);
-  for (const GroupSnapshot& group : snapshot->groups) {
-    if (group.words.empty()) continue;
+  for (const GroupRow& searched : searched_groups(reading)) {
+    const GroupSnapshot& group = *snapshot->find(searched.name);
     std::uint64_t nodes = 0;
     reading.for_each_node(group.row.id, 0, UINT64_MAX, [&](const NodeRow&) { ++nodes; });
     if (nodes != group.statistics.nodes) {
@@ -52,19 +51,6 @@ void check_coverage(KnowledgeBase& kb, VerifyReport& report) {
                                             group.row.name, nodes, group.statistics.nodes));
     }
   }
-}
-
-void repair_documents(KnowledgeBase& kb, const std::vector<StoreProblem>& problems,
-                      VerifyReport& report) {
-  std::set<std::uint32_t> documents;
-  for (const StoreProblem& problem : problems) {
-    if (problem.document != 0) documents.insert(problem.document);
-  }
-  if (documents.empty()) return;
-  const std::vector<std::uint32_t> numbers(documents.begin(), documents.end());
-  remove_documents(kb, numbers);
-  report.repaired.push_back(
-      fmt::format("{} damaged documents let go; the next ingest reads them again", numbers.size()));
 }
 
 }  // namespace
@@ -81,12 +67,9 @@ Status status(KnowledgeBase& kb) {
   for (const auto& [group, n] : counts.nodes) status.nodes[group] = n;
   status.vectors = counts.vectors;
   const std::string fingerprint = reading.setting(stored::kFingerprint).value_or("");
-  std::set<std::uint32_t> groups;
-  for (const SegmentRow& row : reading.segments()) {
-    ++status.segments;
-    if (row.kind == kWords) groups.insert(row.group);
-  }
-  const std::vector<std::uint32_t> searched(groups.begin(), groups.end());
+  status.segments = reading.segments().size();
+  std::vector<std::uint32_t> searched;
+  for (const GroupRow& group : searched_groups(reading)) searched.push_back(group.id);
   status.vectors_missing = reading.texts_without_vectors(fingerprint, searched).size();
   const fs::path folder = kb.store.folder();
   status.bytes["segments"] = folder_bytes(folder / "segments");
@@ -108,11 +91,15 @@ VerifyReport verify(KnowledgeBase& kb, bool repair, const OnProgress& progress) 
   if (report.problems.empty()) check_coverage(kb, report);
   if (!repair || report.problems.empty()) return report;
 
-  kb.writable();
-  for (const auto& text : rebuild_damaged_segments(kb.store, kb.snapshots, true, progress)) {
-    report.repaired.push_back(text);
-  }
-  repair_documents(kb, problems, report);
+  LocalStore& store = kb.writable();
+  report.repaired = store.repair([&](LocalStore::Writing& writing, const auto&) {
+    rebuild_flat_segments(writing, store);
+  });
+  kb.snapshots.forget();
+  auto writing = store.write();
+  rebuild_segments(writing, store);
+  writing.commit();
+  report.repaired.push_back("segments built anew");
   return report;
 }
 
@@ -120,12 +107,9 @@ std::uint64_t compact(KnowledgeBase& kb, const OnProgress& progress) {
   LocalStore& store = kb.writable();
   const std::uint64_t before = folder_bytes(store.folder());
   merge_segments(store, kb.snapshots, true, progress);
-  const auto moved = store.compact();
-  if (!moved.empty()) {
-    auto writing = store.write();
+  store.compact([&](LocalStore::Writing& writing, const auto&) {
     rebuild_flat_segments(writing, store);
-    writing.commit();
-  }
+  });
   kb.snapshots.forget();
   const std::uint64_t after = folder_bytes(store.folder());
   return before > after ? before - after : 0;

@@ -47,10 +47,13 @@ SegmentRow write_segment(const LocalStore& store, std::string_view kind, std::ui
   return row;
 }
 
-void record_words(LocalStore::Writing& writing, const LocalStore& store, SegmentRow row) {
-  const OpenSegment open(store.segments_folder() / row.file, kWords);
-  row.nodes = open.words->nodes();
-  row.total_length = open.words->total_length();
+/// Records a written segment in the manifest, with what is in it; one without nodes is not.
+void record(LocalStore::Writing& writing, const LocalStore& store, SegmentRow row) {
+  const OpenSegment open(store.segments_folder() / row.file, row.kind);
+  row.nodes = open.words ? open.words->nodes() : open.flat->size();
+  if (row.nodes == 0) return;
+  row.first_node = open.words ? open.words->node(0) : open.flat->entry(0).node;
+  row.total_length = open.words ? open.words->total_length() : 0;
   writing.add_segment(row);
 }
 
@@ -60,7 +63,7 @@ void build_words(LocalStore::Writing& writing, const LocalStore& store, std::uin
   int part = 0;
   const auto flush = [&] {
     if (builder->nodes() == 0) return;
-    record_words(writing, store,
+    record(writing, store,
                  write_segment(store, kWords, group, terms_signature(), writing.commit_number(), part++,
                                [&](SegmentSink& sink) { builder->write(sink); }));
     builder = std::make_unique<Bm25Builder>();
@@ -91,8 +94,7 @@ int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint3
     if (!builder || builder->size() == 0) return;
     SegmentRow row = write_segment(store, kFlat, group, fingerprint, writing.commit_number(), part++,
                                    [&](SegmentSink& sink) { builder->write(sink); });
-    row.nodes = builder->size();
-    writing.add_segment(row);
+    record(writing, store, std::move(row));
     builder.reset();
   };
   bool complete = true;
@@ -156,7 +158,7 @@ void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
       }
     }
     if (builder.nodes() == 0) continue;
-    record_words(writing, store,
+    record(writing, store,
                  write_segment(store, kWords, group.row.id, terms_signature(),
                                writing.commit_number(), 0,
                                [&](SegmentSink& sink) { builder.write(sink); }));
@@ -166,14 +168,14 @@ void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
 bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store,
                        const Snapshot& snapshot, const std::string& fingerprint) {
   bool any = false;
-  for (const GroupSnapshot& group : snapshot.groups) {
-    if (group.words.empty()) continue;  // not an indexed group
+  for (const GroupRow& searched : searched_groups(writing)) {
+    const GroupSnapshot* group = snapshot.find(searched.name);
     NodeNumber first = 0;
-    if (!group.flat.empty()) {
-      const FlatSegment& last = *group.flat.back().open->flat;
+    if (group != nullptr && group->row.id == searched.id && !group->flat.empty()) {
+      const FlatSegment& last = *group->flat.back().open->flat;
       first = last.entry(last.size() - 1).node + 1;
     }
-    any |= build_flat(writing, store, group.row.id, first, fingerprint) > 0;
+    any |= build_flat(writing, store, searched.id, first, fingerprint) > 0;
   }
   return any;
 }
@@ -210,10 +212,7 @@ std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
                              ? merge_parts(store, *parts, run, commit, 0, group.word_inputs(), merge_bm25)
                              : merge_parts(store, *parts, run, commit, 0, group.flat_inputs(), merge_flat);
         for (std::size_t i = run.first; i < run.second; ++i) writing.remove_segment((*parts)[i].row.id);
-        const OpenSegment merged(store.segments_folder() / row.file, row.kind);
-        row.nodes = merged.words ? merged.words->nodes() : merged.flat->size();
-        row.total_length = merged.words ? merged.words->total_length() : 0;
-        if (row.nodes > 0) writing.add_segment(row);
+        record(writing, store, std::move(row));
         writing.commit();
         gone += run.second - run.first;
         if (progress) progress({"merge", gone, 0, "segments", {}});
@@ -261,13 +260,20 @@ std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& 
 
 void rebuild_flat_segments(LocalStore::Writing& writing, const LocalStore& store) {
   const std::string fingerprint = writing.setting(stored::kFingerprint).value_or("");
-  std::set<std::uint32_t> groups;
   for (const SegmentRow& row : writing.segments()) {
-    if (row.kind != kFlat) continue;
-    groups.insert(row.group);
-    writing.remove_segment(row.id);
+    if (row.kind == kFlat) writing.remove_segment(row.id);
   }
-  for (const std::uint32_t group : groups) build_flat(writing, store, group, 0, fingerprint);
+  for (const GroupRow& group : searched_groups(writing)) {
+    build_flat(writing, store, group.id, 0, fingerprint);
+  }
+}
+
+void rebuild_segments(LocalStore::Writing& writing, const LocalStore& store) {
+  for (const SegmentRow& row : writing.segments()) {
+    if (row.kind == kWords) writing.remove_segment(row.id);
+  }
+  for (const GroupRow& group : searched_groups(writing)) build_words(writing, store, group.id);
+  rebuild_flat_segments(writing, store);
 }
 
 }  // namespace hasten

@@ -34,7 +34,10 @@ std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
 std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& snapshots, bool deep,
                                                   const OnProgress& progress);
 
-/// Rebuilds all flat segments (their vectors' rows have moved).
+/// Builds all flat segments anew: their vectors' rows have moved.
 void rebuild_flat_segments(LocalStore::Writing& writing, const LocalStore& store);
+
+/// Builds every segment anew from the truth.
+void rebuild_segments(LocalStore::Writing& writing, const LocalStore& store);
 
 }  // namespace hasten
