@@ -121,7 +121,7 @@ class Conversation {
 template <class T>
 std::vector<T> values_of(std::string_view field) {
   std::vector<T> values(field.size() / sizeof(T));
-  std::memcpy(values.data(), field.data(), values.size() * sizeof(T));
+  if (!values.empty()) std::memcpy(values.data(), field.data(), values.size() * sizeof(T));
   return values;
 }
 
