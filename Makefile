@@ -6,7 +6,7 @@ PRESET ?= release
 BUILD := build/$(PRESET)
 HASTEN := $(BUILD)/bin/hasten
 DEMO := --kb build/demo.hasten --quiet
-QUESTION ?= How many stations does the Beijing subway have?
+QUESTION ?= How many people walked on the Moon?
 SOURCES = $(shell git ls-files '*.cpp' '*.hpp')
 DATA := ../shared/data
 

@@ -4,6 +4,7 @@
 
 #include "base/files.hpp"
 #include "hasten/error.hpp"
+#include "models/llama_library.hpp"
 
 namespace hasten {
 namespace {
@@ -86,6 +87,7 @@ GgufMetadata::GgufMetadata(const std::filesystem::path& file) {
   if (!std::filesystem::is_regular_file(file)) {
     throw Error(Code::not_found, fmt::format("no model file '{}'", file.string()));
   }
+  quieten_llama();
   gguf_.reset(gguf_init_from_file(file.c_str(), {.no_alloc = true, .ctx = nullptr}));
   if (!gguf_) {
     throw Error(Code::corrupt, fmt::format("'{}' is not a GGUF model file", file.string()));

@@ -34,16 +34,23 @@ void write_all_of_it(ggml_log_level /*level*/, const char* text, void* /*unused*
   std::fputs(text, stderr);
 }
 
-bool load_kernels() {
+bool set_log() {
   const char* wanted = std::getenv("HASTEN_LLAMA_LOG");
   const bool aloud = wanted != nullptr && std::string_view(wanted) == "1";
   llama_log_set(aloud ? write_all_of_it : keep_errors, nullptr);
+  return true;
+}
+
+bool load_kernels() {
+  quieten_llama();
   ggml_backend_load_all_from_path(resource(kPlainKernels).parent_path().c_str());
   llama_backend_init();
   return true;
 }
 
 }  // namespace
+
+void quieten_llama() { [[maybe_unused]] static const bool set = set_log(); }
 
 void load_llama() { [[maybe_unused]] static const bool loaded = load_kernels(); }
 

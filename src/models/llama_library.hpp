@@ -7,8 +7,11 @@
 
 namespace hasten {
 
-/// Loads the kernels that suit this processor, once in a process, and keeps llama.cpp from writing
-/// to stderr ($HASTEN_LLAMA_LOG=1 lets it). Thread-safe; about 5 ms the first time.
+/// Keeps llama.cpp from writing to stderr ($HASTEN_LLAMA_LOG=1 lets it), from now on. Thread-safe.
+void quieten_llama();
+
+/// Loads the kernels that suit this processor, once in a process, and quietens llama.cpp.
+/// Thread-safe; about 5 ms the first time.
 /// @throws Error(not_found) the kernels are not where the library is.
 void load_llama();
 
