@@ -59,8 +59,7 @@ Document open_corpus(Context& context, const fs::path& corpus, const Settings& s
     IngestOptions options;
     options.embed = vectors;
     options.groups = {settings.group};
-    context.notes(
-        document.add(documents, options, meter.callback(), context.interrupts.token()).notices);
+    document.add(documents, options, meter.callback(), context.interrupts.token());
   }
   meter.clear();
   return document;

@@ -79,8 +79,7 @@ Exit ingest(Context& context, const IngestArguments& arguments) {
   Meter meter(context.options.quiet);
   const IngestReport report =
       document.ingest(arguments.paths, options, meter.callback(), context.interrupts.token());
-  meter.clear();
-  context.notes(report.notices);
+  meter.clear();  // the notices were shown while they came
   if (context.options.json)
     print_json(to_json(report));
   else
@@ -144,7 +143,8 @@ Exit status(Context& context) {
   return Exit::done;
 }
 
-/// Opens for verify; a knowledge base too damaged to open is salvaged first where it may be repaired.
+/// Opens for verify; a knowledge base too damaged to open is salvaged first where it may be
+/// repaired.
 Document open_to_verify(Context& context, bool repair, std::vector<std::string>& salvaged) {
   try {
     return context.open(repair ? Document::Access::write : Document::Access::read);
