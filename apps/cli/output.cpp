@@ -57,6 +57,11 @@ void print_error(Code code, std::string_view message) {
   fmt::print(stderr, "error: {}: {}\n", to_string(code), one_line(message));
 }
 
+void print_trace(const std::vector<Stage>& stages) {
+  flush_output();
+  fmt::print(stderr, "{}", waterfall(stages));
+}
+
 Json to_json(const std::vector<Stage>& stages) {
   Json list = Json::array();
   for (const Stage& stage : stages) {

@@ -25,6 +25,8 @@ void flush_output();
 /// A line on stderr, its line breaks folded: "note: ...".
 void print_note(std::string_view message);
 void print_error(Code code, std::string_view message);
+/// The waterfall on stderr, after what stdout has so far.
+void print_trace(const std::vector<Stage>& stages);
 
 Json to_json(const std::vector<Stage>& stages);
 Json to_json(const Span& span);

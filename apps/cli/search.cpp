@@ -126,7 +126,7 @@ Exit search(Context& context, SearchArguments arguments) {
   for (std::size_t i = 0; i < result.hits.size(); ++i)
     print_hit(result.hits[i], i + 1, rank_columns, style);
   if (result.hits.empty()) context.notes(std::vector<std::string>{"nothing found"});
-  if (arguments.trace) fmt::print(stderr, "{}", waterfall(stages));
+  if (arguments.trace) print_trace(stages);
   return Exit::done;
 }
 
@@ -227,7 +227,7 @@ Exit ask(Context& context, AskArguments arguments) {
                            arguments.trace ? to_json(trace.stages()) : Json::array()));
   } else {
     print_answer(answer, tokens.written());
-    if (arguments.trace) fmt::print(stderr, "{}", waterfall(trace.stages()));
+    if (arguments.trace) print_trace(trace.stages());
   }
   return Exit::done;
 }
