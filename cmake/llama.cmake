@@ -40,18 +40,12 @@ patch_llama(ggml/src/ggml-cpu/ggml-cpu.c "${barrier_wait}" "${barrier_wait}\
         }
 ")
 
-option(HASTEN_LLAMA_SERVER "Allow building llama.cpp's own server, to test the remote generator" OFF)
-
 # A function, so that what is set for llama.cpp stays with it: optimised and without our flags and
 # sanitizers in every preset.
 function(hasten_add_llama)
   foreach(part COMMON TOOLS EXAMPLES TESTS SERVER APP UI)
     set(LLAMA_BUILD_${part} OFF)
   endforeach()
-  foreach(part COMMON TOOLS SERVER)
-    set(LLAMA_BUILD_${part} ${HASTEN_LLAMA_SERVER})
-  endforeach()
-  set(LLAMA_USE_PREBUILT_UI OFF)
   set(LLAMA_OPENSSL OFF)
   set(BUILD_SHARED_LIBS ON)
   set(GGML_NATIVE OFF)

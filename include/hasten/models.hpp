@@ -48,7 +48,8 @@ class ModelStore {
 
   /// The embedder of that name, installed first if need be, or of a GGUF file's path.
   /// @param threads  how many texts are embedded side by side; 0: one a core.
-  /// @throws as install(); Error(corrupt) a file cut short or not a model of this kind.
+  /// @throws as install(); Error(invalid) the name of a generator; Error(corrupt) a file cut short
+  ///         or not a model that embeds.
   std::shared_ptr<const Embedder> embedder(std::string_view name_or_file, std::uint64_t threads = 0,
                                            const OnProgress& progress = {}) const;
 
@@ -61,6 +62,7 @@ class ModelStore {
 
   /// A generator by name, GGUF file or http(s) URL of an OpenAI-compatible server
   /// ("http://127.0.0.1:8000/v1", "...#model-id"; the key, if any, in $OPENAI_API_KEY).
+  /// @throws as embedder(), the other way round; Error(invalid) not a server's address.
   std::shared_ptr<const Generator> generator(std::string_view name_or_file_or_url,
                                              std::uint64_t threads = 0,
                                              const OnProgress& progress = {}) const;
