@@ -54,13 +54,11 @@ Document open_corpus(Context& context, const fs::path& corpus, const Settings& s
   if (documents.empty())
     throw Error(Code::empty, fmt::format("{} has no documents", corpus.string()));
   Document document = Document::open(folder, settings, Document::Access::write);
-  const Status status = document.status();
-  if (status.documents < documents.size() || (vectors && status.vectors_missing > 0)) {
-    IngestOptions options;
-    options.embed = vectors;
-    options.groups = {settings.group};
-    document.add(documents, options, meter.callback(), context.interrupts.token());
-  }
+  IngestOptions options;
+  options.embed = vectors;
+  options.groups = {settings.group};
+  context.notes(
+      document.add(documents, options, meter.callback(), context.interrupts.token()).notices);
   meter.clear();
   return document;
 }

@@ -5,6 +5,7 @@
 #include "engine/ingest.hpp"
 #include "engine/segment_writing.hpp"
 #include "hasten/error.hpp"
+#include "retrieval/relevance.hpp"
 
 namespace hasten {
 namespace {
@@ -89,9 +90,13 @@ class PendingVectors {
 
   void publish() {
     auto writing = store_.write();
-    if (add_flat_segments(writing, store_, *kb_.snapshots.at(writing), fingerprint_)) {
-      writing.commit();
+    bool changed = add_flat_segments(writing, store_, *kb_.snapshots.at(writing), fingerprint_);
+    if (unrelated_of(writing).count == 0 && writing.counts().vectors > 0) {
+      if (!embedder_) embedder_ = kb_.models.embedder(model_, progress_);
+      store_unrelated(writing, unrelated_cosines(*embedder_));
+      changed = true;
     }
+    if (changed) writing.commit();
   }
 
   void report() const {

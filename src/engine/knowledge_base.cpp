@@ -1,6 +1,7 @@
 #include "engine/knowledge_base.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "engine/scan.hpp"
 #include "hasten/error.hpp"
@@ -50,6 +51,21 @@ std::vector<std::string> split_lines(const std::string& text) {
     from = end + 1;
   }
   return lines;
+}
+
+ScoreMoments unrelated_of(const LocalStore::Reading& reading) {
+  const auto stored = reading.setting(stored::kUnrelated);
+  if (!stored) return {};
+  const auto values = nlohmann::json::parse(*stored, nullptr, false);
+  if (!values.is_array() || values.size() != 3) {
+    throw Error(Code::damaged, "the stored moments of the embedder are no three numbers");
+  }
+  return {values[0].get<std::uint64_t>(), values[1].get<double>(), values[2].get<double>()};
+}
+
+void store_unrelated(LocalStore::Writing& writing, const ScoreMoments& moments) {
+  writing.set_setting(stored::kUnrelated,
+                      nlohmann::json{moments.count, moments.sum, moments.sum_of_squares}.dump());
 }
 
 std::vector<GroupRow> searched_groups(const LocalStore::Reading& reading) {

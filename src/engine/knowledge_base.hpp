@@ -19,8 +19,8 @@ namespace hasten {
 namespace stored {
 inline constexpr std::string_view kEmbedder = "embedder";              ///< its name
 inline constexpr std::string_view kFingerprint = "embedder.fingerprint";
+inline constexpr std::string_view kUnrelated = "embedder.unrelated";   ///< moments of its cosines
 inline constexpr std::string_view kGroups = "groups";                  ///< used ones, by lines
-inline constexpr std::string_view kWordRules = "words.signature";
 }  // namespace stored
 
 /// An open knowledge base: what the parts of the engine share.
@@ -53,6 +53,10 @@ struct KnowledgeBase {
 
 /// The groups that are searched, as the knowledge base keeps them.
 std::vector<GroupRow> searched_groups(const LocalStore::Reading& reading);
+
+/// The stored moments of the embedder's unrelated cosines; none before anything was embedded.
+ScoreMoments unrelated_of(const LocalStore::Reading& reading);
+void store_unrelated(LocalStore::Writing& writing, const ScoreMoments& moments);
 
 /// The non-empty lines of a text.
 std::vector<std::string> split_lines(const std::string& text);

@@ -171,9 +171,10 @@ class Search {
     const auto scored = search_flat(
         group_->flat_inputs(), found_.query_vector, depth(),
         [&](std::uint64_t row) { return kb_.store.vector(fingerprint, row); }, allowed(),
-        thread_count(kb_.settings.threads), &evidence_.moments);
+        thread_count(kb_.settings.threads), &evidence_.corpus);
     if (!scored.empty()) evidence_.best_cosine = scored.front().score;
-    span.note("scanned", static_cast<std::int64_t>(evidence_.moments.count));
+    evidence_.unrelated = unrelated_of(reading_);
+    span.note("scanned", static_cast<std::int64_t>(evidence_.corpus.count));
     return ranked(scored);
   }
 
@@ -252,12 +253,14 @@ class Search {
     for (const Hit& hit : found_.result.hits) {
       evidence_.coverage = std::max(evidence_.coverage, found_.weights.coverage(hit.node.text));
     }
+    evidence_.languages = languages_of(query_, found_.result.hits.front().node.text);
     found_.result.relevance = relevance(evidence_);
     if (trace_ == nullptr) return;
     span.note("coverage", fmt::format("{:.4f}", evidence_.coverage));
     if (evidence_.best_cosine) {
       span.note("best_cosine", fmt::format("{:.4f}", *evidence_.best_cosine));
-      span.note("deviations", fmt::format("{:.4f}", deviations(evidence_)));
+      span.note("corpus_deviations", fmt::format("{:.4f}", corpus_deviations(evidence_)));
+      span.note("embedder_deviations", fmt::format("{:.4f}", embedder_deviations(evidence_)));
     }
     span.note("relevance", fmt::format("{:.4f}", *found_.result.relevance));
   }

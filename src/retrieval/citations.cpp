@@ -24,6 +24,10 @@ std::vector<std::string> distinct_terms(std::string_view text) {
   return distinct;
 }
 
+bool ends_clause(char32_t c) {
+  return std::u32string_view(U".,;:!?。，；：！？").find(c) != std::u32string_view::npos;
+}
+
 bool holds(const std::vector<std::string>& sorted, const std::string& term) {
   return std::binary_search(sorted.begin(), sorted.end(), term);
 }
@@ -106,9 +110,9 @@ void CitedStream::push(std::string_view piece) {
           spans.back().from >= sentence_.size()) {
         end_sentence();
       }
-      const std::string space = std::move(held_);
+      if (!(took_marker_ && ends_clause(code_point))) put(held_);
       held_.clear();
-      put(space);
+      took_marker_ = false;
       put(character);
     }
   }
@@ -124,7 +128,8 @@ void CitedStream::take_marker() {
     return;
   }
   hint_ = static_cast<std::size_t>(std::stoul(digits)) - 1;
-  held_.erase(open);  // the space before it stays held
+  held_.erase(open);  // the space before it stays held, until it is seen what comes after
+  took_marker_ = true;
 }
 
 void CitedStream::put(std::string_view text) {

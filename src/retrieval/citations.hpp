@@ -67,6 +67,7 @@ class CitedStream {
   std::string text_;       // everything emitted
   std::string sentence_;   // since the last finished one
   std::string held_;       // not emitted yet: white space, or what may become a marker
+  bool took_marker_ = false;  // the last thing seen was a marker of the writer's
   std::optional<std::size_t> hint_;
 };
 
