@@ -6,7 +6,7 @@ PRESET ?= release
 BUILD := build/$(PRESET)
 HASTEN := $(BUILD)/bin/hasten
 DEMO := --kb build/demo.hasten --quiet
-QUESTION ?= How many people walked on the Moon?
+QUESTION ?= How far away is the Moon?
 SOURCES = $(shell git ls-files '*.cpp' '*.hpp')
 DATA := ../shared/data
 

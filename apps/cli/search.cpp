@@ -221,14 +221,15 @@ Exit ask(Context& context, AskArguments arguments) {
   const Answer answer = document.ask(arguments.question, arguments.options, std::ref(tokens),
                                      &trace, context.interrupts.token());
   const double total_ms = trace.elapsed_ms();
-  context.notes(answer.notices);
   if (context.options.json) {
     print_json(answer_json(answer, metrics_json(answer, tokens.first_ms(), total_ms),
                            arguments.trace ? to_json(trace.stages()) : Json::array()));
   } else {
     print_answer(answer, tokens.written());
+    flush_output();
     if (arguments.trace) print_trace(trace.stages());
   }
+  context.notes(answer.notices);
   return Exit::done;
 }
 

@@ -19,6 +19,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kExtractive = "extractive";
 constexpr std::size_t kQuotes = 2;
+constexpr double kNearlyAsGood = 0.6;
 
 double ms_since(Clock::time_point began) {
   return std::chrono::duration<double, std::milli>(Clock::now() - began).count();
@@ -48,7 +49,7 @@ class Asking {
       say_not_found();
     } else {
       answer_.found = true;
-      for (const Hit& hit : answer_.hits) passages_.push_back({hit.node.text});
+      choose_passages();
       const auto generator = choose();
       answer_.generator = generator ? generator->name() : std::string(kExtractive);
       generator ? write(*generator) : quote();
@@ -74,6 +75,19 @@ class Asking {
     answer_.text = not_found_text(lang_);
     answer_.metrics.finish_reason = "not_found";
     answer_.metrics.ttft_ms = first_token_ms_;
+  }
+
+  /// The hits that speak of the question about as much as the best of them: what else was found
+  /// would only lead a writer astray.
+  void choose_passages() {
+    std::vector<double> coverage;
+    for (const Hit& hit : answer_.hits) coverage.push_back(found_.weights.coverage(hit.node.text));
+    const double enough = kNearlyAsGood * *std::max_element(coverage.begin(), coverage.end());
+    for (std::size_t i = 0; i < answer_.hits.size(); ++i) {
+      if (coverage[i] < enough) continue;
+      passages_.push_back({answer_.hits[i].node.text});
+      hit_of_passage_.push_back(i);
+    }
   }
 
   /// The generator that will write, or null for the extractive one.
@@ -166,7 +180,7 @@ class Asking {
   /// The number of the citation for this support: the same place is cited under one number.
   std::optional<std::size_t> cite(const std::optional<Support>& support) {
     if (!support) return std::nullopt;
-    const Hit& hit = answer_.hits[support->passage];
+    const Hit& hit = answer_.hits[hit_of_passage_[support->passage]];
     Citation citation;
     citation.node_id = hit.node.id;
     citation.doc_id = hit.node.doc_id;
@@ -201,6 +215,7 @@ class Asking {
   std::string_view lang_;
   Found found_;
   std::vector<Passage> passages_;
+  std::vector<std::size_t> hit_of_passage_;
   Answer answer_;
 };
 

@@ -47,7 +47,9 @@ double Aligner::weight(const std::string& term) const {
   const auto n = std::count_if(sentences_.begin(), sentences_.end(), [&](const Sentence& sentence) {
     return holds(sentence.terms, term);
   });
-  return std::log(1 + static_cast<double>(sentences_.size()) / (static_cast<double>(n) + 0.5));
+  // A word that stands nowhere weighs like a rare one, not more: writers add words of their own.
+  return std::log(1 + static_cast<double>(sentences_.size()) /
+                          (static_cast<double>(std::max<std::ptrdiff_t>(n, 1)) + 0.5));
 }
 
 std::optional<Support> Aligner::align(std::string_view sentence,

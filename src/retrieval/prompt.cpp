@@ -9,11 +9,13 @@
 namespace hasten {
 namespace {
 
+// Short, and the question last: small models follow what they read last, and nothing else for long.
 constexpr std::string_view kSystem =
-    "You answer questions from the numbered passages you are given and from nothing else. Answer in "
-    "the language of the question, in one to three short sentences, in the words of the passages. "
-    "If they do not hold the answer, say so.";
-constexpr std::string_view kPattern = "Passages:\n{context}\nQuestion: {question}\nAnswer:";
+    "You answer questions from the passages you are given and from nothing else, in the language of "
+    "the question.";
+constexpr std::string_view kPattern =
+    "{context}\nAnswer the question with one short sentence from the text above.\n"
+    "Question: {question}";
 
 /// `pattern` with {context} and {question} filled in; what is filled in is not searched again.
 std::string fill(std::string_view pattern, std::string_view context, std::string_view question) {

@@ -21,7 +21,7 @@ TEST(Prompt, PacksWholePassagesUpToTheBudget) {
   const std::vector<Passage> passages{{a}, {b}, {b}};
   EXPECT_EQ(make_prompt("q", {}, "{context}{question}", 10'000, words).passages, 0U);
   EXPECT_EQ(make_prompt("q", passages, "", 10'000, words).passages, 3U);
-  const Prompt some = make_prompt("q", passages, "", 64, words);
+  const Prompt some = make_prompt("q", passages, "", 50, words);
   EXPECT_GE(some.passages, 1U);
   EXPECT_LT(some.passages, 3U);
 }
