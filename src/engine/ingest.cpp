@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <set>
-#include <unordered_map>
 
 #include "base/files.hpp"
 #include "base/hashing.hpp"
@@ -13,6 +11,8 @@
 #include "base/utf8.hpp"
 #include "core/ids.hpp"
 #include "core/metadata.hpp"
+#include "engine/agreement.hpp"
+#include "engine/document_batch.hpp"
 #include "engine/scan.hpp"
 #include "engine/segment_writing.hpp"
 #include "engine/source_changes.hpp"
@@ -23,18 +23,7 @@
 namespace hasten {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::uint64_t kBatchFiles = 1024;
-
-/// A document on its way into the store: read, split, its words cut.
-struct Prepared {
-  DocumentRow row;
-  bool is_new = false;
-  bool keep_text = false;  ///< it failed, but an earlier version stays searchable
-  std::string text;
-  std::vector<NewNode> nodes;
-};
 
 /// Whether some reader takes this file: told by its name, else by its first bytes.
 bool has_reader(const std::filesystem::path& file) {
@@ -48,7 +37,7 @@ bool has_reader(const std::filesystem::path& file) {
   return format_of(file, head) != nullptr;
 }
 
-/// Which documents a commit holds, and what it does to their nodes.
+/// One ingest, from looking to merging.
 class Ingest {
  public:
   Ingest(KnowledgeBase& kb, const IngestOptions& options, const OnProgress& progress,
@@ -65,21 +54,17 @@ class Ingest {
 
  private:
   void prepare();
-  void agree_on_embedder(const LocalStore::Reading& reading);
-  void agree_on_groups();
   void look(std::span<const std::filesystem::path> paths);
   void relocate(const std::vector<Relocation>& relocations);
   void read_and_index(const std::vector<FileJob>& jobs);
   void backfill_groups();
-  void read_job(const FileJob& job, Prepared& prepared, const FileReader& reader) const;
-  void make_searchable(Prepared& prepared) const;
-  void commit_batch(std::vector<Prepared>& batch);
+  void read_job(const FileJob& job, PreparedDocument& prepared, const FileReader& reader) const;
+  void make_searchable(PreparedDocument& prepared) const;
+  void commit(std::vector<PreparedDocument>& batch);
   void finish();
 
   Id new_document_id(const LocalStore::Reading& reading, const std::string& path);
-  void store_document(LocalStore::Writing& writing, Prepared& prepared,
-                      std::vector<NewNode>& added, std::vector<NodeRow>& removed);
-  void count_failure(const DocumentRow& row);
+  void count(const PreparedDocument& document);
   void count_failure(const std::string& path, Code error, const std::string& message);
   void say(std::string_view stage, std::uint64_t done, std::uint64_t total, std::string_view unit,
            std::string_view message = {}) const {
@@ -99,9 +84,7 @@ class Ingest {
   Trace trace_;
   IngestReport report_;
   SourceChanges changes_;
-  std::vector<PlannedGroup> plan_;
-  std::vector<PlannedGroup> missing_plan_;  // groups that older documents still lack
-  std::vector<std::uint32_t> outdated_groups_;
+  Agreement agreement_;
   std::set<Id> ids_given_;
   std::uint64_t bytes_before_ = 0;
 };
@@ -113,77 +96,8 @@ void Ingest::prepare() {
   rebuild_damaged_segments(store_, kb_.snapshots, false, progress_);
   {
     const Trace::Span span(&trace_, "ingest.settings");
-    agree_on_embedder(store_.read());
-    agree_on_groups();
+    agreement_ = agree(kb_, options_, progress_);
   }
-}
-
-void Ingest::agree_on_embedder(const LocalStore::Reading& reading) {
-  const std::string name = kb_.embedder_name(reading);
-  const std::string fingerprint = kb_.models.fingerprint(name, progress_);
-  const auto before = reading.setting(stored::kFingerprint);
-  if (before && *before != fingerprint) {
-    throw Error(Code::mismatch,
-                fmt::format("this knowledge base's vectors are of {} ({}), the settings ask for {} "
-                            "({}); use the first, or ingest into a new knowledge base",
-                            reading.setting(stored::kEmbedder).value_or("?"), *before, name,
-                            fingerprint));
-  }
-}
-
-void Ingest::agree_on_groups() {
-  std::string embedder;
-  std::vector<std::string> used;
-  std::vector<GroupRow> rows;
-  {
-    const auto reading = store_.read();
-    embedder = kb_.embedder_name(reading);
-    used = split_lines(reading.setting(stored::kGroups).value_or(""));
-    rows = reading.groups();
-  }
-  const auto want = [&](const std::string& name) {
-    if (std::find(used.begin(), used.end(), name) == used.end()) used.push_back(name);
-  };
-  if (used.empty()) want(kb_.settings.group);
-  for (const auto& name : options_.groups) want(name);
-  for (const auto& [name, _] : kb_.user_groups) want(name);
-  const auto tokens = kb_.models.token_counter(embedder, progress_);
-  plan_ = plan_groups(kb_.group_definitions(tokens), used);
-
-  auto writing = store_.write();
-  bool changed = false;
-  const auto set = [&](std::string_view key, const std::string& value) {
-    if (writing.setting(key) == value) return;
-    writing.set_setting(key, value);
-    changed = true;
-  };
-  const bool has_documents = writing.counts().documents > 0;
-  for (PlannedGroup& group : plan_) {
-    const auto known = std::find_if(rows.begin(), rows.end(), [&](const GroupRow& row) {
-      return row.name == group.row.name && row.signature == group.row.signature;
-    });
-    const std::string pending_key = "group.pending." + group.row.name;
-    if (known != rows.end()) {
-      group.row.id = known->id;
-    } else {
-      group.row.id = writing.put_group(group.row);
-      if (has_documents) set(pending_key, "1");
-      changed = true;
-    }
-    if (writing.setting(pending_key) == "1") missing_plan_.push_back(group);
-  }
-  for (const GroupRow& row : rows) {  // of a signature that is no more
-    const bool planned = std::any_of(plan_.begin(), plan_.end(), [&](const PlannedGroup& group) {
-      return group.row.id == row.id;
-    });
-    if (!planned) outdated_groups_.push_back(row.id);
-  }
-  std::string joined;
-  for (const auto& name : used) joined += name + "\n";
-  set(stored::kGroups, joined);
-  set(stored::kEmbedder, embedder);
-  set(stored::kFingerprint, kb_.models.fingerprint(embedder));
-  if (changed) writing.commit();
 }
 
 // --- Looking -----------------------------------------------------------------------------------
@@ -249,11 +163,10 @@ void Ingest::read_and_index(const std::vector<FileJob>& jobs) {
     while (last < jobs.size() && last - first < kBatchFiles && (last == first || size < batch_bytes)) {
       size += jobs[last++].file.size;
     }
-    std::vector<Prepared> batch(last - first);
+    std::vector<PreparedDocument> batch(last - first);
     {
       const auto reading = store_.read();
       for (std::size_t i = first; i < last; ++i) {
-        batch[i - first].is_new = !jobs[i].known;
         batch[i - first].row.id =
             jobs[i].known ? jobs[i].known->id : new_document_id(reading, jobs[i].file.path);
       }
@@ -268,7 +181,7 @@ void Ingest::read_and_index(const std::vector<FileJob>& jobs) {
                    say("read", done + read, bytes, "bytes");
                  },
                  stop_);
-    commit_batch(batch);
+    commit(batch);
     done += size;
     first = last;
   }
@@ -276,7 +189,7 @@ void Ingest::read_and_index(const std::vector<FileJob>& jobs) {
   span.note("nodes", static_cast<std::int64_t>(report_.nodes_added));
 }
 
-void Ingest::read_job(const FileJob& job, Prepared& prepared, const FileReader& reader) const {
+void Ingest::read_job(const FileJob& job, PreparedDocument& prepared, const FileReader& reader) const {
   DocumentRow& row = prepared.row;
   row.number = job.known ? job.known->number : 0;
   row.root = job.file.root;
@@ -303,13 +216,13 @@ void Ingest::read_job(const FileJob& job, Prepared& prepared, const FileReader& 
   }
 }
 
-void Ingest::make_searchable(Prepared& prepared) const {
+void Ingest::make_searchable(PreparedDocument& prepared) const {
   DocumentRow& row = prepared.row;
   row.text_bytes = prepared.text.size();
   if (!row.metadata.contains("lang")) {
     row.metadata["lang"] = std::string(language_of(prepared.text));
   }
-  prepared.nodes = make_nodes(plan_, row, prepared.text);
+  prepared.nodes = make_nodes(agreement_.plan, row, prepared.text);
 }
 
 Id Ingest::new_document_id(const LocalStore::Reading& reading, const std::string& path) {
@@ -323,78 +236,23 @@ Id Ingest::new_document_id(const LocalStore::Reading& reading, const std::string
 
 // --- Committing --------------------------------------------------------------------------------
 
-void Ingest::commit_batch(std::vector<Prepared>& batch) {
-  auto writing = store_.write();
-  const auto snapshot = kb_.snapshots.at(writing);
-  std::vector<NewNode> added;
-  std::vector<NodeRow> removed;
-  for (Prepared& prepared : batch) store_document(writing, prepared, added, removed);
-  mark_deleted(writing, *snapshot, removed);
-  add_word_segments(writing, store_, plan_, added);
-  writing.commit();
+void Ingest::commit(std::vector<PreparedDocument>& batch) {
+  std::erase_if(batch, [&](const PreparedDocument& document) {  // no format of ours: not remembered
+    const bool unsupported = document.row.failed && document.row.error == Code::unsupported;
+    report_.files_skipped += unsupported;
+    return unsupported;
+  });
+  for (const PreparedDocument& document : batch) count(document);
+  const NodeChanges changes = commit_batch(kb_, agreement_.plan, batch);
+  report_.nodes_added += changes.added;
+  report_.nodes_removed += changes.removed;
 }
 
-void Ingest::store_document(LocalStore::Writing& writing, Prepared& prepared,
-                            std::vector<NewNode>& added, std::vector<NodeRow>& removed) {
-  DocumentRow& row = prepared.row;
-  if (row.failed && row.error == Code::unsupported) {  // no format of ours: nothing to remember
-    ++report_.files_skipped;
-    return;
-  }
-  if (row.failed) {
-    count_failure(row);
-    if (row.number != 0) {  // the last version that could be read stays searchable
-      const auto before = writing.document(row.number);
-      if (before && before->text_bytes > 0 && row.error != Code::empty) {
-        row.format = before->format;
-        row.metadata = before->metadata;
-        row.pages = before->pages;
-        row.text_bytes = before->text_bytes;
-        row.message += "; its last readable version stays searchable";
-        writing.put_document(row, nullptr);
-        return;
-      }
-    }
-  } else {
-    ++(prepared.is_new ? report_.files_new : report_.files_changed);
-  }
-  const std::string none;
-  row.number = writing.put_document(row, row.failed ? &none : &prepared.text);
-
-  std::unordered_map<std::string, NodeRow> old;
-  if (!prepared.is_new) {
-    for (NodeRow& node : writing.nodes_of(row.number)) old.emplace(node.id.to_string(), std::move(node));
-  }
-  std::vector<NodeRow> kept;
-  const std::size_t first = added.size();
-  std::vector<NodeRow> fresh;
-  for (NewNode& node : prepared.nodes) {
-    node.row.document = row.number;
-    const auto same = old.find(node.row.id.to_string());
-    if (same == old.end()) {
-      fresh.push_back(node.row);
-      added.push_back(std::move(node));
-    } else {
-      node.row.number = same->second.number;
-      kept.push_back(node.row);
-      old.erase(same);
-    }
-  }
-  writing.add_nodes(fresh);
-  for (std::size_t i = 0; i < fresh.size(); ++i) added[first + i].row.number = fresh[i].number;
-  writing.update_nodes(kept);
-  std::vector<NodeNumber> gone;
-  for (auto& [_, node] : old) {
-    gone.push_back(node.number);
-    report_.nodes_removed += node.group != plan_.front().row.id;
-    removed.push_back(std::move(node));
-  }
-  writing.remove_nodes(gone);
-  for (const NodeRow& node : fresh) report_.nodes_added += node.group != plan_.front().row.id;
-}
-
-void Ingest::count_failure(const DocumentRow& row) {
-  if (row.error == Code::empty) {
+void Ingest::count(const PreparedDocument& document) {
+  const DocumentRow& row = document.row;
+  if (!row.failed) {
+    ++(row.number == 0 ? report_.files_new : report_.files_changed);
+  } else if (row.error == Code::empty) {
     ++report_.files_skipped;
   } else {
     count_failure(shown_path(row.shown, row.path), row.error, row.message);
@@ -409,31 +267,23 @@ void Ingest::count_failure(const std::string& path, Code error, const std::strin
 // --- Groups that came later --------------------------------------------------------------------
 
 void Ingest::backfill_groups() {
-  if (!missing_plan_.empty()) {
+  if (!agreement_.missing.empty()) {
     Trace::Span span(&trace_, "ingest.groups");
     std::vector<DocumentRow> documents;
     store_.read().for_each_document([&](const DocumentRow& row) {
       if (row.text_bytes > 0) documents.push_back(row);
     });
     for (std::size_t first = 0; first < documents.size(); first += kBatchFiles) {
-      std::vector<Prepared> batch(std::min<std::size_t>(kBatchFiles, documents.size() - first));
+      std::vector<PreparedDocument> batch(std::min<std::size_t>(kBatchFiles, documents.size() - first));
       parallel_for(batch.size(), threads_, [&](std::size_t i) {
         batch[i].row = documents[first + i];
         batch[i].text = store_.read().text(batch[i].row.number);
         make_searchable(batch[i]);
       }, stop_);
-      const auto changed = report_.files_changed;
-      commit_batch(batch);
-      report_.files_changed = changed;  // made anew, not changed
+      report_.nodes_added += commit_batch(kb_, agreement_.plan, batch).added;
     }
   }
-  if (missing_plan_.empty() && outdated_groups_.empty()) return;
-  auto writing = store_.write();
-  for (const PlannedGroup& group : missing_plan_) {
-    writing.set_setting("group.pending." + group.row.name, "0");
-  }
-  for (const std::uint32_t id : outdated_groups_) writing.remove_group(id);
-  writing.commit();
+  conclude(store_, agreement_);
 }
 
 // --- The whole ---------------------------------------------------------------------------------
@@ -469,11 +319,11 @@ IngestReport Ingest::files(std::span<const std::filesystem::path> paths) {
 IngestReport Ingest::texts(std::span<const TextDocument> documents) {
   prepare();
   const KnownFiles known = known_files(store_.read());
-  std::vector<Prepared> batch;
+  std::vector<PreparedDocument> batch;
   const auto reading = store_.read();
   for (const TextDocument& document : documents) {
     ++report_.files_seen;
-    Prepared prepared;
+    PreparedDocument prepared;
     prepared.row.path = document.path;
     prepared.row.format = "txt";
     prepared.row.metadata = document.metadata;
@@ -489,7 +339,6 @@ IngestReport Ingest::texts(std::span<const TextDocument> documents) {
       prepared.row.number = before->second.number;
       prepared.row.id = before->second.id;
     } else {
-      prepared.is_new = true;
       prepared.row.id = new_document_id(reading, document.path);
     }
     report_.bytes_read += prepared.text.size();
@@ -499,9 +348,9 @@ IngestReport Ingest::texts(std::span<const TextDocument> documents) {
     const std::size_t last = std::min<std::size_t>(first + kBatchFiles, batch.size());
     parallel_for(last - first, threads_, [&](std::size_t i) { make_searchable(batch[first + i]); },
                  stop_);
-    std::vector<Prepared> part(std::make_move_iterator(batch.begin() + static_cast<long>(first)),
+    std::vector<PreparedDocument> part(std::make_move_iterator(batch.begin() + static_cast<long>(first)),
                                std::make_move_iterator(batch.begin() + static_cast<long>(last)));
-    commit_batch(part);
+    commit(part);
   }
   backfill_groups();
   finish();

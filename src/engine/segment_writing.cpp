@@ -258,6 +258,16 @@ std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& 
   return rebuilt;
 }
 
+void index_unindexed_groups(LocalStore::Writing& writing, const LocalStore& store) {
+  const auto rows = writing.segments();
+  for (const GroupRow& group : searched_groups(writing)) {
+    const bool indexed = std::any_of(rows.begin(), rows.end(), [&](const SegmentRow& row) {
+      return row.kind == kWords && row.group == group.id;
+    });
+    if (!indexed) build_words(writing, store, group.id);
+  }
+}
+
 void rebuild_flat_segments(LocalStore::Writing& writing, const LocalStore& store) {
   const std::string fingerprint = writing.setting(stored::kFingerprint).value_or("");
   for (const SegmentRow& row : writing.segments()) {

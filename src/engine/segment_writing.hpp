@@ -34,6 +34,10 @@ std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
 std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& snapshots, bool deep,
                                                   const OnProgress& progress);
 
+/// Builds the word segments of searched groups that have none: groups whose nodes were only made as
+/// parents so far.
+void index_unindexed_groups(LocalStore::Writing& writing, const LocalStore& store);
+
 /// Builds all flat segments anew: their vectors' rows have moved.
 void rebuild_flat_segments(LocalStore::Writing& writing, const LocalStore& store);
 

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/groups.hpp"
+#include "engine/knowledge_base.hpp"
+
+namespace hasten {
+
+/// A document on its way into the store: read and split, its words cut.
+struct PreparedDocument {
+  DocumentRow row;      ///< number 0: new
+  std::string text;
+  std::vector<NewNode> nodes;
+};
+
+/// What a batch did to the nodes, without those of root.
+struct NodeChanges {
+  std::uint64_t added = 0;
+  std::uint64_t removed = 0;
+};
+
+/// Stores documents in one commit: rows and texts, the nodes that are new, tombstones for those that
+/// are gone, and the segment of the new words. A node whose text stays keeps its number. A document
+/// that could not be read keeps its last readable version, and its row says so.
+NodeChanges commit_batch(KnowledgeBase& kb, const std::vector<PlannedGroup>& plan,
+                         std::vector<PreparedDocument>& batch);
+
+}  // namespace hasten
