@@ -31,8 +31,9 @@ CREATE TABLE texts (
   position INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, packed BLOB NOT NULL, hash INTEGER NOT NULL
 );
 CREATE TABLE groups (
-  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, parent TEXT NOT NULL,
-  signature TEXT NOT NULL, hash INTEGER NOT NULL
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, parent TEXT NOT NULL,
+  signature TEXT NOT NULL, hash INTEGER NOT NULL,
+  UNIQUE (name, signature)
 );
 -- text is NULL unless the node is derived, metadata unless it has fields of its own.
 CREATE TABLE nodes (
