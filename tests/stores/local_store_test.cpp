@@ -144,9 +144,11 @@ TEST_F(LocalStoreTest, RefusesRowsThatContradictOthers) {
          row.number = 77;
          w.update_nodes(std::array{row});
        }},
-      {"two groups of one name", "invalid",
+      {"two groups of one name and signature", "invalid",
        [&](auto& w) {
-         w.put_group({0, "MediumChunk", "root", ""});
+         GroupRow twin = w.groups().front();
+         twin.id = 0;
+         w.put_group(twin);
        }},
       {"vectors that were not appended", "invalid",
        [&](auto& w) {
