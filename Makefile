@@ -10,6 +10,10 @@ QUESTION ?= How far away is the Moon?
 SOURCES = $(shell git ls-files '*.cpp' '*.hpp')
 DATA := ../shared/data
 
+# One compiler cache serves every checkout.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+
 .PHONY: help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
