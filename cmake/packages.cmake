@@ -21,8 +21,6 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
-pkg_check_modules(cmark REQUIRED IMPORTED_TARGET libcmark-gfm)
-find_library(CMARK_EXTENSIONS cmark-gfm-extensions REQUIRED)
 find_library(STEMMER stemmer REQUIRED)
 
 # cppjieba: headers and dictionaries. It is compiled as it comes, without our warnings.
