@@ -180,16 +180,17 @@ class Asking {
   /// The number of the citation for this support: the same place is cited under one number.
   std::optional<std::size_t> cite(const std::optional<Support>& support) {
     if (!support) return std::nullopt;
-    const Hit& hit = answer_.hits[hit_of_passage_[support->passage]];
+    const std::size_t at = hit_of_passage_[support->passage];
+    const Hit& hit = answer_.hits[at];
     Citation citation;
     citation.node_id = hit.node.id;
     citation.doc_id = hit.node.doc_id;
     citation.path = hit.path;
-    citation.page = hit.page;
     citation.text = hit.node.text.substr(support->span.from, support->span.size());
     citation.span = hit.node.derived ? hit.node.span
                                      : Span{hit.node.span.from + support->span.from,
                                             hit.node.span.from + support->span.to};
+    citation.page = page_at(found_.pages[at], citation.span.from);
     citation.support = support->share;
     for (const Citation& known : answer_.citations) {
       if (known.doc_id == citation.doc_id && known.span == citation.span) return known.number;

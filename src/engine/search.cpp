@@ -217,6 +217,7 @@ class Search {
         at = documents.emplace(row.document, std::move(*document)).first;
       }
       found_.result.hits.push_back(hit(row, at->second, entry.score));
+      found_.pages.push_back(at->second.pages);
       bytes += static_cast<std::int64_t>(found_.result.hits.back().node.text.size());
     }
     span.note("bytes", bytes);
@@ -237,10 +238,7 @@ class Search {
     hit.path = shown_path(document.shown, document.path);
     hit.root = document.root;
     hit.score = score;
-    if (!document.pages.empty()) {
-      const auto after = std::upper_bound(document.pages.begin(), document.pages.end(), row.span.from);
-      hit.page = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(after - document.pages.begin()));
-    }
+    hit.page = page_at(document.pages, row.span.from);
     return hit;
   }
 
@@ -294,6 +292,12 @@ std::vector<std::string> repair(KnowledgeBase& kb) {
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> page_at(const std::vector<std::uint64_t>& pages, std::uint64_t offset) {
+  if (pages.empty()) return std::nullopt;
+  const auto after = std::upper_bound(pages.begin(), pages.end(), offset);
+  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(after - pages.begin()));
+}
 
 Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
              std::stop_token stop) {

@@ -18,7 +18,11 @@ struct Found {
   SearchResult result;
   TermWeights weights{{}, {}, 0};
   std::vector<float> query_vector;  ///< empty without vectors
+  std::vector<std::vector<std::uint64_t>> pages;  ///< of each hit's document: where its pages begin
 };
+
+/// The page (1, 2, ...) that holds a byte of the text; nothing where there are no pages.
+std::optional<std::uint64_t> page_at(const std::vector<std::uint64_t>& pages, std::uint64_t offset);
 
 /// Searches one snapshot. A segment found damaged on the way is rebuilt, and said so.
 Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
