@@ -18,10 +18,10 @@ struct Weights {
 /// Words cover less of a Chinese question, whose terms overlap, and nothing of one in another
 /// language than the passages: each case has weights of its own.
 const Weights& weights_of(Languages languages, bool with_vectors) {
-  static constexpr Weights kAlphabetic{-12.197, 0.620, 4.576, 13.002};
+  static constexpr Weights kAlphabetic{-9.351, -0.153, 3.316, 8.408};
   static constexpr Weights kCjk{-8.722, 0.877, 2.552, 9.772};
-  static constexpr Weights kCrossed{0.216, 0.419, 0.219, 3.455};
-  static constexpr Weights kAlphabeticWords{-4.743, 0, 0, 17.743};
+  static constexpr Weights kCrossed{-0.012, 0.426, 0.231, 3.452};
+  static constexpr Weights kAlphabeticWords{-4.009, 0, 0, 11.399};
   static constexpr Weights kCjkWords{-3.397, 0, 0, 15.421};
   switch (languages) {
     case Languages::cjk: return with_vectors ? kCjk : kCjkWords;
