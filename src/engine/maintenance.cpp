@@ -15,11 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool under(const std::string& path, const std::string& folder) {
-  return path == folder || (path.starts_with(folder) && !folder.empty() &&
-                            (folder.back() == '/' || path[folder.size()] == '/'));
-}
-
 /// Problems of segments, as text; a segment that is well adds to `checked`.
 void check_segments(KnowledgeBase& kb, VerifyReport& report, const OnProgress& progress) {
   const auto rows = kb.store.read().segments();
@@ -121,8 +116,8 @@ std::vector<std::uint32_t> documents_under(KnowledgeBase& kb, const fs::path& pa
   const std::string shown = path.lexically_normal().generic_string();
   std::vector<std::uint32_t> documents;
   kb.store.read().for_each_document([&](const DocumentRow& row) {
-    const bool by_file = !row.root.empty() && under((fs::path(row.root) / row.path).string(), absolute);
-    if (by_file || under(shown_path(row.shown, row.path), shown)) documents.push_back(row.number);
+    const bool by_file = !row.root.empty() && is_under((fs::path(row.root) / row.path).string(), absolute);
+    if (by_file || is_under(shown_path(row.shown, row.path), shown)) documents.push_back(row.number);
   });
   return documents;
 }

@@ -169,6 +169,12 @@ bool selected(const std::string& path, std::span<const std::string> include,
          std::none_of(exclude.begin(), exclude.end(), matches_it_or_a_folder);
 }
 
+bool is_under(const std::string& path, const std::string& folder) {
+  if (path == folder) return true;
+  return !folder.empty() && path.size() > folder.size() && path.starts_with(folder) &&
+         (folder.back() == '/' || path[folder.size()] == '/');
+}
+
 std::string shown_path(const std::string& shown, const std::string& path) {
   if (shown.empty()) return path;
   return shown.back() == '/' ? shown + path : shown + "/" + path;

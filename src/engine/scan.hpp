@@ -50,6 +50,9 @@ ScanResult scan(std::span<const std::filesystem::path> paths, std::span<const st
 bool selected(const std::string& path, std::span<const std::string> include,
               std::span<const std::string> exclude);
 
+/// Whether a path is `folder` or lies in it, by their text.
+bool is_under(const std::string& path, const std::string& folder);
+
 /// What a path looks like to people: `shown` joined with the path in the root.
 std::string shown_path(const std::string& shown, const std::string& path);
 

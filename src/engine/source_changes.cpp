@@ -14,12 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool under(const std::string& path, const std::string& folder) {
-  return path == folder ||
-         (path.size() > folder.size() && path.starts_with(folder) &&
-          (folder.back() == '/' || path[folder.size()] == '/'));
-}
-
 std::vector<std::string> hash_files(const std::vector<const FoundFile*>& files, std::size_t threads,
                                     std::stop_token stop) {
   std::vector<std::string> hashes(files.size());
@@ -48,7 +42,7 @@ class Comparison {
       std::uint64_t in_scope = 0;
       for (auto at = known_.lower_bound(root.canonical); at != known_.end(); ++at) {
         if (!at->first.starts_with(root.canonical)) break;
-        if (!under(at->first, root.canonical)) continue;
+        if (!is_under(at->first, root.canonical)) continue;
         ++in_scope;
         if (!seen.contains(at->first) && selected(at->second.path, include, exclude)) {
           lost.push_back(&at->second);
