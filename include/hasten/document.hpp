@@ -80,7 +80,7 @@ struct Hit {
 struct SearchResult {
   std::vector<Hit> hits;
   /// How likely it is that the best hits speak of what was asked, 0 to 1; calibrated, see
-  /// docs/relevance.md. Empty in mode bm25 or vector alone.
+  /// docs/relevance.md. Judged by words alone in mode bm25; 0 without hits.
   std::optional<double> relevance;
   std::vector<std::string> notices;
 };

@@ -13,9 +13,9 @@ namespace {
 /// The setting that says that older documents still lack a group's nodes.
 std::string pending_key(const GroupRow& group) { return "group.pending." + group.name; }
 
-void check_embedder(const KnowledgeBase& kb, const LocalStore::Reading& reading,
-                    const OnProgress& progress) {
-  const std::string name = kb.embedder_name(reading);
+/// The fingerprint of the embedder of that name, which must be the one that is kept, if one is.
+std::string agreed_fingerprint(const KnowledgeBase& kb, const LocalStore::Reading& reading,
+                               const std::string& name, const OnProgress& progress) {
   const std::string fingerprint = kb.models.fingerprint(name, progress);
   const auto before = reading.setting(stored::kFingerprint);
   if (before && *before != fingerprint) {
@@ -25,6 +25,7 @@ void check_embedder(const KnowledgeBase& kb, const LocalStore::Reading& reading,
                             reading.setting(stored::kEmbedder).value_or("?"), *before, name,
                             fingerprint));
   }
+  return fingerprint;
 }
 
 }  // namespace
@@ -32,13 +33,13 @@ void check_embedder(const KnowledgeBase& kb, const LocalStore::Reading& reading,
 Agreement agree(KnowledgeBase& kb, const IngestOptions& options, const OnProgress& progress) {
   LocalStore& store = kb.writable();
   Agreement agreement;
-  std::string embedder;
+  std::string embedder, fingerprint;
   std::vector<std::string> used;
   std::vector<GroupRow> rows;
   {
     const auto reading = store.read();
-    check_embedder(kb, reading, progress);
     embedder = kb.embedder_name(reading);
+    fingerprint = agreed_fingerprint(kb, reading, embedder, progress);
     used = split_lines(reading.setting(stored::kGroups).value_or(""));
     rows = reading.groups();
   }
@@ -83,7 +84,7 @@ Agreement agree(KnowledgeBase& kb, const IngestOptions& options, const OnProgres
   for (const auto& name : used) joined += name + "\n";
   set(stored::kGroups, joined);
   set(stored::kEmbedder, embedder);
-  set(stored::kFingerprint, kb.models.fingerprint(embedder));
+  set(stored::kFingerprint, fingerprint);
   if (changed) {
     index_unindexed_groups(writing, store);
     writing.commit();
