@@ -67,6 +67,10 @@ class ModelStore {
                                              std::uint64_t threads = 0,
                                              const OnProgress& progress = {}) const;
 
+  /// Whether generator() could find it; nothing is loaded, fetched or asked.
+  /// @throws Error(not_found) no such model or file; Error(invalid) the name of an embedder.
+  void check_generator(std::string_view name_or_file_or_url) const;
+
  private:
   std::filesystem::path home_;
 };

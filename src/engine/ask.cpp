@@ -44,6 +44,7 @@ class Asking {
 
   Answer run() {
     lang_ = language_of(question_);
+    if (generator_name() != kExtractive) kb_.models.check_generator(generator_name());
     find();
     if (answer_.relevance < kRelevant || answer_.hits.empty()) {
       say_not_found();
@@ -90,10 +91,13 @@ class Asking {
     }
   }
 
+  const std::string& generator_name() const {
+    return options_.generator.empty() ? kb_.settings.generator : options_.generator;
+  }
+
   /// The generator that will write, or null for the extractive one.
   std::shared_ptr<const Generator> choose() {
-    const std::string& name =
-        options_.generator.empty() ? kb_.settings.generator : options_.generator;
+    const std::string& name = generator_name();
     if (name == kExtractive) return nullptr;
     const Trace::Span span(trace_, "ask.load");
     auto generator = kb_.models.generator(name);

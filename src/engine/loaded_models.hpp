@@ -19,6 +19,7 @@ class LoadedModels {
                                                     const OnProgress& progress = {});
   std::shared_ptr<const Generator> generator(const std::string& name,
                                              const OnProgress& progress = {});
+  void check_generator(const std::string& name) const { store_.check_generator(name); }
   std::string fingerprint(const std::string& name, const OnProgress& progress = {}) const {
     return store_.fingerprint(name, progress);
   }

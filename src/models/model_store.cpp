@@ -40,15 +40,17 @@ ModelInfo describe(const KnownModel& model, const std::optional<Installed>& inst
   return info;
 }
 
+const KnownModel& model_of_kind(std::string_view name, std::string_view kind) {
+  const KnownModel& model = find_model(name);
+  if (model.kind == kind) return model;
+  throw Error(Code::invalid, fmt::format("'{}' is of the kind {}, not {}", name, model.kind, kind));
+}
+
 /// An installed model, installed now if it was not. One that was and is cut short is an error:
 /// something other than us changed it.
 Installed installed_model(const fs::path& home, std::string_view name, std::string_view kind,
                           const OnProgress& progress) {
-  const KnownModel& model = find_model(name);
-  if (model.kind != kind) {
-    throw Error(Code::invalid,
-                fmt::format("'{}' is of the kind {}, not {}", name, model.kind, kind));
-  }
+  const KnownModel& model = model_of_kind(name, kind);
   const auto installed = find_installed(home, name);
   if (!installed) return install_model(home, model, progress, {});
   if (!installed->whole()) {
@@ -147,6 +149,13 @@ std::shared_ptr<const Generator> ModelStore::generator(std::string_view name_or_
   const Installed model = installed_model(home_, name_or_file_or_url, "generator", progress);
   // The one generator of the catalogue was trained on English and writes no other language well.
   return open_llama_generator(model.file, std::string(name_or_file_or_url), {"en"}, threads);
+}
+
+void ModelStore::check_generator(std::string_view name_or_file_or_url) const {
+  if (is_url(name_or_file_or_url)) return;
+  if (!is_file(name_or_file_or_url)) return static_cast<void>(model_of_kind(name_or_file_or_url, "generator"));
+  if (fs::is_regular_file(name_or_file_or_url)) return;
+  throw Error(Code::not_found, fmt::format("no model file '{}'", name_or_file_or_url));
 }
 
 }  // namespace hasten

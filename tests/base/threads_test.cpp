@@ -44,23 +44,5 @@ TEST(ParallelFor, StopsWhenAsked) {
   }
 }
 
-TEST(BoundedQueue, PassesEverythingInOrderAndHoldsNoMoreThanItsCapacity) {
-  BoundedQueue<int> queue(4);
-  std::atomic<int> in_flight{0}, most{0};
-  std::jthread writer([&] {
-    for (int i = 0; i < 1000; ++i) {
-      queue.push(i);
-      most = std::max<int>(most, ++in_flight);
-    }
-    queue.close();
-  });
-  for (int expected = 0; auto item = queue.pop(); ++expected) {
-    EXPECT_EQ(*item, expected);
-    --in_flight;
-  }
-  EXPECT_LE(most, 6);  // capacity, and one in each hand
-  EXPECT_FALSE(queue.push(1));
-}
-
 }  // namespace
 }  // namespace hasten

