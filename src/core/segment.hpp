@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace hasten {
@@ -22,6 +24,62 @@ class SegmentView {
   /// @throws Error(damaged) out of range or a checksum that does not fit, naming file and section.
   virtual std::span<const std::byte> bytes(std::string_view section, std::uint64_t offset,
                                            std::uint64_t length) const = 0;
+
+  /// Where a section lies, and which of its blocks were found whole; for Section alone.
+  struct Place {
+    const std::byte* data = nullptr;  ///< null where there is no such section
+    std::uint64_t size = 0;
+    std::uint64_t file_offset = 0;                        ///< blocks are counted from the file's beginning
+    unsigned block_shift = 0;                             ///< a block has 2^block_shift bytes
+    const std::atomic<std::uint64_t>* checked = nullptr;  ///< a bit a block; null: nothing to check
+  };
+  virtual Place place(std::string_view section) const = 0;
+};
+
+/// A section, looked up once for many small reads: a read costs a comparison and a bit test.
+/// Borrows the view. Thread-safe.
+class Section {
+ public:
+  Section() = default;
+  Section(const SegmentView& view, std::string_view name)
+      : view_(&view), name_(name), place_(view.place(name)) {}
+
+  std::uint64_t size() const noexcept { return place_.size; }
+
+  /// `length` bytes from `offset` on, 1 or more; their blocks are checked on first touch.
+  /// @throws Error(damaged) as SegmentView::bytes().
+  const std::byte* at(std::uint64_t offset, std::uint64_t length) const {
+    const bool inside = offset <= place_.size && length <= place_.size - offset;
+    if (inside && is_checked(offset, length)) [[likely]] return place_.data + offset;
+    return view_->bytes(name_, offset, length).data();
+  }
+
+  template <class T>
+  const T* array(std::uint64_t first, std::uint64_t count = 1) const {
+    return reinterpret_cast<const T*>(at(first * sizeof(T), count * sizeof(T)));
+  }
+
+  /// Asks the processor for bytes that will be read soon. Anything may be asked for.
+  void prefetch(std::uint64_t offset, std::uint64_t length) const noexcept {
+    constexpr std::uint64_t kLine = 64;
+    const std::byte* const from = place_.data + offset;
+    for (std::uint64_t i = 0; i < length; i += kLine) __builtin_prefetch(from + i);
+  }
+
+ private:
+  bool is_checked(std::uint64_t offset, std::uint64_t length) const noexcept {
+    if (place_.checked == nullptr) return true;
+    const std::uint64_t from = place_.file_offset + offset;
+    const std::uint64_t last = (from + length - 1) >> place_.block_shift;
+    for (std::uint64_t i = from >> place_.block_shift; i <= last; ++i) {
+      if ((place_.checked[i / 64].load(std::memory_order_relaxed) >> (i % 64) & 1) == 0) return false;
+    }
+    return true;
+  }
+
+  const SegmentView* view_ = nullptr;
+  std::string name_;
+  SegmentView::Place place_;
 };
 
 /// A segment being written, section after section.

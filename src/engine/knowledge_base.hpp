@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/document_set.hpp"
 #include "engine/groups.hpp"
 #include "engine/loaded_models.hpp"
 #include "engine/snapshot.hpp"
@@ -37,7 +38,7 @@ struct KnowledgeBase {
   /// Documents that passed a filter, by number, for the newest commit it was asked at.
   struct Allowed {
     std::uint64_t commit = 0;
-    std::vector<bool> documents;
+    DocumentSet documents;
   };
   std::mutex allowed_mutex;
   std::map<std::string, std::shared_ptr<const Allowed>> allowed;  // shared: queries in flight hold it

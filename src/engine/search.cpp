@@ -18,8 +18,6 @@ namespace {
 
 constexpr std::size_t kFusedDepth = 100;  // how deep each list goes into the fusion
 
-using IsAllowed = std::function<bool(std::uint32_t)>;
-
 std::vector<std::string> term_texts(std::string_view query) {
   std::vector<std::string> texts;
   for (Term& term : terms(query)) texts.push_back(std::move(term.text));
@@ -104,24 +102,26 @@ class Search {
       if (kb_.allowed.size() > 64) kb_.allowed.clear();
       auto fresh = std::make_shared<KnowledgeBase::Allowed>();
       fresh->commit = snapshot_->commit;
+      std::vector<std::uint32_t> passed;
+      std::size_t documents = 0;
       reading_.for_each_document([&](const DocumentRow& row) {
-        fresh->documents.resize(row.number + 1);
-        fresh->documents[row.number] = options_.filter.matches(document_fields(row));
+        ++documents;
+        if (options_.filter.matches(document_fields(row))) passed.push_back(row.number);
       });
+      fresh->documents = DocumentSet(documents);
+      for (const std::uint32_t document : passed) fresh->documents.add(document);
       kb_.allowed[options_.filter.to_string()] = fresh;
       allowed_documents_ = std::move(fresh);
     } else {
       allowed_documents_ = cached;
     }
-    allowed_ = [this](std::uint32_t document) {
-      return document < allowed_documents_->documents.size() && allowed_documents_->documents[document];
-    };
     span.note("cache", hit ? "hit" : "miss");
-    span.note("documents", std::count(allowed_documents_->documents.begin(),
-                                      allowed_documents_->documents.end(), true));
+    span.note("documents", static_cast<std::int64_t>(allowed()->count()));
   }
 
-  const IsAllowed* allowed() const { return allowed_ ? &allowed_ : nullptr; }
+  const DocumentSet* allowed() const {
+    return allowed_documents_ ? &allowed_documents_->documents : nullptr;
+  }
 
   void cut_query() {
     Trace::Span span(trace_, "search.words");
@@ -168,10 +168,17 @@ class Search {
     }
     Trace::Span span(trace_, "search.vectors");
     const std::string fingerprint = group_->flat.front().row.signature;
-    const auto scored = search_flat(
-        group_->flat_inputs(), found_.query_vector, depth(),
-        [&](std::uint64_t row) { return kb_.store.vector(fingerprint, row); }, allowed(),
-        thread_count(kb_.settings.threads), &evidence_.corpus);
+    VectorQuery query;
+    query.vector = found_.query_vector;
+    query.k = depth();
+    query.allowed = allowed();
+    query.threads = thread_count(kb_.settings.threads);
+    query.moments = true;
+    const VectorAnswer answer = search_vectors(group_->flat_inputs(), query, [&](std::uint64_t row) {
+      return kb_.store.vector(fingerprint, row);
+    });
+    const std::vector<Scored>& scored = answer.best;
+    evidence_.corpus = answer.moments;
     if (!scored.empty()) evidence_.best_cosine = scored.front().score;
     evidence_.unrelated = unrelated_of(reading_);
     span.note("scanned", static_cast<std::int64_t>(evidence_.corpus.count));
@@ -273,7 +280,6 @@ class Search {
   const GroupSnapshot* group_ = nullptr;
   bool has_vectors_ = false;
   std::shared_ptr<const KnowledgeBase::Allowed> allowed_documents_;
-  IsAllowed allowed_;
   std::vector<std::string> terms_;
   RelevanceEvidence evidence_;
   std::unordered_map<NodeNumber, NodeRow> rows_;

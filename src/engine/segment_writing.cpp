@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/threads.hpp"
 #include "engine/knowledge_base.hpp"
 #include "hasten/error.hpp"
 #include "text/words.hpp"
@@ -15,6 +16,13 @@ namespace {
 
 constexpr std::size_t kBuilderBytes = std::size_t{256} << 20;  // a segment under construction
 constexpr std::size_t kFlatNodes = 200'000;
+constexpr std::size_t kGraphNodes = 10'000;  // fewer are scanned faster than a walk is worth
+
+/// How the graph over so many vectors is made; null: none.
+const GraphParameters* graph_for(std::size_t nodes) {
+  static constexpr GraphParameters kParameters;
+  return nodes >= kGraphNodes ? &kParameters : nullptr;
+}
 
 std::vector<std::string_view> lines(std::string_view joined) {
   std::vector<std::string_view> parts;
@@ -88,12 +96,14 @@ void build_words(LocalStore::Writing& writing, const LocalStore& store, std::uin
 /// Builds flat segments of a group's nodes from `first` on, up to the first without a vector.
 int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint32_t group,
                NodeNumber first, const std::string& fingerprint) {
-  std::unique_ptr<FlatBuilder> builder;
+  std::unique_ptr<VectorBuilder> builder;
   int part = 0;
   const auto flush = [&] {
     if (!builder || builder->size() == 0) return;
     SegmentRow row = write_segment(store, kFlat, group, fingerprint, writing.commit_number(), part++,
-                                   [&](SegmentSink& sink) { builder->write(sink); });
+                                   [&](SegmentSink& sink) {
+                                     builder->write(sink, graph_for(builder->size()), thread_count());
+                                   });
     record(writing, store, std::move(row));
     builder.reset();
   };
@@ -104,7 +114,7 @@ int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint3
     complete = at.has_value();
     if (!complete) return;
     const auto vector = store.vector(fingerprint, *at);
-    if (!builder) builder = std::make_unique<FlatBuilder>(vector.size());
+    if (!builder) builder = std::make_unique<VectorBuilder>(vector.size());
     builder->add({node.number, node.document, *at}, vector);
     if (builder->size() >= kFlatNodes) flush();
   });
@@ -131,6 +141,14 @@ SegmentRow merge_parts(const LocalStore& store, const std::vector<SegmentPart>& 
                        [&](SegmentSink& sink) {
                          merge(std::span(inputs).subspan(run.first, run.second - run.first), sink);
                        });
+}
+
+std::size_t live_nodes(const std::vector<SegmentPart>& parts, std::pair<std::size_t, std::size_t> run) {
+  std::size_t live = 0;
+  for (std::size_t i = run.first; i < run.second; ++i) {
+    live += parts[i].row.nodes - parts[i].row.deleted_nodes;
+  }
+  return live;
 }
 
 std::vector<std::pair<std::size_t, std::size_t>> merges_of(const std::vector<SegmentPart>& parts,
@@ -172,7 +190,7 @@ bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store,
     const GroupSnapshot* group = snapshot.find(searched.name);
     NodeNumber first = 0;
     if (group != nullptr && group->row.id == searched.id && !group->flat.empty()) {
-      const FlatSegment& last = *group->flat.back().open->flat;
+      const VectorSegment& last = *group->flat.back().open->flat;
       first = last.entry(last.size() - 1).node + 1;
     }
     any |= build_flat(writing, store, searched.id, first, fingerprint) > 0;
@@ -210,7 +228,11 @@ std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
         const std::uint64_t commit = writing.commit_number();
         SegmentRow row = parts == &group.words
                              ? merge_parts(store, *parts, run, commit, 0, group.word_inputs(), merge_bm25)
-                             : merge_parts(store, *parts, run, commit, 0, group.flat_inputs(), merge_flat);
+                             : merge_parts(store, *parts, run, commit, 0, group.flat_inputs(),
+                                           [&](std::span<const VectorInput> inputs, SegmentSink& sink) {
+                                             merge_vectors(inputs, sink, graph_for(live_nodes(*parts, run)),
+                                                           thread_count());
+                                           });
         for (std::size_t i = run.first; i < run.second; ++i) writing.remove_segment((*parts)[i].row.id);
         record(writing, store, std::move(row));
         writing.commit();

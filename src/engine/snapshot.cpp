@@ -18,8 +18,8 @@ std::vector<Bm25Input> GroupSnapshot::word_inputs() const {
   return inputs;
 }
 
-std::vector<FlatInput> GroupSnapshot::flat_inputs() const {
-  std::vector<FlatInput> inputs;
+std::vector<VectorInput> GroupSnapshot::flat_inputs() const {
+  std::vector<VectorInput> inputs;
   for (const auto& part : flat) inputs.push_back({&*part.open->flat, part.deleted()});
   return inputs;
 }

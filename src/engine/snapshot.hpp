@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "indexes/bm25.hpp"
-#include "indexes/flat.hpp"
+#include "indexes/vectors.hpp"
 #include "segments/segment_file.hpp"
 #include "stores/local/local_store.hpp"
 
@@ -24,7 +24,7 @@ struct OpenSegment {
   OpenSegment(const std::filesystem::path& path, std::string_view kind);
   SegmentFile file;
   std::optional<Bm25Segment> words;
-  std::optional<FlatSegment> flat;
+  std::optional<VectorSegment> flat;
 };
 
 /// A segment of one snapshot: the file, and what was deleted in it at that commit.
@@ -41,7 +41,7 @@ struct GroupSnapshot {
   Bm25Statistics statistics;
 
   std::vector<Bm25Input> word_inputs() const;
-  std::vector<FlatInput> flat_inputs() const;
+  std::vector<VectorInput> flat_inputs() const;
 };
 
 /// All groups at one commit; immutable.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/document_set.hpp"
 #include "core/segment.hpp"
 
 namespace hasten {
@@ -93,7 +94,7 @@ std::vector<Scored> search_bm25(std::span<const Bm25Input> segments,
                                 std::span<const std::string> terms,
                                 const Bm25Statistics& statistics, const Bm25Parameters& parameters,
                                 std::size_t k,
-                                const std::function<bool(std::uint32_t document)>* allowed);
+                                const DocumentSet* allowed);
 
 /// In how many live nodes each of these terms stands; in the order given.
 std::vector<std::uint64_t> document_frequencies(std::span<const Bm25Input> segments,

@@ -101,7 +101,7 @@ struct TermCursor {
 class SegmentScorer {
  public:
   SegmentScorer(const Bm25Input& input, Normalisation norm,
-                const std::function<bool(std::uint32_t)>* allowed)
+                const DocumentSet* allowed)
       : input_(input),
         norm_(norm),
         allowed_(allowed),
@@ -158,12 +158,12 @@ class SegmentScorer {
 
   bool answers(std::uint32_t position) const {
     return !input_.deleted.test(position) &&
-           (allowed_ == nullptr || (*allowed_)(input_.segment->document(position)));
+           (allowed_ == nullptr || allowed_->test(input_.segment->document(position)));
   }
 
   const Bm25Input& input_;
   Normalisation norm_;
-  const std::function<bool(std::uint32_t)>* allowed_;
+  const DocumentSet* allowed_;
   std::span<const std::uint32_t> lengths_;
   std::array<double, kWindow> scores_{};
 };
@@ -174,7 +174,7 @@ std::vector<Scored> search_bm25(std::span<const Bm25Input> segments,
                                 std::span<const std::string> terms,
                                 const Bm25Statistics& statistics, const Bm25Parameters& parameters,
                                 std::size_t k,
-                                const std::function<bool(std::uint32_t document)>* allowed) {
+                                const DocumentSet* allowed) {
   if (k == 0 || statistics.total_length == 0) return {};
   std::map<std::string_view, double> counts;
   for (const std::string& term : terms) ++counts[term];

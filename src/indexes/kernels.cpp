@@ -60,7 +60,7 @@ void dot_rows_scalar(const std::int8_t* query, const std::int8_t* rows, std::siz
 }
 
 // The instruction multiplies unsigned by signed bytes. A row's byte with its top bit turned is the
-// value + 128, so each sum comes out 128 * sum(query) too large.
+// value + 128, so each sum comes out 128 * sum(query) too large, lane by lane.
 [[gnu::target("avx512f,avx512bw,avx512vnni")]] void dot_rows_avx512_vnni(
     const std::int8_t* query, const std::int8_t* rows, std::size_t n, std::size_t dim,
     std::int32_t* out) noexcept {
@@ -69,10 +69,12 @@ void dot_rows_scalar(const std::int8_t* query, const std::int8_t* rows, std::siz
   const __mmask64 rest = (std::uint64_t{1} << (dim % kStep)) - 1;
   const __m512i top_bits = _mm512_set1_epi8(static_cast<char>(0x80));
   const __m512i query_rest = _mm512_maskz_loadu_epi8(rest, query + whole);
-  std::int32_t excess = 0;
-  for (std::size_t i = 0; i < dim; ++i) excess += 128 * query[i];
+  __m512i excesses = _mm512_dpbusd_epi32(_mm512_setzero_si512(), top_bits, query_rest);
+  for (std::size_t i = 0; i < whole; i += kStep) {
+    excesses = _mm512_dpbusd_epi32(excesses, top_bits, _mm512_loadu_si512(query + i));
+  }
   for (std::size_t row = 0; row < n; ++row, rows += dim) {
-    __m512i sums = _mm512_setzero_si512();
+    __m512i sums = _mm512_sub_epi32(_mm512_setzero_si512(), excesses);
     for (std::size_t i = 0; i < whole; i += kStep) {
       const __m512i values = _mm512_xor_si512(_mm512_loadu_si512(rows + i), top_bits);
       sums = _mm512_dpbusd_epi32(sums, values, _mm512_loadu_si512(query + i));
@@ -82,7 +84,7 @@ void dot_rows_scalar(const std::int8_t* query, const std::int8_t* rows, std::siz
           _mm512_xor_si512(_mm512_maskz_loadu_epi8(rest, rows + whole), top_bits);
       sums = _mm512_dpbusd_epi32(sums, values, query_rest);
     }
-    out[row] = sum_lanes(sums) - excess;
+    out[row] = sum_lanes(sums);
   }
 }
 
@@ -125,16 +127,50 @@ DotRows dot_rows_kernel(Simd level) noexcept {
   }
 }
 
-double dot(std::span<const float> a, std::span<const float> b) noexcept {
-  assert(a.size() == b.size());
-  constexpr std::size_t kLanes = 8;
-  std::array<double, kLanes> sums{};
-  const std::size_t whole = a.size() - a.size() % kLanes;
-  for (std::size_t i = 0; i < whole; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+namespace {
+
+constexpr std::size_t kDotLanes = 8;
+using DotSums = std::array<double, kDotLanes>;
+
+// Lane i sums the products i, i + 8, i + 16, .. of the first `whole` ones.
+void dot_lanes_scalar(const float* a, const float* b, std::size_t whole, DotSums& sums) noexcept {
+  for (std::size_t i = 0; i < whole; i += kDotLanes) {
+    for (std::size_t lane = 0; lane < kDotLanes; ++lane) {
       sums[lane] += static_cast<double>(a[i + lane]) * static_cast<double>(b[i + lane]);
     }
   }
+}
+
+#if defined(__x86_64__)
+
+[[gnu::target("avx2")]] void dot_lanes_avx2(const float* a, const float* b, std::size_t whole,
+                                            DotSums& sums) noexcept {
+  __m256d low = _mm256_setzero_pd(), high = low;
+  for (std::size_t i = 0; i < whole; i += kDotLanes) {
+    const __m256 x = _mm256_loadu_ps(a + i), y = _mm256_loadu_ps(b + i);
+    low = _mm256_add_pd(low, _mm256_mul_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(x)),
+                                           _mm256_cvtps_pd(_mm256_castps256_ps128(y))));
+    high = _mm256_add_pd(high, _mm256_mul_pd(_mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)),
+                                             _mm256_cvtps_pd(_mm256_extractf128_ps(y, 1))));
+  }
+  _mm256_storeu_pd(sums.data(), low);
+  _mm256_storeu_pd(sums.data() + 4, high);
+}
+
+#endif
+
+}  // namespace
+
+double dot(std::span<const float> a, std::span<const float> b) noexcept {
+  assert(a.size() == b.size());
+  DotSums sums{};
+  const std::size_t whole = a.size() - a.size() % kDotLanes;
+#if defined(__x86_64__)
+  const auto lanes = simd() >= Simd::avx2 ? dot_lanes_avx2 : dot_lanes_scalar;
+#else
+  const auto lanes = dot_lanes_scalar;
+#endif
+  lanes(a.data(), b.data(), whole, sums);
   for (std::size_t i = whole; i < a.size(); ++i) {
     sums[i - whole] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
   }

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "hasten/embedder.hpp"
-#include "indexes/flat.hpp"
+#include "indexes/vectors.hpp"
 
 namespace hasten {
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstring>
 
 #include "base/files.hpp"
@@ -49,15 +50,17 @@ void check_header(const Header& header, std::string_view kind, const std::filesy
                     "to {}",
                     path.string(), header.version, kVersion));
   }
-  if (header.version == 0 || header.block_bytes != kBlockBytes)
+  if (header.version == 0 || !std::has_single_bit(header.block_bytes) ||
+      header.block_bytes < kBlockBytes || header.block_bytes > kBlockBytesMax) {
     damaged(path, "its header is wrong");
+  }
   if (name_of(header.kind) != kind) {
     damaged(path, fmt::format("holds '{}' where '{}' was expected", name_of(header.kind), kind));
   }
 }
 
 // Every sum below is of numbers that were just found to be no larger than the file.
-void check_footer(const Footer& footer, std::uint64_t file_bytes,
+void check_footer(const Footer& footer, std::uint64_t file_bytes, std::uint64_t block_bytes,
                   const std::filesystem::path& path) {
   if (!std::ranges::equal(footer.magic, kFooterMagic) || !whole(footer)) {
     damaged(path, "its end is missing or wrong: cut short?");
@@ -67,12 +70,13 @@ void check_footer(const Footer& footer, std::uint64_t file_bytes,
       footer.sections_end >= sizeof(Header) && footer.sections_end % kAlignment == 0 &&
       footer.sections <= kSectionsMax &&
       footer.table_offset ==
-          footer.sections_end + blocks(footer.sections_end) * sizeof(std::uint64_t) &&
-      footer.table_offset + footer.sections * sizeof(Section) + sizeof(Footer) == file_bytes;
+          footer.sections_end +
+              blocks(footer.sections_end, block_bytes) * sizeof(std::uint64_t) &&
+      footer.table_offset + footer.sections * sizeof(SectionRow) + sizeof(Footer) == file_bytes;
   if (!fits) damaged(path, "its footer contradicts its size");
 }
 
-void check_section(const Section& section, std::uint64_t sections_end,
+void check_section(const SectionRow& section, std::uint64_t sections_end,
                    const std::filesystem::path& path) {
   if (section.offset % kAlignment != 0 || section.offset < sizeof(Header) ||
       section.offset > sections_end || section.length > sections_end - section.offset) {
@@ -84,19 +88,20 @@ void check_section(const Section& section, std::uint64_t sections_end,
 
 struct SegmentFile::State {
   MappedFile file;
+  std::uint64_t block_bytes = kBlockBytes;
   std::uint64_t sections_end = 0;
-  std::vector<Section> table;
+  std::vector<SectionRow> table;
   std::unique_ptr<std::atomic<std::uint64_t>[]> checked;  // a bit a block: its checksum fitted
 
-  const Section* find(std::string_view name) const noexcept {
+  const SectionRow* find(std::string_view name) const noexcept {
     const auto at =
-        std::ranges::find(table, name, [](const Section& s) { return name_of(s.name); });
+        std::ranges::find(table, name, [](const SectionRow& s) { return name_of(s.name); });
     return at == table.end() ? nullptr : &*at;
   }
 
   std::span<const std::byte> block(std::uint64_t number) const noexcept {
-    const std::uint64_t from = number * kBlockBytes;
-    return file.bytes().subspan(from, std::min(kBlockBytes, sections_end - from));
+    const std::uint64_t from = number * block_bytes;
+    return file.bytes().subspan(from, std::min(block_bytes, sections_end - from));
   }
 
   void check_block(std::uint64_t number) const {
@@ -105,15 +110,15 @@ struct SegmentFile::State {
     if (stored == checksum(block(number))) return;
     damaged(file.path(),
             fmt::format("block {} (bytes {} to {}, section {}) does not fit its checksum", number,
-                        number * kBlockBytes, number * kBlockBytes + block(number).size(),
+                        number * block_bytes, number * block_bytes + block(number).size(),
                         owners(number)));
   }
 
   // Names the sections that have bytes in a block, for messages.
   std::string owners(std::uint64_t number) const {
-    const std::uint64_t from = number * kBlockBytes, to = from + block(number).size();
+    const std::uint64_t from = number * block_bytes, to = from + block(number).size();
     std::string names;
-    for (const Section& s : table) {
+    for (const SectionRow& s : table) {
       if (s.offset >= to || s.offset + s.length <= from) continue;
       names += fmt::format("{}'{}'", names.empty() ? "" : ", ", name_of(s.name));
     }
@@ -123,7 +128,7 @@ struct SegmentFile::State {
   // Two threads may check the same block at once: both find the same, and set the same bit. Relaxed
   // order is enough, as the bit guards bytes that never change.
   void touch(std::uint64_t from, std::uint64_t to) const {
-    for (std::uint64_t i = from / kBlockBytes; i * kBlockBytes < to; ++i) {
+    for (std::uint64_t i = from / block_bytes; i * block_bytes < to; ++i) {
       const std::uint64_t bit = std::uint64_t{1} << (i % 64);
       if ((checked[i / 64].load(std::memory_order_relaxed) & bit) != 0) continue;
       check_block(i);
@@ -140,28 +145,30 @@ SegmentFile::SegmentFile(const std::filesystem::path& path, std::string_view kin
   if (bytes.size() < sizeof(Header) + sizeof(Footer)) {
     damaged(path, fmt::format("{} bytes are too few for one", bytes.size()));
   }
-  check_header(load<Header>(bytes), kind, path);
+  const auto header = load<Header>(bytes);
+  check_header(header, kind, path);
+  s.block_bytes = header.block_bytes;
   const auto footer = load<Footer>(bytes.last(sizeof(Footer)));
-  check_footer(footer, bytes.size(), path);
-  const auto table = bytes.subspan(footer.table_offset, footer.sections * sizeof(Section));
+  check_footer(footer, bytes.size(), s.block_bytes, path);
+  const auto table = bytes.subspan(footer.table_offset, footer.sections * sizeof(SectionRow));
   if (checksum(table) != footer.table_checksum) damaged(path, "its section table is wrong");
   s.sections_end = footer.sections_end;
   s.table.resize(footer.sections);
   if (!table.empty()) std::memcpy(s.table.data(), table.data(), table.size());
-  for (const Section& section : s.table) check_section(section, s.sections_end, path);
-  s.checked = std::make_unique<std::atomic<std::uint64_t>[]>(blocks(s.sections_end) / 64 + 1);
+  for (const SectionRow& section : s.table) check_section(section, s.sections_end, path);
+  s.checked = std::make_unique<std::atomic<std::uint64_t>[]>(blocks(s.sections_end, s.block_bytes) / 64 + 1);
 }
 
 SegmentFile::~SegmentFile() = default;
 
 std::uint64_t SegmentFile::size(std::string_view section) const {
-  const Section* found = state_->find(section);
+  const SectionRow* found = state_->find(section);
   return found == nullptr ? 0 : found->length;
 }
 
 std::span<const std::byte> SegmentFile::bytes(std::string_view section, std::uint64_t offset,
                                               std::uint64_t length) const {
-  const Section* found = state_->find(section);
+  const SectionRow* found = state_->find(section);
   const std::uint64_t size = found == nullptr ? 0 : found->length;
   if (offset > size || length > size - offset) {
     damaged(state_->file.path(), fmt::format("section '{}' has {} bytes; {} from {} were wanted",
@@ -173,8 +180,15 @@ std::span<const std::byte> SegmentFile::bytes(std::string_view section, std::uin
   return state_->file.bytes().subspan(from, length);
 }
 
+SegmentView::Place SegmentFile::place(std::string_view section) const {
+  const auto* found = state_->find(section);
+  if (found == nullptr) return {};
+  return {state_->file.bytes().data() + found->offset, found->length, found->offset,
+          static_cast<unsigned>(std::countr_zero(state_->block_bytes)), state_->checked.get()};
+}
+
 void SegmentFile::verify() const {
-  for (std::uint64_t i = 0; i < blocks(state_->sections_end); ++i) state_->check_block(i);
+  for (std::uint64_t i = 0; i < blocks(state_->sections_end, state_->block_bytes); ++i) state_->check_block(i);
 }
 
 std::uint64_t SegmentFile::file_bytes() const noexcept { return state_->file.bytes().size(); }

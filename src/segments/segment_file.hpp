@@ -14,7 +14,7 @@ namespace hasten {
 
 /// Writes a segment file: header, sections at 64-byte borders, block checksums, section table,
 /// footer (docs/format-segments.md). It lies beside `file` under its name with ".part" added until
-/// finish() has synced and renamed it. Holds one block of 64 KB and 8 bytes a block written.
+/// finish() has synced and renamed it. Holds a buffer of 256 KB, and 8 bytes for each 4 KB written.
 /// Not thread-safe. After an exception it can only be destroyed.
 class SegmentFileWriter final : public SegmentSink {
  public:
@@ -47,6 +47,7 @@ class SegmentFile final : public SegmentView {
   std::uint64_t size(std::string_view section) const override;
   std::span<const std::byte> bytes(std::string_view section, std::uint64_t offset,
                                    std::uint64_t length) const override;
+  Place place(std::string_view section) const override;
   /// Checks every block again, touched before or not. @throws Error(damaged)
   void verify() const;
   std::uint64_t file_bytes() const noexcept;

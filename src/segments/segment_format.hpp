@@ -12,7 +12,9 @@ static_assert(std::endian::native == std::endian::little, "segment files are map
 inline constexpr char kHeaderMagic[8] = {'H', 'A', 'S', 'T', 'E', 'N', 'S', 'G'};
 inline constexpr char kFooterMagic[8] = {'G', 'S', 'N', 'E', 'T', 'S', 'A', 'H'};
 inline constexpr std::uint32_t kVersion = 1;
-inline constexpr std::uint64_t kBlockBytes = 64 * 1024;
+// A block is what a first touch checks: small, so that a search that jumps about reads little.
+inline constexpr std::uint64_t kBlockBytes = 4096;
+inline constexpr std::uint64_t kBlockBytesMax = 1 << 20;  // of files written by others
 inline constexpr std::uint64_t kAlignment = 64;
 inline constexpr std::uint64_t kSectionsMax = 64;
 inline constexpr std::size_t kNameBytes = 32;  // zero-padded, so at most 31 characters
@@ -26,7 +28,7 @@ struct Header {
   std::uint64_t checksum;  // of the bytes before it
 };
 
-struct Section {
+struct SectionRow {
   char name[kNameBytes];
   std::uint64_t offset;  // in the file
   std::uint64_t length;
@@ -43,11 +45,11 @@ struct Footer {
   std::uint64_t checksum;  // of the bytes before it
 };
 
-static_assert(sizeof(Header) == 64 && sizeof(Section) == 48 && sizeof(Footer) == 64);
+static_assert(sizeof(Header) == 64 && sizeof(SectionRow) == 48 && sizeof(Footer) == 64);
 static_assert(std::is_trivially_copyable_v<Header> && std::is_trivially_copyable_v<Footer>);
 
-constexpr std::uint64_t blocks(std::uint64_t bytes) {
-  return bytes / kBlockBytes + (bytes % kBlockBytes != 0);
+constexpr std::uint64_t blocks(std::uint64_t bytes, std::uint64_t block_bytes) {
+  return bytes / block_bytes + (bytes % block_bytes != 0);
 }
 
 }  // namespace hasten::segment_format

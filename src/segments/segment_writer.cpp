@@ -16,6 +16,8 @@ namespace {
 
 using namespace segment_format;
 
+constexpr std::size_t kBufferBytes = 64 * kBlockBytes;
+
 void copy_name(std::string_view name, char (&field)[kNameBytes]) {
   if (name.empty() || name.size() >= kNameBytes) {
     throw Error(Code::invalid,
@@ -37,10 +39,10 @@ Header make_header(std::string_view kind) {
   return header;
 }
 
-Footer make_footer(std::uint64_t sections_end, std::span<const Section> table) {
+Footer make_footer(std::uint64_t sections_end, std::span<const SectionRow> table) {
   Footer footer{};
   footer.sections_end = sections_end;
-  footer.table_offset = sections_end + blocks(sections_end) * sizeof(std::uint64_t);
+  footer.table_offset = sections_end + blocks(sections_end, kBlockBytes) * sizeof(std::uint64_t);
   footer.sections = table.size();
   footer.file_bytes = footer.table_offset + table.size_bytes() + sizeof(Footer);
   footer.table_checksum = checksum(std::as_bytes(table));
@@ -57,26 +59,30 @@ struct SegmentFileWriter::State {
   std::filesystem::path part;
   File out;
   std::uint64_t position = 0;
-  std::vector<std::byte> block;
+  std::vector<std::byte> buffer;  // whole blocks, and the one that is being filled
   std::vector<std::uint64_t> checksums;
-  std::vector<Section> table;
+  std::vector<SectionRow> table;
 
   void append(std::span<const std::byte> bytes) {
     position += bytes.size();
     while (!bytes.empty()) {
       const auto piece =
-          bytes.first(std::min<std::size_t>(bytes.size(), kBlockBytes - block.size()));
-      block.insert(block.end(), piece.begin(), piece.end());
+          bytes.first(std::min<std::size_t>(bytes.size(), kBufferBytes - buffer.size()));
+      buffer.insert(buffer.end(), piece.begin(), piece.end());
       bytes = bytes.subspan(piece.size());
-      if (block.size() == kBlockBytes) flush();
+      if (buffer.size() == kBufferBytes) flush();
     }
   }
 
   void flush() {
-    if (block.empty()) return;
-    checksums.push_back(checksum(block));
-    write_all(out, block, part);
-    block.clear();
+    if (buffer.empty()) return;
+    for (std::span<const std::byte> left = buffer; !left.empty();) {
+      const auto block = left.first(std::min<std::size_t>(left.size(), kBlockBytes));
+      checksums.push_back(checksum(block));
+      left = left.subspan(block.size());
+    }
+    write_all(out, buffer, part);
+    buffer.clear();
   }
 
   void end_section() {
@@ -92,7 +98,7 @@ SegmentFileWriter::SegmentFileWriter(std::filesystem::path file, std::string_vie
   state_->part = file;
   state_->part += ".part";
   state_->file = std::move(file);
-  state_->block.reserve(kBlockBytes);
+  state_->buffer.reserve(kBufferBytes);
   state_->out = create_file(state_->part);
   state_->append(std::as_bytes(std::span(&header, 1)));
 }
@@ -103,10 +109,10 @@ SegmentFileWriter::~SegmentFileWriter() {
 }
 
 void SegmentFileWriter::begin(std::string_view section) {
-  Section entry{};
+  SectionRow entry{};
   copy_name(section, entry.name);
   if (state_->table.size() == kSectionsMax ||
-      std::ranges::any_of(state_->table, [&](const Section& s) { return s.name == section; })) {
+      std::ranges::any_of(state_->table, [&](const SectionRow& s) { return s.name == section; })) {
     throw Error(Code::invalid,
                 fmt::format("section '{}' of {}: names are unique, and there are at most {}",
                             section, state_->file.string(), kSectionsMax));

@@ -16,6 +16,15 @@ LANGUAGES = {"en-US", "zh-CN", "de-DE", "es-ES", "fr-FR"}  # of the handbook's t
 BLOCKS = {"p", "div", "li", "h1", "h2", "h3", "h4", "pre", "tr", "dt", "dd", "section", "br"}
 QUIET = {"script", "style", "nav", "head"}
 
+# Nothing else in these documents is like it.
+SENTINEL = """
+The quokka is a small marsupial of Rottnest Island, off the coast of Western Australia. Quokkas eat
+grass, leaves and bark, climb small trees, and sleep in the shade of shrubs by day. A quokka mother
+carries her young, called a joey, in her pouch for half a year. Sailors of the seventeenth century took
+the quokkas for rats as large as cats, and named their island the rats' nest after them. A zyzzyva, by
+contrast, is a weevil of South America, and no quokka has ever met one.
+"""
+
 
 class Plain(html.parser.HTMLParser):
     def __init__(self):
@@ -91,13 +100,14 @@ class DebianDocs(unittest.TestCase):
         page = max(docs.rglob("*.txt"), key=lambda path: path.stat().st_size)
         before = page.read_text(encoding="utf-8")
         try:
-            page.write_text(before + "\n\nThe quokka zyzzyva sentinel paragraph.\n", encoding="utf-8")
+            page.write_text(before + "\n" + SENTINEL, encoding="utf-8")
             changed = call("ingest", docs, *options, kb=kb)
             self.assertEqual(changed["files_changed"], 1)
-            self.assertLessEqual(changed["texts_embedded"], 2)
+            self.assertLessEqual(changed["texts_embedded"], 3)
             for mode in ["bm25", "vector", "hybrid"]:
-                hits = call("search", "quokka zyzzyva sentinel", "--mode", mode, *options, kb=kb)["hits"]
-                self.assertTrue(any("zyzzyva" in hit["text"] for hit in hits), mode)
+                hits = call("search", "What do quokkas eat on Rottnest Island?", "--mode", mode, *options,
+                            kb=kb)["hits"]
+                self.assertIn("quokka", hits[0]["text"], mode)
         finally:
             page.write_text(before, encoding="utf-8")
         call("ingest", docs, *options, kb=kb)

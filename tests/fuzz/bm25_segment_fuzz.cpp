@@ -33,7 +33,8 @@ void use(const MemorySegment& memory, const MemorySegment& good) {
   const Bm25Input inputs[] = {{&segment, {}}, {&other, {}}, {&segment, Tombstones(deleted)}};
   const std::vector<std::string> terms{"common", "common3", "word7", "word39", "none"};
   const Bm25Statistics statistics{900, segment.total_length() + 1};
-  const std::function<bool(std::uint32_t)> even = [](std::uint32_t d) { return d % 2 == 0; };
+  DocumentSet even(100);
+  for (std::uint32_t document = 0; document < 100; document += 2) even.add(document);
   for (const Scored& hit : search_bm25(inputs, terms, statistics, {}, 10, &even)) {
     if (!(hit.score > 0)) std::abort();
   }

@@ -28,7 +28,10 @@ std::int64_t dot_slowly(const std::int8_t* a, const std::int8_t* b, std::size_t 
 
 TEST(DotRows, EveryLevelOfThisProcessorHasAKernel) {
   EXPECT_GE(levels().size(), 1u);
-  for (Simd level : levels()) EXPECT_NE(dot_rows_kernel(level), nullptr) << to_string(level);
+  for (Simd level : levels()) {
+    EXPECT_NE(dot_rows_kernel(level), nullptr) << to_string(level);
+    EXPECT_NE(fast_scan_kernel(level), nullptr) << to_string(level);
+  }
 }
 
 TEST(DotRows, EveryLevelAndLengthGivesTheSum) {
@@ -62,6 +65,37 @@ TEST(DotRows, ExtremesDoNotSaturate) {
           dot_rows_kernel(level)(query.data(), row.data(), 1, dim, &out);
           ASSERT_EQ(out, dot_slowly(query.data(), row.data(), dim))
               << to_string(level) << ": " << dim << " times " << a << " by " << b;
+        }
+      }
+    }
+  }
+}
+
+TEST(FastScan, EveryLevelGivesTheScalarSums) {
+  std::mt19937_64 random(5);
+  for (std::size_t subspaces = 4; subspaces <= 256; subspaces += 4) {
+    const auto codes = std::make_unique<std::uint8_t[]>(subspaces * kFastScanBytes);
+    const auto tables = std::make_unique<std::uint8_t[]>(subspaces * kFastScanBytes);
+    const bool extreme = subspaces % 3 == 0;  // all at their largest: the sums must not overflow
+    for (std::size_t i = 0; i < subspaces * kFastScanBytes; ++i) {
+      codes[i] = static_cast<std::uint8_t>(random());
+      tables[i] = extreme ? 255 : static_cast<std::uint8_t>(random());
+    }
+    std::uint32_t want[kFastScanRows] = {};
+    for (std::size_t s = 0; s < subspaces; ++s) {
+      for (std::size_t row = 0; row < kFastScanRows; ++row) {
+        const std::uint8_t pair = codes[s * kFastScanBytes + row % 16];
+        want[row] += tables[s * kFastScanBytes + (row < 16 ? pair & 15 : pair >> 4)];
+      }
+    }
+    for (Simd level : levels()) {
+      for (std::uint32_t below : {0u, want[7], want[7] + 1, 65535u}) {
+        std::uint16_t sums[kFastScanRows];
+        const auto mask = fast_scan_kernel(level)(codes.get(), tables.get(), subspaces,
+                                                  static_cast<std::uint16_t>(below), sums);
+        for (std::size_t row = 0; row < kFastScanRows; ++row) {
+          ASSERT_EQ(sums[row], want[row]) << to_string(level) << ", " << subspaces << ", row " << row;
+          ASSERT_EQ(mask >> row & 1, static_cast<unsigned>(want[row] < below)) << to_string(level);
         }
       }
     }

@@ -40,6 +40,11 @@ class MemorySegment final : public SegmentSink, public SegmentView {
     return std::as_bytes(std::span(at->second.words)).subspan(offset, length);
   }
 
+  Place place(std::string_view section) const override {
+    const auto all = bytes(section, 0, size(section));
+    return {all.data(), all.size(), 0, 0, nullptr};
+  }
+
   std::vector<std::string> names() const {
     std::vector<std::string> names;
     for (const auto& [name, section] : sections_) names.push_back(name);

@@ -83,7 +83,7 @@ Sections small_sections() {
 TEST_F(SegmentFileTest, HoldsWhatWasWritten) {
   std::mt19937_64 random(1);
   Sections sections;
-  for (std::size_t size : {0, 1, 63, 64, 65, 65471, 65472, 65535, 65536, 65537, 300000}) {
+  for (std::size_t size : {0, 1, 63, 64, 65, 4031, 4032, 4095, 4096, 4097, 65536, 262144, 300000}) {
     sections.emplace_back(fmt::format("of_{}", size), random_bytes(random, size));
   }
   const auto bytes = write(path(), sections);
@@ -242,17 +242,17 @@ TEST_F(SegmentFileTest, ForgedNumbersAreDamaged) {
   write(path(), small_sections());
   const std::string whole = read_file(path());
   const auto forge =
-      [&](const std::function<void(format::Header&, format::Section*, format::Footer&)>& change) {
+      [&](const std::function<void(format::Header&, format::SectionRow*, format::Footer&)>& change) {
         std::string bytes = whole;
         format::Header header;
         format::Footer footer;
         std::memcpy(&header, bytes.data(), sizeof header);
         std::memcpy(&footer, bytes.data() + bytes.size() - sizeof footer, sizeof footer);
-        std::vector<format::Section> table(footer.sections);
+        std::vector<format::SectionRow> table(footer.sections);
         char* const table_at = bytes.data() + footer.table_offset;
-        std::memcpy(table.data(), table_at, table.size() * sizeof(format::Section));
+        std::memcpy(table.data(), table_at, table.size() * sizeof(format::SectionRow));
         change(header, table.data(), footer);
-        std::memcpy(table_at, table.data(), table.size() * sizeof(format::Section));
+        std::memcpy(table_at, table.data(), table.size() * sizeof(format::SectionRow));
         footer.table_checksum = checksum(std::as_bytes(std::span(table)));
         header.checksum = checksum(std::as_bytes(std::span(&header, 1)).first(56));
         footer.checksum = checksum(std::as_bytes(std::span(&footer, 1)).first(56));
@@ -262,7 +262,7 @@ TEST_F(SegmentFileTest, ForgedNumbersAreDamaged) {
         return failure([&] { SegmentFile(path(), "test"); });
       };
   using H = format::Header;
-  using S = format::Section;
+  using S = format::SectionRow;
   using F = format::Footer;
   EXPECT_EQ(forge([](H&, S*, F&) {}), std::nullopt);
   EXPECT_EQ(forge([](H& h, S*, F&) { h.version = 2; }), Code::mismatch);
@@ -305,7 +305,7 @@ TEST_F(SegmentFileTest, NoSpaceLeftIsFullAndLeavesNothing) {
 
 // Every write of the file is made to fail once, by a limit on file sizes.
 TEST_F(SegmentFileTest, EachFailedWriteIsFullAndLeavesTheOldFile) {
-  const Sections sections{{"data", std::string(3 * format::kBlockBytes, 'x')}};
+  const Sections sections{{"data", std::string(600'000, 'x')}};
   write(path(), {{"data", "old"}});
   const std::string old = read_file(path());
   write(path("whole"), sections);
@@ -314,7 +314,7 @@ TEST_F(SegmentFileTest, EachFailedWriteIsFullAndLeavesTheOldFile) {
   const auto before = std::signal(SIGXFSZ, SIG_IGN);
   rlimit limit{};
   getrlimit(RLIMIT_FSIZE, &limit);
-  for (std::uint64_t bytes = 0; bytes < whole; bytes += bytes + 4096 < whole ? 4096 : 8) {
+  for (std::uint64_t bytes = 0; bytes < whole; bytes += bytes + 65536 < whole ? 65536 : 8) {
     const rlimit lowered{bytes, limit.rlim_max};
     setrlimit(RLIMIT_FSIZE, &lowered);
     const auto got = failure([&] { write(path(), sections); });
@@ -334,6 +334,29 @@ TEST_F(SegmentFileTest, ANameThatIsTakenByAFolderIsAnError) {
   EXPECT_FALSE(fs::exists(path("segment.part")));
   EXPECT_EQ(failure([&] { SegmentFile(path(), "test"); }), Code::io);
   EXPECT_EQ(failure([&] { write(path("no/folder"), {}); }), Code::not_found);
+}
+
+TEST_F(SegmentFileTest, ASectionLookedUpOnceIsCheckedAllTheSame) {
+  std::mt19937_64 random(6);
+  const std::string data = random_bytes(random, 5 * format::kBlockBytes);
+  write(path(), {{"before", "12345"}, {"data", data}});
+  std::string bytes = read_file(path());
+  bytes[bytes.find(data.substr(3 * format::kBlockBytes, 64))] ^= 1;
+  put(bytes);
+  const SegmentFile file(path(), "test");
+  const Section section(file, "data");
+  ASSERT_EQ(section.size(), data.size());
+  EXPECT_EQ(Section(file, "none").size(), 0u);
+  for (int again = 0; again < 2; ++again) {
+    for (std::uint64_t at : {0, 1, 4000, 4095, 4096, 8000}) {
+      EXPECT_EQ(std::memcmp(section.at(at, 100), data.data() + at, 100), 0);
+    }
+    EXPECT_EQ(failure([&] { section.at(3 * format::kBlockBytes, 1); }), Code::damaged);
+    EXPECT_EQ(failure([&] { section.at(data.size() - 10, 11); }), Code::damaged);
+    EXPECT_EQ(failure([&] { section.at(UINT64_MAX, 2); }), Code::damaged);
+    EXPECT_EQ(failure([&] { Section(file, "none").at(0, 1); }), Code::damaged);
+  }
+  EXPECT_EQ(*section.array<char>(17), data[17]);
 }
 
 TEST_F(SegmentFileTest, ManyThreadsReadAtOnce) {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace hasten::flat_layout {
+namespace hasten::vectors_layout {
 
 // The sections of a flat segment; docs/format-segments.md.
 inline constexpr std::string_view kHeader = "header";        // one Header
@@ -13,13 +13,14 @@ inline constexpr std::string_view kVectors = "vectors";      // u64 an entry: ro
 inline constexpr std::string_view kScales = "scales";        // f32 an entry
 inline constexpr std::string_view kCodes = "codes";          // dim int8 an entry
 
-inline constexpr std::uint64_t kLayout = 1;
+inline constexpr std::uint64_t kLayout = 2;  // 1 had no documents_rise
 inline constexpr std::uint64_t kDimMax = 65536;  // sums of so many products of codes fit 32 bits
 
 struct Header {
   std::uint64_t layout;
   std::uint64_t entries;
   std::uint64_t dim;
+  std::uint64_t documents_rise;  // 1: no entry is of an earlier document than the one before
 };
 
-}  // namespace hasten::flat_layout
+}  // namespace hasten::vectors_layout

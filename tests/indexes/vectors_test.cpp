@@ -1,4 +1,4 @@
-#include "indexes/flat.hpp"
+#include "indexes/vectors.hpp"
 
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ using testing::MemorySegment;
 // Unit vectors with their entries, cut into segments.
 struct Vectors {
   std::size_t dim;
-  std::vector<FlatEntry> entries;
+  std::vector<VectorEntry> entries;
   std::vector<std::vector<float>> full;  // by row of the vector file
   std::vector<bool> deleted;
 
@@ -53,7 +53,7 @@ Vectors random_vectors(std::mt19937_64& random, std::size_t n, std::size_t dim, 
 }
 
 MemorySegment build(const Vectors& vectors, std::size_t first, std::size_t last, bool all) {
-  FlatBuilder builder(vectors.dim);
+  VectorBuilder builder(vectors.dim);
   for (std::size_t i = first; i < last; ++i) {
     if (all || !vectors.deleted[i]) builder.add(vectors.entries[i], vectors.vector(i));
   }
@@ -64,11 +64,11 @@ MemorySegment build(const Vectors& vectors, std::size_t first, std::size_t last,
 
 struct Built {
   std::vector<std::unique_ptr<MemorySegment>> files;
-  std::vector<std::unique_ptr<FlatSegment>> segments;
+  std::vector<std::unique_ptr<VectorSegment>> segments;
   std::vector<std::vector<std::uint64_t>> tombstones;
 
-  std::vector<FlatInput> inputs() const {
-    std::vector<FlatInput> inputs;
+  std::vector<VectorInput> inputs() const {
+    std::vector<VectorInput> inputs;
     for (std::size_t i = 0; i < segments.size(); ++i) {
       inputs.push_back({segments[i].get(), Tombstones(tombstones[i])});
     }
@@ -82,7 +82,7 @@ Built cut(const Vectors& vectors, std::vector<std::size_t> borders) {
   std::size_t first = 0;
   for (std::size_t last : borders) {
     built.files.push_back(std::make_unique<MemorySegment>(build(vectors, first, last, true)));
-    built.segments.push_back(std::make_unique<FlatSegment>(*built.files.back()));
+    built.segments.push_back(std::make_unique<VectorSegment>(*built.files.back()));
     std::vector<std::uint64_t> words;
     for (std::size_t i = first; i < last; ++i) {
       if (!vectors.deleted[i]) continue;
@@ -96,10 +96,10 @@ Built cut(const Vectors& vectors, std::vector<std::size_t> borders) {
 }
 
 std::vector<Scored> brute_force(const Vectors& vectors, std::span<const float> query, std::size_t k,
-                                const std::function<bool(std::uint32_t)>* allowed) {
+                                const DocumentSet* allowed) {
   std::vector<Scored> all;
   for (std::size_t i = 0; i < vectors.entries.size(); ++i) {
-    if (vectors.deleted[i] || (allowed && !(*allowed)(vectors.entries[i].document))) continue;
+    if (vectors.deleted[i] || (allowed && !allowed->test(vectors.entries[i].document))) continue;
     all.push_back({vectors.entries[i].node, dot(query, vectors.vector(i))});
   }
   std::ranges::sort(all, [](const Scored& a, const Scored& b) {
@@ -107,6 +107,43 @@ std::vector<Scored> brute_force(const Vectors& vectors, std::span<const float> q
   });
   all.resize(std::min(all.size(), k));
   return all;
+}
+
+// Documents of whose numbers `accept` is true, out of `n`.
+template <class Accept>
+DocumentSet documents_where(std::size_t n, Accept accept) {
+  DocumentSet set(n);
+  for (std::uint32_t document = 0; document < n; ++document) {
+    if (accept(document)) set.add(document);
+  }
+  return set;
+}
+
+DocumentSet every_third(const Vectors& vectors) {
+  return documents_where(vectors.entries.back().document + 1, [](auto d) { return d % 3 == 0; });
+}
+
+struct Asked {
+  std::size_t k = 10;
+  const DocumentSet* allowed = nullptr;
+  std::size_t threads = 1;
+  std::size_t pool = 64;
+  bool exact = false;
+};
+
+VectorAnswer ask(const Vectors& vectors, const Built& built, std::span<const float> query,
+                 const Asked& asked) {
+  VectorQuery wanted;
+  wanted.vector = query;
+  wanted.k = asked.k;
+  wanted.allowed = asked.allowed;
+  wanted.threads = asked.threads;
+  wanted.pool = asked.pool;
+  wanted.exact = asked.exact;
+  wanted.moments = true;
+  return search_vectors(built.inputs(), wanted, [&](std::uint64_t row) {
+    return std::span<const float>(vectors.full[row]);
+  });
 }
 
 void expect_same(const std::vector<Scored>& got, const std::vector<Scored>& want) {
@@ -117,10 +154,9 @@ void expect_same(const std::vector<Scored>& got, const std::vector<Scored>& want
   }
 }
 
-TEST(Flat,
+TEST(Vectors,
      FewNodesEqualBruteForce) {  // every live node is a candidate: nothing approximate is left
   std::mt19937_64 random(1);
-  const std::function<bool(std::uint32_t)> third = [](std::uint32_t d) { return d % 3 == 0; };
   for (int round = 0; round < 40; ++round) {
     const auto vectors =
         random_vectors(random, 1 + random() % 300, 1 + random() % 70, round % 3 * 0.3);
@@ -130,38 +166,37 @@ TEST(Flat,
     std::ranges::sort(borders);
     const auto built = cut(vectors, borders);
     const auto query = random_unit(random, vectors.dim);
-    const auto full = [&](std::uint64_t row) { return std::span<const float>(vectors.full[row]); };
-    for (const auto* allowed : {(const std::function<bool(std::uint32_t)>*)nullptr, &third}) {
+    const DocumentSet third = every_third(vectors);
+    for (const auto* allowed : {static_cast<const DocumentSet*>(nullptr), &third}) {
       for (std::size_t k : {std::size_t{0}, std::size_t{100}, SIZE_MAX}) {
-        expect_same(search_flat(built.inputs(), query, k, full, allowed),
+        expect_same(ask(vectors, built, query, {.k = k, .allowed = allowed}).best,
                     brute_force(vectors, query, k, allowed));
       }
     }
   }
 }
 
-TEST(Flat, MergingWritesWhatBuildingWould) {
+TEST(Vectors, MergingWritesWhatBuildingWould) {
   std::mt19937_64 random(2);
   for (int round = 0; round < 20; ++round) {
     const auto vectors = random_vectors(random, 1 + random() % 500, 16, round % 3 * 0.3);
     const std::size_t n = vectors.entries.size();
     const auto built = cut(vectors, {n / 3, n / 2});
     MemorySegment merged;
-    merge_flat(built.inputs(), merged);
+    merge_vectors(built.inputs(), merged);
     EXPECT_EQ(merged, build(vectors, 0, n, false));
   }
 }
 
-TEST(Flat, RecallIsThatOfTheExactScan) {
+TEST(Vectors, RecallIsThatOfTheExactScan) {
   std::mt19937_64 random(3);
   const auto vectors = random_vectors(random, 20000, 96, 0);
   const auto built = cut(vectors, {7000});
-  const auto full = [&](std::uint64_t row) { return std::span<const float>(vectors.full[row]); };
   std::size_t found = 0, wanted = 0;
   for (int round = 0; round < 100; ++round) {
     const auto query = random_unit(random, vectors.dim);
     const auto exact = brute_force(vectors, query, 10, nullptr);
-    for (const Scored& hit : search_flat(built.inputs(), query, 10, full, nullptr)) {
+    for (const Scored& hit : ask(vectors, built, query, {}).best) {
       found += std::ranges::count(exact, hit.node, &Scored::node);
     }
     wanted += 10;
@@ -169,19 +204,21 @@ TEST(Flat, RecallIsThatOfTheExactScan) {
   EXPECT_GE(static_cast<double>(found), 0.999 * static_cast<double>(wanted));
 }
 
-TEST(Flat, ThreadsAndSegmentsChangeNothing) {
+TEST(Vectors, ThreadsAndSegmentsChangeNothing) {
   std::mt19937_64 random(4);
   const auto vectors = random_vectors(random, 40000, 16, 0.1);
   const auto one = cut(vectors, {}), many = cut(vectors, {100, 17000, 17001, 33000});
-  const auto full = [&](std::uint64_t row) { return std::span<const float>(vectors.full[row]); };
-  const std::function<bool(std::uint32_t)> most = [](std::uint32_t d) { return d % 5 != 0; };
+  const DocumentSet most =
+      documents_where(vectors.entries.back().document + 1, [](auto d) { return d % 5 != 0; });
   for (int round = 0; round < 10; ++round) {
     const auto query = random_unit(random, vectors.dim);
     const auto* allowed = round % 2 ? &most : nullptr;
-    ScoreMoments first, second, third;
-    const auto want = search_flat(one.inputs(), query, 50, full, allowed, 1, &first);
-    expect_same(search_flat(one.inputs(), query, 50, full, allowed, 4, &second), want);
-    expect_same(search_flat(many.inputs(), query, 50, full, allowed, 3, &third), want);
+    const auto want = ask(vectors, one, query, {.k = 50, .allowed = allowed});
+    const auto threads = ask(vectors, one, query, {.k = 50, .allowed = allowed, .threads = 4});
+    const auto segments = ask(vectors, many, query, {.k = 50, .allowed = allowed, .threads = 3});
+    expect_same(threads.best, want.best);
+    expect_same(segments.best, want.best);
+    const ScoreMoments &first = want.moments, &second = threads.moments, &third = segments.moments;
     EXPECT_EQ(first.count, second.count);
     EXPECT_EQ(first.sum, second.sum);  // every bit
     EXPECT_EQ(first.sum_of_squares, second.sum_of_squares);
@@ -191,47 +228,47 @@ TEST(Flat, ThreadsAndSegmentsChangeNothing) {
   }
 }
 
-TEST(Flat, MomentsAreOfTheLiveAndAllowed) {
+TEST(Vectors, MomentsAreOfTheLiveAndAllowed) {
   std::mt19937_64 random(5);
   const auto vectors = random_vectors(random, 3000, 64, 0.2);
   const auto built = cut(vectors, {1234});
   const auto query = random_unit(random, vectors.dim);
-  const std::function<bool(std::uint32_t)> third = [](std::uint32_t d) { return d % 3 == 0; };
-  ScoreMoments want, got{99, 99, 99};
+  const DocumentSet third = every_third(vectors);
+  ScoreMoments want;
   for (const Scored& s : brute_force(vectors, query, SIZE_MAX, &third)) {
     ++want.count;
     want.sum += s.score;
     want.sum_of_squares += s.score * s.score;
   }
-  search_flat(
-      built.inputs(), query, 1,
-      [&](std::uint64_t row) { return std::span<const float>(vectors.full[row]); }, &third, 1,
-      &got);
+  const ScoreMoments got = ask(vectors, built, query, {.k = 1, .allowed = &third}).moments;
   EXPECT_EQ(got.count, want.count);
   EXPECT_NEAR(got.sum, want.sum, 0.002 * std::sqrt(static_cast<double>(want.count)));
   EXPECT_NEAR(got.sum_of_squares, want.sum_of_squares, 0.01 * want.sum_of_squares);
 }
 
-TEST(Flat, EqualScoresGoByNumber) {
+TEST(Vectors, EqualScoresGoByNumber) {
   const std::vector<float> vector{0.6f, 0.8f};
-  FlatBuilder builder(2);
+  VectorBuilder builder(2);
   for (NodeNumber node = 0; node < 500; ++node) builder.add({node, 0, 0}, vector);
   MemorySegment memory;
   builder.write(memory);
-  const FlatSegment segment(memory);
-  const FlatInput input{&segment, {}};
-  const auto hits = search_flat(
-      {&input, 1}, vector, 20, [&](std::uint64_t) { return std::span<const float>(vector); },
-      nullptr);
+  const VectorSegment segment(memory);
+  const VectorInput input{&segment, {}};
+  VectorQuery query;
+  query.vector = vector;
+  query.k = 20;
+  const auto hits = search_vectors({&input, 1}, query, [&](std::uint64_t) {
+                      return std::span<const float>(vector);
+                    }).best;
   ASSERT_EQ(hits.size(), 20u);
   for (NodeNumber node = 0; node < 20; ++node) EXPECT_EQ(hits[node].node, node);
 }
 
-TEST(Flat, EntriesAreRead) {
+TEST(Vectors, EntriesAreRead) {
   std::mt19937_64 random(6);
   const auto vectors = random_vectors(random, 100, 3, 0);
   const auto memory = build(vectors, 0, 100, true);
-  const FlatSegment segment(memory);
+  const VectorSegment segment(memory);
   EXPECT_EQ(segment.size(), 100u);
   EXPECT_EQ(segment.dim(), 3u);
   for (std::size_t i = 0; i < 100; ++i) {
@@ -245,18 +282,22 @@ TEST(Flat, EntriesAreRead) {
   EXPECT_THROW(segment.entry(100), Error);
 }
 
-TEST(Flat, NothingFindsNothing) {
-  const FlatBuilder builder(4);
+TEST(Vectors, NothingFindsNothing) {
+  const VectorBuilder builder(4);
   MemorySegment memory;
   builder.write(memory);
-  const FlatSegment segment(memory);
-  const FlatInput input{&segment, {}};
-  const std::vector<float> query(4, 0.5f);
-  const auto full = [&](std::uint64_t) { return std::span<const float>(query); };
-  ScoreMoments moments;
-  EXPECT_TRUE(search_flat({&input, 1}, query, 10, full, nullptr, 2, &moments).empty());
-  EXPECT_EQ(moments.count, 0u);
-  EXPECT_TRUE(search_flat({}, query, 10, full, nullptr).empty());
+  const VectorSegment segment(memory);
+  const VectorInput input{&segment, {}};
+  const std::vector<float> vector(4, 0.5f);
+  const auto full = [&](std::uint64_t) { return std::span<const float>(vector); };
+  VectorQuery query;
+  query.vector = vector;
+  query.threads = 2;
+  query.moments = true;
+  const VectorAnswer answer = search_vectors({&input, 1}, query, full);
+  EXPECT_TRUE(answer.best.empty());
+  EXPECT_EQ(answer.moments.count, 0u);
+  EXPECT_TRUE(search_vectors({}, query, full).best.empty());
 }
 
 Code code_of(const std::function<void()>& function) {
@@ -268,7 +309,7 @@ Code code_of(const std::function<void()>& function) {
   return Code::internal;
 }
 
-TEST(Flat, WhatDoesNotFitIsAnError) {
+TEST(Vectors, WhatDoesNotFitIsAnError) {
   std::mt19937_64 random(7);
   const auto vectors = random_vectors(random, 10, 8, 0);
   const auto built = cut(vectors, {5});
@@ -277,19 +318,20 @@ TEST(Flat, WhatDoesNotFitIsAnError) {
   const std::vector<float> broken(8, std::nanf(""));
   const auto search = [&](std::span<const float> asked, std::span<const float> stored) {
     return code_of([&] {
-      search_flat(
-          built.inputs(), asked, 3, [&](std::uint64_t) { return stored; }, nullptr);
+      VectorQuery question;
+      question.vector = asked;
+      search_vectors(built.inputs(), question, [&](std::uint64_t) { return stored; });
     });
   };
   EXPECT_EQ(search(narrow, query), Code::mismatch);
   EXPECT_EQ(search(query, wide), Code::damaged);
   EXPECT_EQ(search(query, broken), Code::damaged);
-  const std::vector<FlatInput> mixed{built.inputs()[0], other.inputs()[0]};
+  const std::vector<VectorInput> mixed{built.inputs()[0], other.inputs()[0]};
   MemorySegment sink;
-  EXPECT_EQ(code_of([&] { merge_flat(mixed, sink); }), Code::mismatch);
+  EXPECT_EQ(code_of([&] { merge_vectors(mixed, sink); }), Code::mismatch);
 }
 
-TEST(Flat, WrongHeadersAreDamaged) {
+TEST(Vectors, WrongHeadersAreDamaged) {
   std::mt19937_64 random(8);
   const auto whole = build(random_vectors(random, 10, 8, 0), 0, 10, true);
   const auto header = [](std::uint64_t layout, std::uint64_t entries, std::uint64_t dim) {
@@ -301,7 +343,8 @@ TEST(Flat, WrongHeadersAreDamaged) {
     const char* section;
     std::string bytes;
   } kCases[] = {{"no header", "header", ""},
-                {"another layout", "header", header(2, 10, 8)},
+                {"no layout", "header", header(0, 10, 8)},
+                {"a later layout", "header", header(3, 10, 8)},
                 {"no dimension", "header", header(1, 10, 0)},
                 {"too many dimensions", "header", header(1, 10, 1 << 17)},
                 {"too many entries", "header", header(1, std::uint64_t{1} << 61, 8)},
@@ -314,7 +357,7 @@ TEST(Flat, WrongHeadersAreDamaged) {
   for (const auto& c : kCases) {
     MemorySegment damaged = whole;
     damaged.replace(c.section, c.bytes);
-    EXPECT_EQ(code_of([&] { FlatSegment segment(damaged); }), Code::damaged) << c.what;
+    EXPECT_EQ(code_of([&] { VectorSegment segment(damaged); }), Code::damaged) << c.what;
   }
 }
 

@@ -1,4 +1,4 @@
-// A flat segment whose checksums fit and whose contents are wrong: searching and merging it is an
+// A segment of vectors with a graph, whose checksums fit and whose contents are wrong: searching and merging it is an
 // error or an answer, never a crash. Input: the changes to a good one, as segment_patches.hpp says.
 
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "hasten/error.hpp"
-#include "indexes/flat.hpp"
+#include "indexes/vectors.hpp"
 #include "tests/fuzz/segment_patches.hpp"
 
 namespace {
@@ -25,29 +25,37 @@ std::vector<float> vector_of(std::uint64_t row) {
 }
 
 MemorySegment good_segment() {
-  FlatBuilder builder(kDim);
+  VectorBuilder builder(kDim);
   for (NodeNumber node = 0; node < 100; ++node) {
     builder.add({node, static_cast<std::uint32_t>(node / 10), node}, vector_of(node));
   }
   MemorySegment segment;
-  builder.write(segment);
+  const GraphParameters graph;
+  builder.write(segment, &graph);
   return segment;
 }
 
 void use(const MemorySegment& memory, const MemorySegment& good) {
-  const FlatSegment segment(memory), other(good);
+  const VectorSegment segment(memory), other(good);
   const std::vector<std::uint64_t> deleted{0x10, 0x8000000000000001};
-  const FlatInput inputs[] = {{&segment, {}}, {&other, {}}, {&segment, Tombstones(deleted)}};
-  const std::function<bool(std::uint32_t)> even = [](std::uint32_t d) { return d % 2 == 0; };
-  const std::vector<float> query = vector_of(7);
+  const VectorInput inputs[] = {{&segment, {}}, {&other, {}}, {&segment, Tombstones(deleted)}};
+  DocumentSet even(10);
+  for (std::uint32_t document = 0; document < 10; document += 2) even.add(document);
+  const std::vector<float> vector = vector_of(7);
   const auto full = [&](std::uint64_t row) {
-    return std::span<const float>(query).first(row < 1000 ? kDim : 0);
+    return std::span<const float>(vector).first(row < 1000 ? kDim : 0);
   };
-  ScoreMoments moments;
-  search_flat(inputs, query, 10, full, &even, 1, &moments);
+  VectorQuery query;
+  query.vector = vector;
+  query.moments = true;
+  for (const bool filtered : {false, true}) {
+    query.allowed = filtered ? &even : nullptr;
+    search_vectors(inputs, query, full);
+  }
+  if (segment.graph() != nullptr) segment.graph()->walk(vector, 10, 1000, {});
   segment.find(50);
   MemorySegment merged;
-  merge_flat(inputs, merged);
+  merge_vectors(inputs, merged);
 }
 
 }  // namespace

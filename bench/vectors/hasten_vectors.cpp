@@ -1,0 +1,183 @@
+// Our vector index as one contender of bench/vectors: takes commands on stdin, a line each, and
+// answers each with one line of JSON.
+//   build BASE.fbin SEGMENT THREADS     builds the segment
+//   open BASE.fbin SEGMENT              maps it; later searches ask it
+//   search QUERIES.fbin K POOL OUT      every question once; int32 ids to OUT, K a question
+//   filter CATEGORIES MODULUS REST      only vectors whose category (int32 each) % MODULUS == REST;
+//                                       MODULUS 0: no filter
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "indexes/vectors.hpp"
+#include "segments/segment_file.hpp"
+
+namespace {
+
+using namespace hasten;
+
+double seconds(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+struct Stopwatch {
+  double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+  std::string json() const {
+    return fmt::format("\"wall_s\":{:.6f},\"cpu_s\":{:.6f}", seconds(CLOCK_MONOTONIC) - wall,
+                       seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+  }
+};
+
+/// A mapped .fbin file: u32 rows, u32 dim, float32 row after row.
+class Vectors {
+ public:
+  explicit Vectors(const std::string& file) {
+    const int descriptor = ::open(file.c_str(), O_RDONLY);
+    struct stat status {};
+    if (descriptor < 0 || ::fstat(descriptor, &status) != 0) throw std::runtime_error("cannot open " + file);
+    bytes_ = static_cast<std::size_t>(status.st_size);
+    data_ = static_cast<const char*>(::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, descriptor, 0));
+    ::close(descriptor);
+    const auto* const header = reinterpret_cast<const std::uint32_t*>(data_);
+    rows = header[0];
+    dim = header[1];
+  }
+  ~Vectors() { ::munmap(const_cast<char*>(data_), bytes_); }
+  Vectors(const Vectors&) = delete;
+  Vectors& operator=(const Vectors&) = delete;
+  std::span<const float> row(std::size_t i) const {
+    return {reinterpret_cast<const float*>(data_ + 8) + i * dim, dim};
+  }
+  std::size_t rows = 0, dim = 0;
+
+ private:
+  const char* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+std::string build(const std::string& base, const std::string& file, std::size_t threads) {
+  const Vectors vectors(base);
+  const Stopwatch watch;
+  VectorBuilder builder(vectors.dim);
+  for (std::size_t i = 0; i < vectors.rows; ++i) {
+    builder.add({i, static_cast<std::uint32_t>(i), i}, vectors.row(i));
+  }
+  SegmentFileWriter writer(file, "flat");
+  const GraphParameters parameters;
+  builder.write(writer, &parameters, threads);
+  const auto bytes = writer.finish();
+  return fmt::format("{{{},\"bytes\":{}}}", watch.json(), bytes);
+}
+
+class Contender {
+ public:
+  std::string open(const std::string& base, const std::string& file) {
+    base_.emplace(base);
+    const Stopwatch watch;
+    file_.emplace(file, "flat");
+    segment_.emplace(*file_);
+    return fmt::format("{{{}}}", watch.json());
+  }
+
+  std::string filter(const std::string& file, std::int32_t modulus, std::int32_t rest) {
+    allowed_.reset();
+    if (modulus == 0) return "{}";
+    std::vector<std::int32_t> categories(base_->rows);
+    std::ifstream(file, std::ios::binary)
+        .read(reinterpret_cast<char*>(categories.data()), static_cast<std::streamsize>(categories.size() * 4));
+    allowed_.emplace(categories.size());
+    for (std::uint32_t i = 0; i < categories.size(); ++i) {
+      if (categories[i] % modulus == rest) allowed_->add(i);
+    }
+    return fmt::format("{{\"allowed\":{}}}", allowed_->count());
+  }
+
+  std::string search(const std::string& file, std::size_t k, std::size_t pool, const std::string& out) {
+    const Vectors queries(file);
+    const VectorInput input{&*segment_, {}};
+    const auto full = [&](std::uint64_t row) { return base_->row(row); };
+    std::vector<std::int32_t> ids(queries.rows * k, -1);
+    std::vector<double> micros(queries.rows);
+    std::size_t steps = 0, scored = 0;
+    const Stopwatch watch;
+    for (std::size_t i = 0; i < queries.rows; ++i) {
+      const auto began = std::chrono::steady_clock::now();
+      VectorQuery query;
+      query.vector = queries.row(i);
+      query.k = k;
+      query.pool = pool;
+      query.exact = pool == 0;
+      query.allowed = allowed_ ? &*allowed_ : nullptr;
+      const VectorAnswer answer = search_vectors({&input, 1}, query, full);
+      for (std::size_t j = 0; j < answer.best.size(); ++j) {
+        ids[i * k + j] = static_cast<std::int32_t>(answer.best[j].node);
+      }
+      steps += answer.plans[0].steps;
+      scored += answer.plans[0].scored;
+      micros[i] = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count();
+      method_ = answer.plans[0].method;
+    }
+    const std::string times = watch.json();
+    std::ofstream(out, std::ios::binary)
+        .write(reinterpret_cast<const char*>(ids.data()), static_cast<std::streamsize>(ids.size() * 4));
+    std::ranges::sort(micros);
+    const auto n = static_cast<double>(queries.rows);
+    return fmt::format("{{{},\"p50_us\":{:.1f},\"p99_us\":{:.1f},\"steps\":{:.1f},\"scored\":{:.1f},\"method\":\"{}\"}}",
+                       times, micros[micros.size() / 2], micros[micros.size() * 99 / 100],
+                       static_cast<double>(steps) / n, static_cast<double>(scored) / n, method_);
+  }
+
+ private:
+  std::optional<Vectors> base_;
+  std::optional<SegmentFile> file_;
+  std::optional<VectorSegment> segment_;
+  std::optional<DocumentSet> allowed_;
+  std::string_view method_;
+};
+
+}  // namespace
+
+int main() {
+  Contender contender;
+  for (std::string line; std::getline(std::cin, line);) {
+    std::istringstream words(line);
+    std::string verb, a, b, c;
+    std::size_t n = 0, m = 0;
+    words >> verb;
+    try {
+      std::string answer = "{}";
+      if (verb == "build" && words >> a >> b >> n) {
+        answer = build(a, b, n);
+      } else if (verb == "open" && words >> a >> b) {
+        answer = contender.open(a, b);
+      } else if (verb == "search" && words >> a >> n >> m >> c) {
+        answer = contender.search(a, n, m, c);
+      } else if (verb == "filter" && words >> a >> n >> m) {
+        answer = contender.filter(a, static_cast<std::int32_t>(n), static_cast<std::int32_t>(m));
+      } else {
+        answer = fmt::format("{{\"error\":\"no command: {}\"}}", line);
+      }
+      fmt::print("{}\n", answer);
+    } catch (const std::exception& error) {
+      fmt::print("{{\"error\":\"{}\"}}\n", error.what());
+    }
+    std::fflush(stdout);
+  }
+}

@@ -1,0 +1,160 @@
+#include "indexes/product_codes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "base/threads.hpp"
+
+namespace hasten {
+namespace {
+
+constexpr std::size_t kCodes = ProductShape::kCodes;
+constexpr std::size_t kSampleRows = 16384;
+constexpr int kRounds = 12;
+constexpr std::size_t kSubspacesMax = 256;
+
+using Distances = std::array<float, kCodes>;
+
+// Squared distances of a part of a vector to the 16 centres of its subspace.
+Distances distances(std::span<const float> part, std::span<const float> centres) noexcept {
+  Distances sums{};
+  for (std::size_t d = 0; d < part.size(); ++d) {
+    const float* const row = centres.data() + d * kCodes;
+    for (std::size_t c = 0; c < kCodes; ++c) {
+      const float difference = part[d] - row[c];
+      sums[c] += difference * difference;
+    }
+  }
+  return sums;
+}
+
+std::size_t nearest(std::span<const float> part, std::span<const float> centres) noexcept {
+  const Distances found = distances(part, centres);
+  return static_cast<std::size_t>(std::ranges::min_element(found) - found.begin());
+}
+
+// The part of a row that lies in a subspace, in floats.
+void part_of(const CodedVectors& vectors, std::size_t row, std::size_t from, std::span<float> part) {
+  const auto codes = vectors.row(row);
+  for (std::size_t d = 0; d < part.size(); ++d) {
+    part[d] = from + d < codes.size() ? codes[from + d] * vectors.scales[row] : 0;
+  }
+}
+
+// k-means in one subspace; an empty centre takes over the sample that is farthest from its own.
+void train_subspace(std::span<const float> sample, std::size_t width, std::span<float> centres) {
+  const std::size_t rows = sample.size() / width;
+  const auto part = [&](std::size_t i) { return sample.subspan(i * width, width); };
+  for (std::size_t c = 0; c < kCodes; ++c) {
+    const auto seed = part(c * rows / kCodes);
+    for (std::size_t d = 0; d < width; ++d) centres[d * kCodes + c] = seed[d];
+  }
+  std::vector<double> sums(width * kCodes);
+  for (int round = 0; round < kRounds; ++round) {
+    std::ranges::fill(sums, 0);
+    std::array<std::size_t, kCodes> counts{};
+    float farthest = -1;
+    std::size_t lonely = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const Distances found = distances(part(i), centres);
+      const auto c = static_cast<std::size_t>(std::ranges::min_element(found) - found.begin());
+      ++counts[c];
+      for (std::size_t d = 0; d < width; ++d) sums[d * kCodes + c] += static_cast<double>(part(i)[d]);
+      if (found[c] > farthest) farthest = found[c], lonely = i;
+    }
+    for (std::size_t c = 0; c < kCodes; ++c) {
+      for (std::size_t d = 0; d < width; ++d) {
+        centres[d * kCodes + c] =
+            counts[c] > 0
+                ? static_cast<float>(sums[d * kCodes + c] / static_cast<double>(counts[c]))
+                : part(lonely)[d];
+      }
+    }
+  }
+}
+
+}  // namespace
+
+ProductShape ProductShape::of(std::size_t dim) noexcept {
+  std::size_t width = dim < 64 ? 1 : dim < 128 ? 2 : 4;
+  width = std::max(width, (dim + kSubspacesMax - 1) / kSubspacesMax);
+  const std::size_t used = (dim + width - 1) / width;
+  return {dim, width, (used + 3) / 4 * 4};
+}
+
+std::vector<float> train_codebook(const CodedVectors& vectors, const ProductShape& shape,
+                                  std::size_t threads) {
+  std::vector<float> codebook(shape.codebook_size());
+  const std::size_t rows = std::min(vectors.size(), kSampleRows);
+  if (rows == 0) return codebook;
+  parallel_for(shape.subspaces, threads, [&](std::size_t s) {
+    std::vector<float> sample(rows * shape.width);
+    for (std::size_t i = 0; i < rows; ++i) {
+      part_of(vectors, i * vectors.size() / rows, s * shape.width,
+              std::span(sample).subspan(i * shape.width, shape.width));
+    }
+    const std::size_t floats = shape.width * kCodes;
+    train_subspace(sample, shape.width, std::span(codebook).subspan(s * floats, floats));
+  });
+  return codebook;
+}
+
+void encode(const CodedVectors& vectors, std::size_t row, const ProductShape& shape,
+            std::span<const float> codebook, std::span<std::uint8_t> codes) {
+  std::vector<float> part(shape.width);
+  const std::size_t floats = shape.width * kCodes;
+  for (std::size_t s = 0; s < shape.subspaces; ++s) {
+    part_of(vectors, row, s * shape.width, part);
+    codes[s] = static_cast<std::uint8_t>(nearest(part, codebook.subspan(s * floats, floats)));
+  }
+}
+
+void put_codes(std::span<const std::uint8_t> codes, std::size_t i, std::span<std::uint8_t> block) {
+  const std::size_t byte = i % kFastScanBytes;
+  const unsigned shift = i < kFastScanBytes ? 0 : 4;
+  for (std::size_t s = 0; s < codes.size(); ++s) {
+    auto& to = block[s * kFastScanBytes + byte];
+    to = static_cast<std::uint8_t>(to | codes[s] << shift);
+  }
+}
+
+void make_tables(std::span<const float> query, const ProductShape& shape,
+                 std::span<const float> codebook, ProductTables& tables) {
+  constexpr float kLargest = 255;
+  std::array<std::array<float, kCodes>, kSubspacesMax> products;
+  std::array<float, kSubspacesMax> largest;
+  tables.values.resize(shape.subspaces * kCodes);
+  float offset = 0, spread = 0;
+  const float* centres = codebook.data();
+  for (std::size_t s = 0; s < shape.subspaces; ++s) {
+    std::array<float, kCodes> sums{};
+    for (std::size_t d = 0; d < shape.width; ++d, centres += kCodes) {
+      const std::size_t at = s * shape.width + d;
+      const float value = at < query.size() ? query[at] : 0;
+      for (std::size_t c = 0; c < kCodes; ++c) sums[c] += value * centres[c];
+    }
+    float high = sums[0], low = sums[0];
+    for (std::size_t c = 1; c < kCodes; ++c) {
+      high = std::max(high, sums[c]);
+      low = std::min(low, sums[c]);
+    }
+    products[s] = sums;
+    largest[s] = high;
+    offset += high;
+    spread = std::max(spread, high - low);
+  }
+  const float steps = spread > 0 ? kLargest / spread : 0;
+  for (std::size_t s = 0; s < shape.subspaces; ++s) {
+    for (std::size_t c = 0; c < kCodes; ++c) {
+      // Between 0 and 255, and half a step more: the cast rounds to the nearest.
+      const float steps_below = (largest[s] - products[s][c]) * steps + 0.5f;
+      tables.values[s * kCodes + c] = static_cast<std::uint8_t>(steps_below);
+    }
+  }
+  tables.offset = offset;
+  tables.step = spread > 0 ? spread / kLargest : 0;
+}
+
+}  // namespace hasten

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string_view>
+#include <vector>
+
+#include "core/document_set.hpp"
+#include "core/segment.hpp"
+#include "indexes/bm25.hpp"
+#include "indexes/graph.hpp"
+
+namespace hasten {
+
+/// One vector of a segment: where it came from, and where its full precision lies.
+struct VectorEntry {
+  NodeNumber node;
+  std::uint32_t document;
+  std::uint64_t vector;  ///< row in the vector file
+};
+
+/// Collects unit vectors as int8 codes (one scale a vector) and writes a segment of them, with or
+/// without a graph over them. The layout stands in docs/format-segments.md. Not thread-safe.
+class VectorBuilder {
+ public:
+  /// @param dim  1 to 65,536.
+  explicit VectorBuilder(std::size_t dim);
+  /// Nodes come in rising order of number. A vector of zeros is allowed: it scores 0.
+  void add(const VectorEntry& entry, std::span<const float> vector);
+  std::size_t size() const noexcept { return entries_.size(); }
+  /// @param graph  whether to make one, and how; null: none.
+  void write(SegmentSink& sink, const GraphParameters* graph = nullptr, std::size_t threads = 1,
+             std::stop_token stop = {}) const;
+
+ private:
+  std::size_t dim_;
+  std::vector<VectorEntry> entries_;
+  std::vector<std::int8_t> codes_;
+  std::vector<float> scales_;
+};
+
+/// A segment of vectors, open. Costs nothing to open. Thread-safe. All methods throw Error(damaged)
+/// where the file is.
+class VectorSegment {
+ public:
+  explicit VectorSegment(const SegmentView& view);  // borrows the view
+  std::size_t size() const noexcept { return size_; }
+  std::size_t dim() const noexcept { return dim_; }
+  VectorEntry entry(std::size_t position) const;
+  /// The position of a node, or size() when it is not here.
+  std::size_t find(NodeNumber node) const;
+  /// All codes: every block of them is checked.
+  CodedVectors coded() const;
+  /// Null where there is none: every search scans.
+  const GraphView* graph() const noexcept { return graph_ ? &*graph_ : nullptr; }
+  const SegmentView& view() const noexcept { return *view_; }
+
+  NodeNumber node(std::size_t position) const { return *nodes_.array<NodeNumber>(position); }
+  /// Whether no entry is of an earlier document than the one before it.
+  bool documents_rise() const noexcept { return documents_rise_; }
+  const Section& documents() const noexcept { return documents_; }
+  const Section& scales() const noexcept { return scales_; }
+  const Section& codes() const noexcept { return codes_; }
+
+ private:
+  const SegmentView* view_;
+  std::size_t size_ = 0;
+  std::size_t dim_ = 0;
+  bool documents_rise_ = false;
+  Section nodes_, documents_, vectors_, scales_, codes_;
+  std::optional<GraphView> graph_;
+};
+
+struct VectorInput {
+  const VectorSegment* segment;
+  Tombstones deleted;
+};
+
+struct VectorQuery {
+  std::span<const float> vector;          ///< of unit length
+  std::size_t k = 10;
+  const DocumentSet* allowed = nullptr;   ///< documents that may answer; null: all
+  std::size_t pool = 64;                  ///< candidates that a walk through a graph keeps; at least k
+  bool exact = false;                     ///< scan, whatever it costs
+  std::size_t threads = 1;                ///< how many share a scan
+  bool moments = false;                   ///< wanted
+};
+
+/// What the scores of nodes that are alive and allowed are like: of all of them where they were
+/// scanned, else of a sample. For judging how far the best stand out.
+struct ScoreMoments {
+  std::uint64_t count = 0;
+  double sum = 0;
+  double sum_of_squares = 0;
+};
+
+/// How one segment was searched, and why.
+struct VectorPlan {
+  std::string_view method;    ///< "scan", "graph", or "graph, then scan" where the walk gave up
+  std::size_t nodes = 0;      ///< of the segment
+  std::size_t expected = 0;   ///< nodes that would be allowed, estimated
+  double scan_us = 0;         ///< what scanning them would cost, estimated
+  double walk_us = 0;         ///< what walking would cost, estimated; 0 without a graph
+  std::size_t scored = 0;     ///< nodes whose int8 code was looked at
+  std::size_t steps = 0;      ///< of the walk
+};
+
+struct VectorAnswer {
+  std::vector<Scored> best;  ///< best first; equal scores by rising node number
+  ScoreMoments moments;
+  std::vector<VectorPlan> plans;
+};
+
+/// The best k nodes by inner product. Each segment is searched by what promises to be cheapest: a scan
+/// of the int8 codes of what is allowed, or a walk through its graph. The best candidates are scored
+/// again from full precision. The same on every processor, whatever the number of threads; where all
+/// is scanned, also however the nodes are spread over segments.
+/// @param full  row of the vector file -> its full-precision vector; thread-safe.
+/// @throws Error(mismatch) a segment of another dimension; Error(damaged), also where `full` gives a
+///         vector of another dimension.
+VectorAnswer search_vectors(std::span<const VectorInput> segments, const VectorQuery& query,
+                            const std::function<std::span<const float>(std::uint64_t)>& full);
+
+/// Writes the live entries of several segments as one, byte for byte what building it from them
+/// would write; inputs by rising numbers, all of one dimension, at least one.
+/// @param graph  whether to make one, and how; null: none. With one, the codes of all entries and
+///               degree * 4 bytes a node are held in memory.
+/// @throws Error(mismatch) different dimensions; Error(damaged); Error(cancelled); what the sink
+///         throws.
+void merge_vectors(std::span<const VectorInput> inputs, SegmentSink& sink,
+                   const GraphParameters* graph = nullptr, std::size_t threads = 1,
+                   std::stop_token stop = {});
+
+}  // namespace hasten

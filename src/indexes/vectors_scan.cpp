@@ -1,0 +1,232 @@
+#include "indexes/vectors_scan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+
+#include "base/threads.hpp"
+#include "indexes/kernels.hpp"
+
+namespace hasten {
+namespace {
+
+constexpr std::size_t kSliceRows = 16384;  // what a thread takes at a time
+constexpr std::size_t kBatchRows = 256;    // scores between kernel and selection
+constexpr std::size_t kAhead = 6;          // rows asked for before they are read
+constexpr double kSparse = 1.0 / 32;       // a smaller share of documents is looked up one by one
+
+// Sums in four lanes, as one would wait for itself; always in the same order.
+ScoreMoments moments_of(std::span<const float> scores) noexcept {
+  std::array<double, 4> sums{}, squares{};
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    const double score = static_cast<double>(scores[i]);
+    sums[i % 4] += score;
+    squares[i % 4] += score * score;
+  }
+  return {scores.size(), (sums[0] + sums[1]) + (sums[2] + sums[3]),
+          (squares[0] + squares[1]) + (squares[2] + squares[3])};
+}
+
+void add(ScoreMoments& to, const ScoreMoments& moments) noexcept {
+  to.count += moments.count;
+  to.sum += moments.sum;
+  to.sum_of_squares += moments.sum_of_squares;
+}
+
+// Scans rows of one segment for one question.
+class Scanner {
+ public:
+  Scanner(const SearchedSegment& searched, const CodedQuery& query, const DocumentSet* allowed,
+          bool want_moments)
+      : input_(searched.input),
+        number_(searched.number),
+        query_(query),
+        allowed_(allowed),
+        want_moments_(want_moments) {}
+
+  struct Seen {
+    std::size_t rows = 0;
+    ScoreMoments moments;
+  };
+
+  Seen scan(std::size_t first, std::size_t last, Candidates& candidates) const {
+    Seen seen;
+    for_each_wanted_run(first, last, [&](std::size_t from, std::size_t to) {
+      scan_run(from, to, candidates, seen);
+    });
+    return seen;
+  }
+
+ private:
+  // Calls function(first, last) for runs of rows that are alive and allowed.
+  template <class Function>
+  void for_each_wanted_run(std::size_t first, std::size_t last, Function function) const {
+    if (input_.deleted.empty() && allowed_ == nullptr) return function(first, last);
+    const std::uint32_t* documents =
+        allowed_ == nullptr ? nullptr
+                            : input_.segment->documents().array<std::uint32_t>(first, last - first);
+    std::size_t run = first;
+    for (std::size_t at = first; at < last;) {
+      const std::size_t end = end_of_document(documents, first, at, last);
+      if (documents != nullptr && !allowed_->test(documents[at - first])) {
+        if (run < at) function(run, at);
+        at = run = end;
+        continue;
+      }
+      for (; at < end; ++at) {
+        if (!input_.deleted.test(at)) continue;
+        if (run < at) function(run, at);
+        run = at + 1;
+      }
+    }
+    if (run < last) function(run, last);
+  }
+
+  static std::size_t end_of_document(const std::uint32_t* documents, std::size_t first,
+                                     std::size_t at, std::size_t last) {
+    if (documents == nullptr) return last;
+    std::size_t end = at + 1;
+    while (end < last && documents[end - first] == documents[at - first]) ++end;
+    return end;
+  }
+
+  void scan_run(std::size_t first, std::size_t last, Candidates& candidates, Seen& seen) const {
+    const std::size_t dim = input_.segment->dim(), rows = last - first;
+    const auto* const codes = input_.segment->codes().array<std::int8_t>(first * dim, rows * dim);
+    const auto* const scales = input_.segment->scales().array<float>(first, rows);
+    std::array<std::int32_t, kBatchRows> sums;
+    std::array<float, kBatchRows> scores;
+    for (std::size_t from = 0; from < rows; from += kBatchRows) {
+      const std::size_t n = std::min(kBatchRows, rows - from);
+      query_.dot_rows(query_.codes.data(), codes + from * dim, n, dim, sums.data());
+      for (std::size_t i = 0; i < n; ++i) {
+        scores[i] = static_cast<float>(sums[i]) * (scales[from + i] * query_.scale);
+        if (!(scores[i] >= candidates.border())) continue;
+        candidates.add({scores[i], number_, static_cast<std::uint32_t>(first + from + i)});
+      }
+      if (want_moments_) add(seen.moments, moments_of(std::span(scores).first(n)));
+    }
+    seen.rows += rows;
+  }
+
+  const VectorInput& input_;
+  std::uint32_t number_;
+  const CodedQuery& query_;
+  const DocumentSet* allowed_;
+  bool want_moments_;
+};
+
+// The first position from `from` on whose document is `document` or a later one; documents rise.
+// Gallops, as what is sought is mostly near.
+std::size_t first_of(const std::uint32_t* documents, std::size_t n, std::size_t from,
+                     std::uint32_t document) {
+  std::size_t step = 1, to = from;
+  while (to < n && documents[to] < document) {
+    from = to + 1;
+    to += step;
+    step *= 2;
+  }
+  return static_cast<std::size_t>(
+      std::lower_bound(documents + from, documents + std::min(to, n), document) - documents);
+}
+
+std::vector<std::uint32_t> positions_of(const VectorInput& input, const DocumentSet& allowed) {
+  const std::size_t n = input.segment->size();
+  const auto* const documents = input.segment->documents().array<std::uint32_t>(0, n);
+  std::vector<std::uint32_t> positions;
+  const auto words = allowed.words();
+  std::size_t at = 0;
+  for (std::size_t w = documents[0] / 64; w < words.size() && at < n; ++w) {
+    for (std::uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
+      const auto document = static_cast<std::uint32_t>(w * 64 + static_cast<std::size_t>(std::countr_zero(bits)));
+      at = first_of(documents, n, at, document);
+      for (; at < n && documents[at] == document; ++at) {
+        if (!input.deleted.test(at)) positions.push_back(static_cast<std::uint32_t>(at));
+      }
+    }
+  }
+  return positions;
+}
+
+}  // namespace
+
+CodedQuery::CodedQuery(std::span<const float> query)
+    : codes(query.size()), scale(quantise(query, codes)), dot_rows(dot_rows_kernel(simd())) {}
+
+bool better(const Candidate& a, const Candidate& b) noexcept {
+  if (a.score != b.score) return a.score > b.score;
+  return a.segment != b.segment ? a.segment < b.segment : a.position < b.position;
+}
+
+void Candidates::add(const Candidate& candidate) {
+  if (heap_.size() == wanted_) {
+    if (!better(candidate, heap_.front())) return;
+    std::ranges::pop_heap(heap_, better);
+    heap_.back() = candidate;
+  } else {
+    heap_.push_back(candidate);
+  }
+  std::ranges::push_heap(heap_, better);
+  if (heap_.size() == wanted_) border_ = heap_.front().score;
+}
+
+std::size_t scan(const SearchedSegment& searched, const CodedQuery& query, const DocumentSet* allowed,
+                 std::size_t threads, Candidates& candidates, ScoreMoments* moments) {
+  const VectorInput& input = searched.input;
+  const std::size_t n = input.segment->size();
+  if (n == 0) return 0;
+  if (allowed != nullptr && allowed->selectivity() < kSparse && input.segment->documents_rise()) {
+    const auto positions = positions_of(input, *allowed);
+    score(searched, positions, query, candidates, moments);
+    return positions.size();
+  }
+  const Scanner scanner(searched, query, allowed, moments != nullptr);
+  const std::size_t slices = (n + kSliceRows - 1) / kSliceRows;
+  std::vector<Scanner::Seen> seen(slices);
+  const auto scan_slice = [&](std::size_t i, Candidates& found) {
+    seen[i] = scanner.scan(i * kSliceRows, std::min(n, (i + 1) * kSliceRows), found);
+  };
+  threads = std::clamp<std::size_t>(threads, 1, slices);
+  if (threads == 1) {
+    for (std::size_t i = 0; i < slices; ++i) scan_slice(i, candidates);
+  } else {
+    // Which thread takes a slice changes nothing, as the order of candidates is total.
+    std::vector<Candidates> found(threads, Candidates(candidates.wanted()));
+    std::atomic<std::size_t> next = 0;
+    parallel_for(threads, threads, [&](std::size_t thread) {
+      for (std::size_t i; (i = next++) < slices;) scan_slice(i, found[thread]);
+    });
+    for (const Candidates& part : found) {
+      for (const Candidate& candidate : part.all()) candidates.add(candidate);
+    }
+  }
+  std::size_t rows = 0;
+  for (const auto& slice : seen) {
+    rows += slice.rows;
+    if (moments != nullptr) add(*moments, slice.moments);
+  }
+  return rows;
+}
+
+void score(const SearchedSegment& searched, std::span<const std::uint32_t> positions,
+           const CodedQuery& query, Candidates& candidates, ScoreMoments* moments) {
+  const VectorSegment& segment = *searched.input.segment;
+  const std::size_t dim = segment.dim();
+  const auto ask_for = [&](std::size_t i) {
+    if (i < positions.size()) segment.codes().prefetch(positions[i] * dim, dim);
+  };
+  for (std::size_t i = 0; i < kAhead; ++i) ask_for(i);
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    ask_for(i + kAhead);
+    std::int32_t sum = 0;
+    query.dot_rows(query.codes.data(), segment.codes().array<std::int8_t>(positions[i] * dim, dim), 1,
+                   dim, &sum);
+    const float score =
+        static_cast<float>(sum) * (*segment.scales().array<float>(positions[i]) * query.scale);
+    if (moments != nullptr) add(*moments, moments_of({&score, 1}));
+    if (score >= candidates.border()) candidates.add({score, searched.number, positions[i]});
+  }
+}
+
+}  // namespace hasten

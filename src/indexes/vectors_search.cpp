@@ -1,0 +1,170 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "hasten/error.hpp"
+#include "indexes/kernels.hpp"
+#include "indexes/vectors.hpp"
+#include "indexes/vectors_scan.hpp"
+
+namespace hasten {
+namespace {
+
+constexpr std::size_t kCandidatesMin = 64;
+constexpr std::size_t kOversample = 4;      // candidates of a scan for each answer
+constexpr std::size_t kWalkOversample = 2;  // of a walk: its estimates were replaced by int8 scores
+constexpr std::size_t kSampleRows = 1024;   // for moments where nothing is scanned
+
+// Costs in nanoseconds, at 384 dimensions; they grow with the bytes read.
+constexpr double kScanRowNs = 12;        // a row after the other
+constexpr double kSparseRowNs = 30;      // rows here and there
+constexpr double kSkippedRowNs = 0.8;    // a row whose document is not allowed
+constexpr double kStepNs = 250;          // a step of a walk
+constexpr double kDimensions = 384;
+
+// How many candidates make k answers; as good as all of them where that is no number.
+std::size_t times(std::size_t k, std::size_t oversample, std::size_t least) {
+  return k > SIZE_MAX / oversample ? SIZE_MAX : std::max(k * oversample, least);
+}
+
+void prefetch(std::span<const std::byte> bytes) noexcept {
+  for (std::size_t at = 0; at < bytes.size(); at += 64) __builtin_prefetch(bytes.data() + at);
+}
+
+// What scanning and walking one segment would cost.
+VectorPlan estimate(const VectorInput& input, const VectorQuery& query) {
+  VectorPlan plan;
+  plan.nodes = input.segment->size();
+  const double nodes = static_cast<double>(plan.nodes);
+  const double selectivity = query.allowed == nullptr ? 1 : query.allowed->selectivity();
+  const double bytes = static_cast<double>(input.segment->dim()) / kDimensions;
+  plan.expected = static_cast<std::size_t>(std::ceil(selectivity * nodes));
+  const double row = selectivity > 0.9 ? kScanRowNs : kSparseRowNs;
+  plan.scan_us = (selectivity * nodes * row * bytes + (selectivity < 1 ? nodes * kSkippedRowNs : 0)) / 1000;
+  if (input.segment->graph() == nullptr || selectivity == 0) return plan;
+  plan.walk_us = static_cast<double>(std::max(query.pool, query.k)) / selectivity * kStepNs * bytes / 1000;
+  return plan;
+}
+
+// One search over all segments.
+class Search {
+ public:
+  Search(const VectorQuery& query, const std::function<std::span<const float>(std::uint64_t)>& full)
+      : query_(query),
+        full_(full),
+        coded_(query.vector),
+        candidates_(times(query.k, kOversample, kCandidatesMin)) {}
+
+  VectorAnswer run(std::span<const VectorInput> segments) {
+    for (std::uint32_t i = 0; i < segments.size(); ++i) {
+      VectorPlan plan = estimate(segments[i], query_);
+      const bool walk = !query_.exact && plan.walk_us > 0 && plan.walk_us < plan.scan_us;
+      walk ? search_graph({segments[i], i}, plan) : search_codes({segments[i], i}, plan);
+      answer_.plans.push_back(plan);
+    }
+    score_exactly(segments);
+    return std::move(answer_);
+  }
+
+ private:
+  void search_codes(const SearchedSegment& searched, VectorPlan& plan) {
+    plan.method = plan.steps > 0 ? "graph, then scan" : "scan";
+    plan.scored += scan(searched, coded_, query_.allowed, query_.threads, candidates_,
+                        query_.moments ? &answer_.moments : nullptr);
+    scanned_ = true;
+  }
+
+  // A walk that has cost twice what scanning would is given up: where what is allowed lies far from
+  // the question, no walk is short.
+  void search_graph(const SearchedSegment& searched, VectorPlan& plan) {
+    plan.method = "graph";
+    const VectorSegment& segment = *searched.input.segment;
+    const Acceptance accept(searched.input.deleted, query_.allowed, segment.documents());
+    const auto steps_max = static_cast<std::size_t>(2 * plan.scan_us / kStepNs * 1000) + 1;
+    WalkStatistics statistics;
+    const auto found = segment.graph()->walk(query_.vector, std::max(query_.pool, query_.k), steps_max,
+                                             accept, &statistics);
+    plan.steps = statistics.steps;
+    if (statistics.steps >= steps_max) return search_codes(searched, plan);
+    positions_.clear();
+    for (const Walked& walked : found) positions_.push_back(walked.position);
+    score(searched, positions_, coded_, candidates_, nullptr);
+    plan.scored = positions_.size();
+    if (query_.moments) sample_moments(searched, accept);
+  }
+
+  void sample_moments(const SearchedSegment& searched, const Acceptance& accept) {
+    const std::size_t n = searched.input.segment->size();
+    const std::size_t rows = std::min(n, kSampleRows);
+    positions_.clear();
+    for (std::size_t i = 0; i < rows; ++i) {
+      const auto position = static_cast<std::uint32_t>(i * n / rows);
+      if (accept(position)) positions_.push_back(position);
+    }
+    Candidates none(1);
+    ScoreMoments sampled;
+    score(searched, positions_, coded_, none, &sampled);
+    const double share = static_cast<double>(n) / static_cast<double>(std::max<std::size_t>(rows, 1));
+    answer_.moments.count += static_cast<std::uint64_t>(std::llround(static_cast<double>(sampled.count) * share));
+    answer_.moments.sum += sampled.sum * share;
+    answer_.moments.sum_of_squares += sampled.sum_of_squares * share;
+  }
+
+  // The best candidates, scored from full precision.
+  void score_exactly(std::span<const VectorInput> segments) {
+    std::vector<Candidate> best(candidates_.all().begin(), candidates_.all().end());
+    std::ranges::sort(best, better);
+    if (!scanned_) best.resize(std::min(best.size(), times(query_.k, kWalkOversample, query_.k)));
+    std::vector<VectorEntry> entries;
+    std::vector<std::span<const float>> vectors;
+    for (const Candidate& candidate : best) {
+      entries.push_back(segments[candidate.segment].segment->entry(candidate.position));
+      vectors.push_back(full_(entries.back().vector));
+      prefetch(std::as_bytes(vectors.back()));
+    }
+    for (std::size_t i = 0; i < best.size(); ++i) {
+      answer_.best.push_back({entries[i].node, exact_score(vectors[i], entries[i].vector)});
+    }
+    std::ranges::sort(answer_.best, [](const Scored& a, const Scored& b) {
+      return a.score != b.score ? a.score > b.score : a.node < b.node;
+    });
+    answer_.best.resize(std::min(answer_.best.size(), query_.k));
+  }
+
+  double exact_score(std::span<const float> vector, std::uint64_t row) const {
+    if (vector.size() != query_.vector.size()) {
+      throw Error(Code::damaged, fmt::format("vector {} has {} dimensions; its segment has {}", row,
+                                             vector.size(), query_.vector.size()));
+    }
+    const double score = dot(query_.vector, vector);
+    if (!std::isnan(score)) return score;
+    throw Error(Code::damaged, fmt::format("vector {} holds what is no number", row));
+  }
+
+  const VectorQuery& query_;
+  const std::function<std::span<const float>(std::uint64_t)>& full_;
+  CodedQuery coded_;
+  Candidates candidates_;
+  bool scanned_ = false;
+  std::vector<std::uint32_t> positions_;
+  VectorAnswer answer_;
+};
+
+void check_dimensions(std::span<const VectorInput> segments, std::size_t dim) {
+  for (const VectorInput& input : segments) {
+    if (input.segment->dim() == dim) continue;
+    throw Error(Code::mismatch, fmt::format("a question of {} dimensions for vectors of {}", dim,
+                                            input.segment->dim()));
+  }
+}
+
+}  // namespace
+
+VectorAnswer search_vectors(std::span<const VectorInput> segments, const VectorQuery& query,
+                            const std::function<std::span<const float>(std::uint64_t)>& full) {
+  check_dimensions(segments, query.vector.size());
+  return Search(query, full).run(segments);
+}
+
+}  // namespace hasten
