@@ -43,6 +43,15 @@ CLI::Validator at_least_zero() {
   });
 }
 
+CLI::Validator share() {
+  return checked_by([](const std::string& text) {
+    char* end = nullptr;
+    const double number = std::strtod(text.c_str(), &end);
+    if (text.empty() || *end != '\0' || !(number > 0) || number > 1)
+      throw Error(Code::invalid, fmt::format("'{}' is no share: a number above 0 and up to 1", text));
+  });
+}
+
 std::uint64_t parse_size(std::string_view text) {
   constexpr std::string_view kUnits = "KMGT";
   const auto wrong = [text] {

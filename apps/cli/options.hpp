@@ -39,6 +39,9 @@ CLI::Validator at_least_one();
 /// A number from 0 on.
 CLI::Validator at_least_zero();
 
+/// A number above 0 and up to 1.
+CLI::Validator share();
+
 /// A check of an option's text: whatever `parse` throws as Error(invalid) becomes wrong use.
 CLI::Validator checked_by(std::function<void(const std::string&)> parse);
 

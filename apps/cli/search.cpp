@@ -250,6 +250,10 @@ Action define_search(CLI::App& app) {
   app.add_option("--filter", a->filter, "a condition on fields: lang == \"zh\" and year >= 2020")
       ->type_name("EXPRESSION")
       ->check(filter_check());
+  app.add_option("--recall", a->options.recall,
+                 "the share of the true nearest to find; 1: scan everything")
+      ->type_name("SHARE")
+      ->check(share());
   app.add_flag("--explain", a->explain, "say what was searched, and how much was looked at");
   app.add_flag("--trace", a->trace, "show where the time went");
   return [a](Context& context) { return search(context, *a); };

@@ -66,6 +66,7 @@ struct SearchOptions {
   std::size_t top_k = 10;
   std::string group;     ///< empty: the settings' default group
   Filter filter;
+  double recall = 0;     ///< as Settings::recall; 0: the settings'
 };
 
 /// A scored node. Hits are in falling order of score; equal scores go by rising node id.

@@ -43,6 +43,9 @@ struct Settings {
   std::uint64_t threads = 0;                        ///< 0: one a core
   std::uint64_t memory_bytes = std::uint64_t{1} << 30;  ///< what ingest may keep in flight
   ReadLimits limits;
+  /// What share of the true nearest passages a search by meaning is to find, 0 to 1. It decides how far
+  /// walks through a graph go, by what was measured on this knowledge base; 1: everything is scanned.
+  double recall = 0.95;
   double bm25_k1 = 1.5;
   double bm25_b = 0.75;
 

@@ -8,6 +8,7 @@
 #include "base/files.hpp"
 #include "base/hashing.hpp"
 #include "base/threads.hpp"
+#include "engine/recall.hpp"
 #include "base/utf8.hpp"
 #include "core/ids.hpp"
 #include "core/metadata.hpp"
@@ -295,6 +296,10 @@ void Ingest::finish() {
   {
     const Trace::Span span(&trace_, "ingest.merge");
     merge_segments(store_, kb_.snapshots, false, progress_);
+  }
+  if (options_.embed) {
+    const Trace::Span span(&trace_, "ingest.recall");
+    calibrate_recall(kb_, progress_, stop_);
   }
   const std::uint64_t bytes_after = folder_bytes(store_.folder());
   report_.bytes_written = bytes_after > bytes_before_ ? bytes_after - bytes_before_ : 0;

@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 
 #include "base/threads.hpp"
+#include "engine/recall.hpp"
 #include "engine/scan.hpp"
 #include "engine/segment_writing.hpp"
 #include "hasten/error.hpp"
@@ -172,6 +174,7 @@ class Search {
     query.vector = found_.query_vector;
     query.k = depth();
     query.allowed = allowed();
+    set_recall(query);
     query.threads = thread_count(kb_.settings.threads);
     query.moments = true;
     const VectorAnswer answer = search_vectors(group_->flat_inputs(), query, [&](std::uint64_t row) {
@@ -181,8 +184,45 @@ class Search {
     evidence_.corpus = answer.moments;
     if (!scored.empty()) evidence_.best_cosine = scored.front().score;
     evidence_.unrelated = unrelated_of(reading_);
-    span.note("scanned", static_cast<std::int64_t>(evidence_.corpus.count));
+    if (trace_ != nullptr) explain(span, answer.plans);
     return ranked(scored);
+  }
+
+  /// How far walks go: by what was measured here, else a pool that is large for most texts.
+  void set_recall(VectorQuery& query) const {
+    constexpr std::size_t kPoolUnmeasured = 128;
+    const double recall = options_.recall > 0 ? options_.recall : kb_.settings.recall;
+    const auto measured = recall_of(reading_, group_->row.id);
+    const auto pool = measured ? measured->pool(query.k, recall, query.allowed != nullptr)
+                               : std::optional(std::max(kPoolUnmeasured, 2 * query.k));
+    query.exact = recall >= 1 || !pool;
+    query.pool = pool.value_or(query.k);
+  }
+
+  /// All segments together: which methods were chosen, and what they would and did look at.
+  static void explain(Trace::Span& span, std::span<const VectorPlan> plans) {
+    std::set<std::string_view> methods;
+    VectorPlan all;
+    for (const VectorPlan& plan : plans) {
+      methods.insert(plan.method);
+      all.nodes += plan.nodes;
+      all.expected += plan.expected;
+      all.scored += plan.scored;
+      all.steps += plan.steps;
+      all.scan_us += plan.scan_us;
+      all.walk_us += plan.walk_us;
+    }
+    const auto note = [&](std::string_view key, double value) {
+      span.note(key, static_cast<std::int64_t>(value));
+    };
+    span.note("segments", static_cast<std::int64_t>(plans.size()));
+    span.note("methods", fmt::format("{}", fmt::join(methods, ", ")));
+    note("nodes", static_cast<double>(all.nodes));
+    note("expected", static_cast<double>(all.expected));
+    note("scan_us_estimated", all.scan_us);
+    note("walk_us_estimated", all.walk_us);
+    note("scored", static_cast<double>(all.scored));
+    note("steps", static_cast<double>(all.steps));
   }
 
   void check_fingerprint(const std::string& name) const {

@@ -15,7 +15,7 @@ namespace hasten {
 namespace {
 
 constexpr std::size_t kBuilderBytes = std::size_t{256} << 20;  // a segment under construction
-constexpr std::size_t kFlatNodes = 200'000;
+constexpr std::size_t kFlatNodes = 1'000'000;  // of a segment that is built anew
 constexpr std::size_t kGraphNodes = 10'000;  // fewer are scanned faster than a walk is worth
 
 /// How the graph over so many vectors is made; null: none.
@@ -151,16 +151,28 @@ std::size_t live_nodes(const std::vector<SegmentPart>& parts, std::pair<std::siz
   return live;
 }
 
+bool lacks_graph(const SegmentPart& part) {
+  return part.open->flat && part.open->flat->graph() == nullptr &&
+         graph_for(part.row.nodes - part.row.deleted_nodes) != nullptr;
+}
+
 std::vector<std::pair<std::size_t, std::size_t>> merges_of(const std::vector<SegmentPart>& parts,
                                                            bool all) {
   if (all) {
-    const bool clean = parts.size() == 1 && parts.front().row.deleted_nodes == 0;
+    const bool clean = parts.size() == 1 && parts.front().row.deleted_nodes == 0 &&
+                       !lacks_graph(parts.front());
     if (parts.empty() || clean) return {};
     return {{0, parts.size()}};
   }
   std::vector<SegmentSize> sizes;
   for (const auto& part : parts) sizes.push_back({part.row.nodes, part.row.deleted_nodes});
-  return choose_merges(sizes);
+  auto runs = choose_merges(sizes);
+  for (std::size_t i = 0; i < parts.size(); ++i) {  // written before there were graphs
+    const bool merged = std::ranges::any_of(
+        runs, [i](const auto& run) { return run.first <= i && i < run.second; });
+    if (!merged && lacks_graph(parts[i])) runs.emplace_back(i, i + 1);
+  }
+  return runs;
 }
 
 }  // namespace

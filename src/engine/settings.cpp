@@ -344,6 +344,7 @@ constexpr Key<Settings> kKeys[] = {
     {"threads", [](Settings& s, const Entry& e) { s.threads = e.whole(0); }},
     {"memory_bytes", [](Settings& s, const Entry& e) { s.memory_bytes = e.whole(1); }},
     {"limits", [](Settings& s, const Entry& e) { read_table(s.limits, e, kLimitKeys); }},
+    {"recall", [](Settings& s, const Entry& e) { s.recall = e.number(0.001, 1); }},
     {"bm25", [](Settings& s, const Entry& e) { read_table(s, e, kBm25Keys); }},
     {"store", read_store},
 };

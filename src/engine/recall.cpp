@@ -1,0 +1,141 @@
+#include "engine/recall.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "hasten/error.hpp"
+#include "text/sentences.hpp"
+
+namespace hasten {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kQuestions = 64;
+constexpr std::size_t kQuestionBytes = 160;  // as long as questions are
+constexpr std::size_t kDepths[] = {10, 100};
+constexpr std::size_t kTenth = 10;
+
+std::string setting_name(std::uint32_t group) { return fmt::format("recall.{}", group); }
+
+/// The files of the group's graphs: what was measured holds for them alone.
+std::string graphs_of(const GroupSnapshot& group) {
+  std::string files;
+  for (const SegmentPart& part : group.flat) {
+    if (part.open->flat->graph() == nullptr) continue;
+    files += part.row.file;
+    files += '\n';
+  }
+  return files;
+}
+
+/// Beginnings of sentences from everywhere in the group: what people ask is short and in other words
+/// than the passages, and a piece of a passage comes nearest to that.
+std::vector<std::string> make_questions(const LocalStore::Reading& reading, const GroupSnapshot& group) {
+  std::vector<NodeNumber> numbers;
+  std::size_t nodes = 0;
+  for (const SegmentPart& part : group.flat) nodes += part.open->flat->size();
+  std::size_t passed = 0, next = 0;
+  for (const SegmentPart& part : group.flat) {
+    const std::size_t size = part.open->flat->size();
+    for (; next < kQuestions && next * nodes / kQuestions < passed + size; ++next) {
+      numbers.push_back(part.open->flat->node(next * nodes / kQuestions - passed));
+    }
+    passed += size;
+  }
+  std::vector<std::string> questions;
+  for (const NodeRow& row : reading.nodes(numbers)) {
+    const std::string text = row.derived ? row.text : reading.text(row.document, row.span);
+    const auto found = sentences(text);
+    if (found.empty()) continue;
+    const Span middle = found[found.size() / 2];
+    std::size_t length = std::min<std::size_t>(middle.size(), kQuestionBytes);
+    while (length > 0 && (text[middle.from + length] & 0xC0) == 0x80) --length;
+    questions.push_back(text.substr(middle.from, length));
+  }
+  return questions;
+}
+
+Json to_json(const std::vector<RecallPoint>& curve) {
+  Json points = Json::array();
+  for (const RecallPoint& point : curve) points.push_back({point.pool, point.recall});
+  return points;
+}
+
+std::vector<RecallPoint> curve_from(const Json& points) {
+  std::vector<RecallPoint> curve;
+  for (const Json& point : points) curve.push_back({point.at(0).get<std::size_t>(), point.at(1).get<double>()});
+  return curve;
+}
+
+DocumentSet every_tenth(const LocalStore::Reading& reading) {
+  std::vector<std::uint32_t> some;
+  std::size_t documents = 0;
+  reading.for_each_document([&](const DocumentRow& row) {
+    if (documents++ % kTenth == 0) some.push_back(row.number);
+  });
+  DocumentSet set(documents);
+  for (const std::uint32_t document : some) set.add(document);
+  return set;
+}
+
+}  // namespace
+
+std::optional<std::size_t> RecallMeasured::pool(std::size_t k, double recall, bool filtered) const {
+  for (const Curves& c : curves) {
+    if (k > c.k && &c != &curves.back()) continue;
+    const auto found = pool_for(filtered ? c.filtered : c.all, recall);
+    if (!found) return std::nullopt;
+    return k <= c.k ? *found : *found * k / c.k;  // deeper than was measured: in proportion
+  }
+  return std::nullopt;
+}
+
+void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop) {
+  const auto reading = kb.store.read();
+  const auto snapshot = kb.snapshots.at(reading);
+  for (const GroupSnapshot& group : snapshot->groups) {
+    const std::string graphs = graphs_of(group);
+    const auto known = reading.setting(setting_name(group.row.id));
+    if (graphs.empty() || (known && Json::parse(*known).value("graphs", "") == graphs)) continue;
+    if (progress) progress({"measure recall", 0, 0, {}, {}});
+    const auto questions = make_questions(reading, group);
+    const std::vector<std::string_view> texts(questions.begin(), questions.end());
+    const auto embedder = kb.models.embedder(kb.embedder_name(reading), progress);
+    const Matrix vectors = embedder->embed(texts, Role::query, stop);
+    const std::string fingerprint = group.flat.front().row.signature;
+    const auto full = [&](std::uint64_t row) { return kb.store.vector(fingerprint, row); };
+    const DocumentSet tenth = every_tenth(reading);
+    Json measured = {{"graphs", graphs}, {"questions", vectors.rows}, {"curves", Json::array()}};
+    for (const std::size_t k : kDepths) {
+      const auto measure = [&](const DocumentSet* allowed) {
+        return to_json(measure_recall(group.flat_inputs(), vectors.values, vectors.dim, k, allowed, full, stop));
+      };
+      measured["curves"].push_back({{"k", k}, {"all", measure(nullptr)}, {"filtered", measure(&tenth)}});
+    }
+    auto writing = kb.writable().write();
+    writing.set_setting(setting_name(group.row.id), measured.dump());
+    writing.commit();
+  }
+}
+
+std::optional<RecallMeasured> recall_of(const LocalStore::Reading& reading, std::uint32_t group) {
+  const auto stored = reading.setting(setting_name(group));
+  if (!stored) return std::nullopt;
+  try {
+    const Json measured = Json::parse(*stored);
+    RecallMeasured recall;
+    recall.questions = measured.at("questions").get<std::size_t>();
+    for (const Json& curves : measured.at("curves")) {
+      recall.curves.push_back({curves.at("k").get<std::size_t>(), curve_from(curves.at("all")),
+                               curve_from(curves.at("filtered"))});
+    }
+    return recall;
+  } catch (const Json::exception& error) {
+    throw Error(Code::damaged, fmt::format("what was measured of recall cannot be read: {}", error.what()));
+  }
+}
+
+}  // namespace hasten

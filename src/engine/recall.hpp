@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/knowledge_base.hpp"
+#include "indexes/recall.hpp"
+
+namespace hasten {
+
+/// How large the pools of walks through a group's graphs must be: measured on questions made from its
+/// own texts, without a filter and with one that a tenth of the documents passes.
+struct RecallMeasured {
+  /// For the best 10 and for the best 100, as the two kinds of search ask for.
+  struct Curves {
+    std::size_t k = 0;
+    std::vector<RecallPoint> all, filtered;
+  };
+  std::vector<Curves> curves;
+  std::size_t questions = 0;
+
+  /// The pool for k hits at this recall; nothing: scan.
+  std::optional<std::size_t> pool(std::size_t k, double recall, bool filtered) const;
+};
+
+/// Measures each group whose graphs are not those that were measured last, and keeps what came out.
+/// Costs some hundred scans of a group, and embedding 64 short texts.
+void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop);
+
+/// What was measured of a group; nothing where it has no graph or was not measured yet.
+std::optional<RecallMeasured> recall_of(const LocalStore::Reading& reading, std::uint32_t group);
+
+}  // namespace hasten
