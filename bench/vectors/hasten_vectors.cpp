@@ -3,8 +3,7 @@
 //   build BASE.fbin SEGMENT THREADS     builds the segment
 //   open BASE.fbin SEGMENT              maps it; later searches ask it
 //   search QUERIES.fbin K POOL OUT      every question once; int32 ids to OUT, K a question
-//   filter CATEGORIES MODULUS REST      only vectors whose category (int32 each) % MODULUS == REST;
-//                                       MODULUS 0: no filter
+//   filter FILE                         only vectors whose byte in FILE is not 0; "-": all
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -96,15 +95,14 @@ class Contender {
     return fmt::format("{{{}}}", watch.json());
   }
 
-  std::string filter(const std::string& file, std::int32_t modulus, std::int32_t rest) {
+  std::string filter(const std::string& file) {
     allowed_.reset();
-    if (modulus == 0) return "{}";
-    std::vector<std::int32_t> categories(base_->rows);
-    std::ifstream(file, std::ios::binary)
-        .read(reinterpret_cast<char*>(categories.data()), static_cast<std::streamsize>(categories.size() * 4));
-    allowed_.emplace(categories.size());
-    for (std::uint32_t i = 0; i < categories.size(); ++i) {
-      if (categories[i] % modulus == rest) allowed_->add(i);
+    if (file == "-") return "{}";
+    std::vector<char> mask(base_->rows);
+    std::ifstream(file, std::ios::binary).read(mask.data(), static_cast<std::streamsize>(mask.size()));
+    allowed_.emplace(mask.size());
+    for (std::uint32_t i = 0; i < mask.size(); ++i) {
+      if (mask[i] != 0) allowed_->add(i);
     }
     return fmt::format("{{\"allowed\":{}}}", allowed_->count());
   }
@@ -169,8 +167,8 @@ int main() {
         answer = contender.open(a, b);
       } else if (verb == "search" && words >> a >> n >> m >> c) {
         answer = contender.search(a, n, m, c);
-      } else if (verb == "filter" && words >> a >> n >> m) {
-        answer = contender.filter(a, static_cast<std::int32_t>(n), static_cast<std::int32_t>(m));
+      } else if (verb == "filter" && words >> a) {
+        answer = contender.filter(a);
       } else {
         answer = fmt::format("{{\"error\":\"no command: {}\"}}", line);
       }

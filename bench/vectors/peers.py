@@ -120,8 +120,8 @@ class Zvec:
 
     def open(self, base, folder, rows):
         import zvec
-        fields = [zvec.FieldSchema("category", zvec.DataType.INT32,
-                                   index_param=zvec.InvertIndexParam(enable_range_optimization=False))]
+        inverted = zvec.InvertIndexParam(enable_range_optimization=False)
+        fields = [zvec.FieldSchema(name, zvec.DataType.INT32, index_param=inverted) for name in self.fields]
         parameters = zvec.HnswIndexParam(metric_type=zvec.MetricType.IP, m=16, ef_construction=200,
                                          quantize_type=zvec.QuantizeType.INT8, use_contiguous_memory=True)
         schema = zvec.CollectionSchema(
@@ -130,7 +130,7 @@ class Zvec:
         collection = zvec.create_and_open(path=str(folder), schema=schema)
         for at in range(0, rows, 1000):
             collection.insert([zvec.Doc(id=str(i), vectors={"v": base[i].tolist()},
-                                        fields={"category": int(self.categories[i])})
+                                        fields={name: int(of[i]) for name, of in self.fields.items()})
                                for i in range(at, min(rows, at + 1000))])
         collection.flush()
         collection.optimize(zvec.OptimizeOption(concurrency=THREADS))
@@ -142,8 +142,8 @@ class Zvec:
         import zvec
         self.zvec = zvec
         zvec.init(query_threads=1, optimize_threads=THREADS, log_level=zvec.LogLevel.ERROR)
-        categories = pathlib.Path(folder) / "categories.i32"
-        self.categories = np.fromfile(categories, np.int32) if categories.exists() else np.zeros(len(base), np.int32)
+        # The fields that filters are on: an int32 each, in files of their own.
+        self.fields = {file.stem: np.fromfile(file, np.int32) for file in pathlib.Path(folder).glob("*.i32")}
         began = time.process_time()
         self.index = self.open(base, pathlib.Path(folder) / "zvec", len(base))
         self.build_cpu_s = time.process_time() - began

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "core/document_set.hpp"
 #include "core/segment.hpp"
+#include "indexes/term_dictionary.hpp"
 
 namespace hasten {
 
@@ -55,12 +57,17 @@ class Bm25Segment {
   NodeNumber node(std::size_t position) const;
   std::uint32_t document(std::size_t position) const;
   std::uint32_t length(std::size_t position) const;
+  std::span<const std::uint32_t> lengths() const;
+  /// The posting list of a term; nothing where it stands in no node.
+  std::optional<std::span<const std::byte>> postings(std::string_view term) const;
   /// The position of a node, or nodes() when it is not here.
   std::size_t find(NodeNumber node) const;
   const SegmentView& view() const noexcept { return *view_; }
 
  private:
   const SegmentView* view_;
+  TermDictionary dictionary_;
+  Section nodes_section_, documents_, lengths_, postings_;
   std::size_t nodes_ = 0;
   std::uint64_t total_length_ = 0;
 };

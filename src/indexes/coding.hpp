@@ -33,6 +33,7 @@ class ByteReader {
   explicit ByteReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
 
   bool empty() const noexcept { return bytes_.empty(); }
+  std::span<const std::byte> rest() const noexcept { return bytes_; }
 
   /// @throws Error(damaged) fewer than n bytes are left.
   std::span<const std::byte> take(std::uint64_t n) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 
 #include "hasten/error.hpp"
 
@@ -15,6 +16,36 @@ namespace {
 constexpr unsigned kFrequencyBitsMax = 31;  // of a frequency less 1: adding 1 cannot overflow
 
 std::uint64_t blocks(std::uint64_t postings) { return (postings + kBlockSize - 1) / kBlockSize; }
+
+// Unpacks a full block whose first position is `next` or later. @return the next that may come.
+std::uint64_t unpack_postings(ByteReader& bytes, std::uint64_t next, Block& positions,
+                              Block& frequencies) {
+  const auto gap_bits = bytes.fixed<std::uint8_t>();
+  const auto frequency_bits = bytes.fixed<std::uint8_t>();
+  if (gap_bits > 32 || frequency_bits > kFrequencyBitsMax) damaged();
+  unpack(bytes.take(packed_bytes(gap_bits)), gap_bits, positions);
+  unpack(bytes.take(packed_bytes(frequency_bits)), frequency_bits, frequencies);
+  // Summed in 64 bits, where 128 gaps cannot overflow: if the last position is in range, all are.
+  for (std::uint32_t& position : positions) {
+    next += position;
+    position = static_cast<std::uint32_t>(next++);
+  }
+  return next;
+}
+
+// The same of a block that is not full.
+std::uint64_t read_postings(ByteReader& bytes, std::uint64_t next, std::uint64_t nodes, std::size_t n,
+                            Block& positions, Block& frequencies) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint64_t code = bytes.varint();
+    const std::uint64_t more = (code & 1) != 0 ? 0 : bytes.varint() + 1;
+    if (code >> 1 >= nodes || more >> kFrequencyBitsMax != 0) damaged();
+    next += code >> 1;
+    positions[i] = static_cast<std::uint32_t>(next++);
+    frequencies[i] = static_cast<std::uint32_t>(more);
+  }
+  return next;
+}
 
 }  // namespace
 
@@ -80,30 +111,57 @@ bool PostingReader::next() {
 }
 
 void PostingReader::unpack_block() {
-  const auto gap_bits = bytes_.fixed<std::uint8_t>();
-  const auto frequency_bits = bytes_.fixed<std::uint8_t>();
-  if (gap_bits > 32 || frequency_bits > kFrequencyBitsMax) damaged();
-  unpack(bytes_.take(packed_bytes(gap_bits)), gap_bits, positions_);
-  unpack(bytes_.take(packed_bytes(frequency_bits)), frequency_bits, frequencies_);
-  // Summed in 64 bits, where 128 gaps cannot overflow: if the last position is below nodes_, all
-  // are.
-  std::uint64_t next = next_position_;
-  for (std::uint32_t& position : positions_) {
-    next += position;
-    position = static_cast<std::uint32_t>(next++);
-  }
-  next_position_ = next;
+  next_position_ = unpack_postings(bytes_, next_position_, positions_, frequencies_);
 }
 
 void PostingReader::read_rest() {
-  for (std::size_t i = 0; i < size_; ++i) {
-    const std::uint64_t code = bytes_.varint();
-    const std::uint64_t more = (code & 1) != 0 ? 0 : bytes_.varint() + 1;
-    if (code >> 1 >= nodes_ || more >> kFrequencyBitsMax != 0) damaged();
-    next_position_ += code >> 1;
-    positions_[i] = static_cast<std::uint32_t>(next_position_++);
-    frequencies_[i] = static_cast<std::uint32_t>(more);
+  next_position_ = read_postings(bytes_, next_position_, nodes_, size_, positions_, frequencies_);
+}
+
+PostingCursor::PostingCursor(std::span<const std::byte> list, std::uint64_t nodes) : nodes_(nodes) {
+  ByteReader bytes(list);
+  count_ = bytes.varint();
+  if (count_ > nodes_) damaged();
+  blocks_ = static_cast<std::size_t>(hasten::blocks(count_));
+  if (count_ > kBlockSize) bounds_ = bytes.take(blocks_ * sizeof(BlockBound));
+  postings_ = bytes.rest();
+}
+
+BlockBound PostingCursor::stored_bound(std::size_t block) const {
+  BlockBound bound;
+  std::memcpy(&bound, bounds_.data() + block * sizeof(BlockBound), sizeof(BlockBound));
+  return bound;
+}
+
+std::uint32_t PostingCursor::last_position(std::size_t block) {
+  if (blocks_ > 1) return stored_bound(block).last_position;
+  load(block);
+  return positions_[size_ - 1];
+}
+
+BlockBound PostingCursor::bound(std::size_t block) {
+  if (blocks_ > 1) return stored_bound(block);
+  load(block);
+  return {positions_[size_ - 1], 0, *std::ranges::max_element(frequencies()) + 1, 0};
+}
+
+void PostingCursor::load(std::size_t block) {
+  if (block == loaded_) return;
+  loaded_ = SIZE_MAX;
+  std::uint64_t from = 0, next = 0;
+  if (block > 0) {
+    const BlockBound before = stored_bound(block - 1);
+    from = before.end;
+    next = std::uint64_t{before.last_position} + 1;
   }
+  if (from > postings_.size()) damaged();
+  ByteReader bytes(postings_.subspan(from));
+  const std::uint64_t left = count_ - block * kBlockSize;
+  size_ = static_cast<std::size_t>(std::min<std::uint64_t>(left, kBlockSize));
+  next = size_ == kBlockSize ? unpack_postings(bytes, next, positions_, frequencies_)
+                             : read_postings(bytes, next, nodes_, size_, positions_, frequencies_);
+  if (next > nodes_ || (blocks_ > 1 && next != std::uint64_t{stored_bound(block).last_position} + 1)) damaged();
+  loaded_ = block;
 }
 
 }  // namespace hasten

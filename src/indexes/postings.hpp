@@ -81,4 +81,35 @@ class PostingReader {
   Block positions_, frequencies_;
 };
 
+/// Reads a posting list here and there: a block is unpacked when it is asked for, and what a block can
+/// score is known without. As safe as PostingReader.
+class PostingCursor {
+ public:
+  PostingCursor(std::span<const std::byte> list, std::uint64_t nodes);
+
+  std::uint64_t count() const noexcept { return count_; }
+  std::size_t blocks() const noexcept { return blocks_; }
+  /// The last position of a block. Of a list of one block it is unpacked for that.
+  std::uint32_t last_position(std::size_t block);
+  /// A (frequency, length) pair that no posting of the block beats. @throws Error(damaged)
+  BlockBound bound(std::size_t block);
+  /// Unpacks a block, unless it is the one that is unpacked. @throws Error(damaged)
+  void load(std::size_t block);
+  /// Of the unpacked block: rising positions, and frequencies less 1.
+  std::span<const std::uint32_t> positions() const noexcept { return {positions_.data(), size_}; }
+  std::span<const std::uint32_t> frequencies() const noexcept {
+    return {frequencies_.data(), size_};
+  }
+
+ private:
+  BlockBound stored_bound(std::size_t block) const;
+
+  std::span<const std::byte> bounds_, postings_;
+  std::uint64_t nodes_ = 0, count_ = 0;
+  std::size_t blocks_ = 0;
+  std::size_t loaded_ = SIZE_MAX;
+  std::size_t size_ = 0;
+  Block positions_, frequencies_;
+};
+
 }  // namespace hasten

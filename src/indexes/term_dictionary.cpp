@@ -12,18 +12,6 @@ constexpr std::uint64_t kTermsPerBlock = 16;
 constexpr std::string_view kTerms = "terms";
 constexpr std::string_view kBlocks = "term_blocks";
 
-std::uint64_t block_count(const SegmentView& view) {
-  return view.size(kBlocks) / sizeof(std::uint64_t);
-}
-
-ByteReader read_block(const SegmentView& view, std::uint64_t block, std::uint64_t blocks) {
-  const auto from = read_one<std::uint64_t>(view, kBlocks, block);
-  const auto to =
-      block + 1 < blocks ? read_one<std::uint64_t>(view, kBlocks, block + 1) : view.size(kTerms);
-  if (from > to) throw Error(Code::damaged, "the term dictionary of the segment is wrong");
-  return ByteReader(view.bytes(kTerms, from, to - from));
-}
-
 // Reads one entry of a block: `term` becomes the next term. @return the bytes of its posting list.
 std::uint64_t read_entry(ByteReader& reader, std::string& term) {
   const std::uint64_t shared = reader.varint();
@@ -36,20 +24,6 @@ std::string_view first_term(ByteReader block) {
   block.fixed<std::uint64_t>();
   block.varint();
   return block.text(block.varint());
-}
-
-// The last block whose first term is not above `term`; `blocks` where there is none.
-std::uint64_t block_of(const SegmentView& view, std::string_view term, std::uint64_t blocks) {
-  std::uint64_t from = 0, to = blocks;
-  while (from < to) {
-    const std::uint64_t middle = from + (to - from) / 2;
-    if (first_term(read_block(view, middle, blocks)) <= term) {
-      from = middle + 1;
-    } else {
-      to = middle;
-    }
-  }
-  return from == 0 ? blocks : from - 1;
 }
 
 std::size_t shared_bytes(std::string_view a, std::string_view b) {
@@ -81,11 +55,34 @@ void DictionaryWriter::write(SegmentSink& sink) const {
   write_array<std::uint64_t>(sink, kBlocks, blocks_);
 }
 
-std::optional<PostingRange> find_term(const SegmentView& view, std::string_view term) {
-  const std::uint64_t blocks = block_count(view);
-  const std::uint64_t block = block_of(view, term, blocks);
-  if (block == blocks) return std::nullopt;
-  ByteReader reader = read_block(view, block, blocks);
+TermDictionary::TermDictionary(const SegmentView& view) : terms_(view, kTerms), blocks_(view, kBlocks) {}
+
+ByteReader TermDictionary::block(std::uint64_t number) const {
+  const std::uint64_t from = *blocks_.array<std::uint64_t>(number);
+  const std::uint64_t to =
+      number + 1 < blocks() ? *blocks_.array<std::uint64_t>(number + 1) : terms_.size();
+  if (from >= to) throw Error(Code::damaged, "the term dictionary of the segment is wrong");
+  return ByteReader({terms_.at(from, to - from), to - from});
+}
+
+// The last block whose first term is not above `term`; blocks() where there is none.
+std::uint64_t TermDictionary::block_of(std::string_view term) const {
+  std::uint64_t from = 0, to = blocks();
+  while (from < to) {
+    const std::uint64_t middle = from + (to - from) / 2;
+    if (first_term(block(middle)) <= term) {
+      from = middle + 1;
+    } else {
+      to = middle;
+    }
+  }
+  return from == 0 ? blocks() : from - 1;
+}
+
+std::optional<PostingRange> TermDictionary::find(std::string_view term) const {
+  const std::uint64_t number = block_of(term);
+  if (number == blocks()) return std::nullopt;
+  ByteReader reader = block(number);
   PostingRange range{reader.fixed<std::uint64_t>(), 0};
   std::string entry;
   while (!reader.empty()) {
@@ -97,21 +94,18 @@ std::optional<PostingRange> find_term(const SegmentView& view, std::string_view 
   return std::nullopt;
 }
 
-DictionaryCursor::DictionaryCursor(const SegmentView& view)
-    : view_(&view), blocks_(block_count(view)) {
-  advance();
-}
+DictionaryCursor::DictionaryCursor(const SegmentView& view) : dictionary_(view) { advance(); }
 
 void DictionaryCursor::advance() {
   const std::string last = term_;
   const bool first = block_ == 0;
   postings_.offset += postings_.length;
   while (reader_.empty()) {
-    if (block_ == blocks_) {
+    if (block_ == dictionary_.blocks()) {
       valid_ = false;
       return;
     }
-    reader_ = read_block(*view_, block_++, blocks_);
+    reader_ = dictionary_.block(block_++);
     postings_.offset = reader_.fixed<std::uint64_t>();
   }
   postings_.length = read_entry(reader_, term_);

@@ -39,9 +39,21 @@ class DictionaryWriter {
   std::vector<std::uint64_t> blocks_;
 };
 
-/// Finds a term; reads O(log terms) blocks. Nothing where it is not there.
-/// @throws Error(damaged)
-std::optional<PostingRange> find_term(const SegmentView& view, std::string_view term);
+/// The dictionary of a word segment, mapped. Thread-safe.
+class TermDictionary {
+ public:
+  explicit TermDictionary(const SegmentView& view);
+  /// Finds a term; reads O(log terms) blocks. Nothing where it is not there. @throws Error(damaged)
+  std::optional<PostingRange> find(std::string_view term) const;
+  std::uint64_t blocks() const noexcept { return blocks_.size() / sizeof(std::uint64_t); }
+  /// The codes of a block: the offset of its first list, then its terms. @throws Error(damaged)
+  ByteReader block(std::uint64_t number) const;
+
+ private:
+  std::uint64_t block_of(std::string_view term) const;
+
+  Section terms_, blocks_;
+};
 
 /// Walks through a dictionary in rising order, a block in memory at a time.
 class DictionaryCursor {
@@ -55,8 +67,7 @@ class DictionaryCursor {
   void advance();
 
  private:
-  const SegmentView* view_;  // outlives the cursor
-  std::uint64_t blocks_;
+  TermDictionary dictionary_;
   std::uint64_t block_ = 0;  // the next to read
   ByteReader reader_;
   bool valid_ = true;

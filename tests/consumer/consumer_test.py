@@ -3,6 +3,7 @@
 that is installed may depend on where it was built. usage: consumer_test.py BUILD_DIR"""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,12 @@ def run(*command, **more):
     if done.returncode != 0:
         raise AssertionError(f"{command} -> {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done.stdout
+
+
+def sanitizers():
+    """A library with sanitizers needs a program with the same."""
+    found = re.search(r"^HASTEN_SANITIZE:\w+=(.+)$", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE)
+    return [f"-DCMAKE_CXX_FLAGS=-fsanitize={found[1]}"] if found else []
 
 
 class Consumer(unittest.TestCase):
@@ -39,7 +46,8 @@ class Consumer(unittest.TestCase):
 
     def test_a_project_finds_builds_and_runs(self):
         build = self.work / "build"
-        run("cmake", "-S", HERE, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}", env=self.environment)
+        run("cmake", "-S", HERE, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}", *sanitizers(),
+            env=self.environment)
         run("cmake", "--build", build, env=self.environment)
         out = run(build / "consumer", self.work / "kb.hasten", env=self.environment)
         self.assertRegex(out, r"^hasten \d+\.\d+\.\d+ works$")

@@ -30,7 +30,8 @@ struct Doc {
 };
 using Corpus = std::vector<Doc>;
 
-// The slow twin: what BM25 is, from the words themselves.
+// The slow twin: what BM25 is, from the words themselves. Parts of scores are whole numbers of units, as
+// the index counts them, so that both agree in every bit.
 std::vector<Scored> brute_force(const Corpus& corpus, const std::vector<std::string>& query,
                                 const Bm25Parameters& p, std::size_t k,
                                 const DocumentSet* allowed) {
@@ -53,17 +54,25 @@ std::vector<Scored> brute_force(const Corpus& corpus, const std::vector<std::str
     const double n = static_cast<double>(nodes), d = static_cast<double>(df);
     weights[term] = count * std::log(1 + (n - d + 0.5) / (d + 0.5));
   }
+  double all_weights = 0, units = 1 << 22;
+  for (const auto& [term, weight] : weights) all_weights += weight;
+  while (all_weights * units > 1 << 30) units /= 2;
   std::vector<Scored> all;
   for (const Doc& doc : corpus) {
     if (doc.deleted || (allowed != nullptr && !allowed->test(doc.document))) continue;
-    double score = 0;
+    std::int64_t units_of_doc = 0;
+    double exactly = 0;
     for (const auto& [term, weight] : weights) {
       const auto f = static_cast<double>(std::ranges::count(doc.terms, term));
       if (f == 0) continue;
-      const double part =
-          weight * (f / (f + (base + slope * static_cast<double>(doc.terms.size()))));
-      score += part;
+      const auto length = static_cast<double>(doc.terms.size());
+      exactly += weight * (f / (f + (base + slope * length)));
+      const auto tf = static_cast<float>(f);
+      const float below = tf + (static_cast<float>(base) + static_cast<float>(slope) * static_cast<float>(length));
+      units_of_doc += std::max(1L, std::lrint(static_cast<float>(weight * units) * (tf / below)));
     }
+    const double score = static_cast<double>(units_of_doc) / units;
+    EXPECT_NEAR(score, exactly, 1e-5);
     if (score > 0) all.push_back({doc.node, score});
   }
   std::ranges::sort(all, [](const Scored& a, const Scored& b) {

@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "indexes/bm25_kernels.hpp"
+
 namespace hasten {
 namespace {
 
@@ -97,6 +99,50 @@ TEST(FastScan, EveryLevelGivesTheScalarSums) {
           ASSERT_EQ(sums[row], want[row]) << to_string(level) << ", " << subspaces << ", row " << row;
           ASSERT_EQ(mask >> row & 1, static_cast<unsigned>(want[row] < below)) << to_string(level);
         }
+      }
+    }
+  }
+}
+
+TEST(Bm25Kernels, EveryLevelGivesTheScalarScores) {
+  std::mt19937_64 random(6);
+  std::vector<std::uint32_t> lengths(5000);
+  for (std::uint32_t& length : lengths) length = static_cast<std::uint32_t>(random() % 3000);
+  for (std::size_t n = 0; n <= 128; ++n) {
+    std::vector<std::uint32_t> positions(n), frequencies(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      positions[i] = static_cast<std::uint32_t>(random() % lengths.size());
+      frequencies[i] = static_cast<std::uint32_t>(random() % 8 == 0 ? random() % 100000 : random() % 3);
+    }
+    const TermScore term{static_cast<float>(random() % 40'000'000) / 7, 0.375f, 0.0113f};
+    for (Simd level : levels()) {
+      std::vector<std::int32_t> scores(n);
+      bm25_kernels(level).score_postings(term, positions.data(), frequencies.data(), lengths.data(), n,
+                                         scores.data());
+      for (std::size_t i = 0; i < n; ++i) {
+        ASSERT_EQ(scores[i], score_of(term, frequencies[i] + 1, lengths[positions[i]])) << to_string(level);
+        ASSERT_GE(scores[i], 1);
+      }
+    }
+  }
+}
+
+TEST(Bm25Kernels, EveryLevelSelectsTheSame) {
+  std::mt19937_64 random(7);
+  for (std::size_t n = 0; n <= 100; ++n) {
+    std::vector<std::int32_t> values(n);
+    for (std::int32_t& value : values) value = static_cast<std::int32_t>(random() % 10);
+    for (std::int32_t least : {1, 5, 9, 10, INT32_MAX}) {
+      std::vector<std::uint32_t> want;
+      for (std::uint32_t i = 0; i < n; ++i) {
+        if (values[i] >= least) want.push_back(i);
+      }
+      for (Simd level : levels()) {
+        std::vector<std::uint32_t> places(n + 16);
+        const auto select = bm25_kernels(level).select_at_least;
+        EXPECT_EQ(select(values.data(), n, least, 3, places.data()) > 3, want.size() > 3);
+        places.resize(select(values.data(), n, least, n, places.data()));
+        ASSERT_EQ(places, want) << to_string(level);
       }
     }
   }

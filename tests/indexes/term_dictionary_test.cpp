@@ -46,16 +46,16 @@ TEST(TermDictionary, FindsEachTermAndNoOther) {
     const auto segment = write(terms);
     std::uint64_t offset = 0;
     for (const auto& [term, bytes] : terms) {
-      const auto range = find_term(segment, term);
+      const auto range = TermDictionary(segment).find(term);
       ASSERT_TRUE(range.has_value());
       EXPECT_EQ(range->offset, offset);
       EXPECT_EQ(range->length, bytes);
       offset += bytes;
       for (const std::string& near : {term + '\0', term + "x", term.substr(0, term.size() / 2)}) {
-        EXPECT_EQ(find_term(segment, near).has_value(), terms.contains(near));
+        EXPECT_EQ(TermDictionary(segment).find(near).has_value(), terms.contains(near));
       }
     }
-    EXPECT_EQ(find_term(segment, "").has_value(), terms.contains(""));
+    EXPECT_EQ(TermDictionary(segment).find("").has_value(), terms.contains(""));
   }
 }
 
@@ -90,7 +90,7 @@ TEST(TermDictionary, DamagedOnesStayInBounds) {
     bytes[random() % bytes.size()] = static_cast<char>(random());
     damaged.replace(section, bytes);
     try {
-      for (const auto& [term, length] : terms) find_term(damaged, term);
+      for (const auto& [term, length] : terms) TermDictionary(damaged).find(term);
       std::string last;
       for (DictionaryCursor cursor(damaged); cursor.valid(); cursor.advance()) {
         ASSERT_LE(last, cursor.term());

@@ -1,0 +1,81 @@
+"""The contenders of the vector benchmarks, each in a process of its own, and how they are judged."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+
+from peers import PEERS
+
+HERE = pathlib.Path(__file__).resolve().parent
+OURS = "hasten graph"
+OUR_POOLS = [16, 24, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256, 384]
+K = 10
+
+
+class Ours:
+    """Our index, in its own process."""
+    name, settings = OURS, OUR_POOLS
+
+    def __init__(self, build, folder, base):
+        self.base, self.segment, self.allowed = base, folder / "ours.seg", "-"
+        self.process = subprocess.Popen([build / "bin/hasten_vectors"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+
+    def command(self, *words):
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
+
+    def build(self):
+        built = self.command("build", self.base, self.segment, 2)
+        opened = self.command("open", self.base, self.segment)
+        print(f"  opened in {opened['cpu_s'] * 1000:.2f} ms of CPU", flush=True)
+        return built
+
+    def search(self, queries, setting, out, allowed="-", where=None):
+        if allowed != self.allowed:
+            self.command("filter", allowed)
+            self.allowed = allowed
+        return self.command("search", queries, K, setting, out)
+
+
+class Peer:
+    def __init__(self, name, folder, base):
+        self.name, self.settings, self.base = name, PEERS[name].settings, base
+        self.folder = folder / name.replace(" ", "_")
+        self.folder.mkdir()
+        environment = {**os.environ, "OMP_NUM_THREADS": "2", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        self.process = subprocess.Popen([sys.executable, HERE / "peers.py", name, self.folder], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+
+    def command(self, **words):
+        self.process.stdin.write(json.dumps(words) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
+
+    def build(self):
+        return self.command(do="build", base=str(self.base))
+
+    def search(self, queries, setting, out, allowed=None, where=None):
+        filtered = {} if allowed is None else {"allowed": str(allowed), "where": where}
+        return self.command(do="search", queries=str(queries), k=K, setting=setting, out=str(out), **filtered)
+
+
+def recall_of(out, truth):
+    found = np.fromfile(out, np.int32).reshape(len(truth), K)
+    return float(np.mean([len(set(f) & set(t)) / K for f, t in zip(found, truth)]))
+
+
+def lower_bound(ratios):
+    random = np.random.default_rng(1)
+    medians = [np.median(random.choice(ratios, len(ratios))) for _ in range(10_000)]
+    return float(np.percentile(medians, 2.5))
