@@ -85,10 +85,11 @@ struct Bm25Statistics {
 };
 
 /// The best k nodes for these terms over all segments. Scores are Lucene's BM25 (no (k1 + 1)
-/// factor): idf = ln(1 + (N - df + 0.5) / (df + 0.5)); df counts live nodes only, exactly. Terms
-/// are summed in sorted order, so that segmentation changes no bit of a score; equal scores are all
-/// kept at the border, and the caller breaks ties. Every posting of the terms is scored, in windows
-/// of some thousand nodes. Thread-safe.
+/// factor): idf = ln(1 + (N - df + 0.5) / (df + 0.5)); df counts live nodes only, exactly. What a
+/// term adds is rounded to whole units of 2^-22 (coarser for questions of hundreds of words), so that
+/// neither segmentation nor skipping changes a bit of a score; equal scores are all kept at the
+/// border, and the caller breaks ties. Blocks of postings that cannot matter are passed over.
+/// Thread-safe.
 /// @param terms       query terms; a repeated one counts as often as it is repeated.
 /// @param statistics  of all live nodes of the group.
 /// @param allowed     documents that may answer; null: all.
