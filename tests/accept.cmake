@@ -11,3 +11,7 @@ foreach(source ${acceptance})
   set_tests_properties(accept_${name} PROPERTIES LABELS accept TIMEOUT 7200 RUN_SERIAL ON
     ENVIRONMENT "HASTEN=$<TARGET_FILE:hasten_cli>;HASTEN_EVIDENCE=$<TARGET_FILE:relevance_evidence>;HASTEN_SHARED_DATA=${PROJECT_SOURCE_DIR}/../shared/data")
 endforeach()
+
+# The random steps of tests/indexes/change_test.cpp, a hundred thousand of them.
+add_test(NAME accept_change COMMAND test_indexes --gtest_filter=Change.*)
+set_tests_properties(accept_change PROPERTIES LABELS accept TIMEOUT 7200 ENVIRONMENT HASTEN_STEPS=100000)

@@ -103,6 +103,7 @@ Exit search(Context& context, SearchArguments arguments) {
   const Document document = Document::open(context.options.kb, settings, Document::Access::read);
   arguments.options.mode = mode_from_string(arguments.mode);
   arguments.options.filter = Filter::parse(arguments.filter);
+  arguments.options.operators = true;
   const SearchResult result =
       document.search(arguments.query, arguments.options, &trace, context.interrupts.token());
   context.notes(result.notices);
@@ -237,7 +238,7 @@ Exit ask(Context& context, AskArguments arguments) {
 
 Action define_search(CLI::App& app) {
   auto a = std::make_shared<SearchArguments>();
-  app.add_option("QUERY", a->query, "what to look for")->required();
+  app.add_option("QUERY", a->query, "what to look for; +word and \"a phrase\" must stand in a passage, -word must not")->required();
   app.add_option("--mode", a->mode, "hybrid, vector or bm25: the similarities used and fused")
       ->type_name("MODE")
       ->check(checked_by([](const std::string& word) { mode_from_string(word); }))

@@ -98,7 +98,7 @@ class Contender {
     const Stopwatch watch;
     for (std::size_t i = 0; i < queries.size(); ++i) {
       const auto began = std::chrono::steady_clock::now();
-      const auto best = search_bm25({&input, 1}, terms_of(queries[i]), statistics, {}, k, nullptr);
+      const auto best = search_bm25({&input, 1}, terms_of(queries[i]), statistics, {}, k);
       for (std::size_t j = 0; j < std::min(k, best.size()); ++j) {
         found[i * k + j] = {static_cast<std::int32_t>(best[j].node), static_cast<float>(best[j].score)};
       }

@@ -67,6 +67,9 @@ struct SearchOptions {
   std::string group;     ///< empty: the settings' default group
   Filter filter;
   double recall = 0;     ///< as Settings::recall; 0: the settings'
+  /// Whether `+word`, `-word` and `"a phrase"` in the query say what must and must not stand in a
+  /// passage. Off: the query is taken as it is, as questions are.
+  bool operators = false;
 };
 
 /// A scored node. Hits are in falling order of score; equal scores go by rising node id.

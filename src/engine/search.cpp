@@ -13,12 +13,14 @@
 #include "engine/segment_writing.hpp"
 #include "hasten/error.hpp"
 #include "retrieval/fuse.hpp"
+#include "text/word_query.hpp"
 #include "text/words.hpp"
 
 namespace hasten {
 namespace {
 
 constexpr std::size_t kFusedDepth = 100;  // how deep each list goes into the fusion
+constexpr std::size_t kConditionedDepth = 1000;  // how many of the nearest are looked through for words
 
 std::vector<std::string> term_texts(std::string_view query) {
   std::vector<std::string> texts;
@@ -127,7 +129,13 @@ class Search {
 
   void cut_query() {
     Trace::Span span(trace_, "search.words");
-    terms_ = term_texts(query_);
+    if (options_.operators) {
+      asked_ = WordQuery::parse(query_);
+    } else {
+      asked_.plain = query_;
+      asked_.terms = term_texts(query_);
+    }
+    terms_ = asked_.terms;
     span.note("terms", static_cast<std::int64_t>(terms_.size()));
     const bool blank = query_.find_first_not_of(" \t\r\n") == std::string_view::npos;
     if (blank || (terms_.empty() && (options_.mode == Mode::bm25 || !has_vectors_))) {
@@ -149,9 +157,37 @@ class Search {
     Trace::Span span(trace_, "search.bm25");
     const auto scored =
         search_bm25(group_->word_inputs(), terms_, group_->statistics,
-                    {kb_.settings.bm25_k1, kb_.settings.bm25_b}, depth(), allowed());
+                    {kb_.settings.bm25_k1, kb_.settings.bm25_b}, depth(), conditions());
     span.note("hits", static_cast<std::int64_t>(scored.size()));
     return ranked(scored);
+  }
+
+  Bm25Conditions conditions() {
+    Bm25Conditions conditions;
+    conditions.allowed = allowed();
+    conditions.required = asked_.required;
+    conditions.excluded = asked_.excluded;
+    if (asked_.has_phrases()) {
+      conditions.accept = [this](NodeNumber node) {
+        const auto rows = reading_.nodes({&node, 1});
+        return !rows.empty() && asked_.phrases_fit(text_of(rows.front()));
+      };
+    }
+    return conditions;
+  }
+
+  std::string text_of(const NodeRow& row) const {
+    return row.derived ? row.text : reading_.text(row.document, row.span);
+  }
+
+  /// Whether a passage found by meaning holds the words that were asked for, and none of the others.
+  bool fits(const NodeRow& row) const {
+    const std::string text = text_of(row);
+    const auto cut = term_texts(text);
+    const std::set<std::string_view> words(cut.begin(), cut.end());
+    const auto stands = [&](const std::string& term) { return words.contains(term); };
+    return std::ranges::all_of(asked_.required, stands) &&
+           std::ranges::none_of(asked_.excluded, stands) && asked_.phrases_fit(text);
   }
 
   std::vector<Ranked> by_meaning() {
@@ -164,7 +200,7 @@ class Search {
         const Trace::Span load(trace_, "search.embed.load");
         embedder = kb_.models.embedder(name);
       }
-      const std::string_view texts[] = {query_};
+      const std::string_view texts[] = {asked_.plain};
       found_.query_vector = embedder->embed(texts, Role::query, stop_).values;
       span.note("dim", static_cast<std::int64_t>(found_.query_vector.size()));
     }
@@ -172,7 +208,7 @@ class Search {
     const std::string fingerprint = group_->flat.front().row.signature;
     VectorQuery query;
     query.vector = found_.query_vector;
-    query.k = depth();
+    query.k = asked_.has_conditions() ? std::max(kConditionedDepth, depth()) : depth();
     query.allowed = allowed();
     set_recall(query);
     query.threads = thread_count(kb_.settings.threads);
@@ -185,7 +221,7 @@ class Search {
     if (!scored.empty()) evidence_.best_cosine = scored.front().score;
     evidence_.unrelated = unrelated_of(reading_);
     if (trace_ != nullptr) explain(span, answer.plans);
-    return ranked(scored);
+    return ranked(scored, asked_.has_conditions());
   }
 
   /// How far walks go: by what was measured here, else a pool that is large for most texts.
@@ -236,13 +272,14 @@ class Search {
     }
   }
 
-  std::vector<Ranked> ranked(const std::vector<Scored>& scored) {
+  std::vector<Ranked> ranked(const std::vector<Scored>& scored, bool check_words = false) {
     std::vector<NodeNumber> numbers;
     for (const Scored& candidate : scored) numbers.push_back(candidate.node);
     std::vector<Ranked> list;
     std::unordered_map<NodeNumber, double> scores;
     for (const Scored& candidate : scored) scores[candidate.node] = candidate.score;
     for (NodeRow& row : reading_.nodes(numbers)) {
+      if (check_words && !fits(row)) continue;
       list.push_back({row.number, row.id, scores[row.number]});
       rows_.emplace(row.number, std::move(row));
     }
@@ -320,7 +357,8 @@ class Search {
   const GroupSnapshot* group_ = nullptr;
   bool has_vectors_ = false;
   std::shared_ptr<const KnowledgeBase::Allowed> allowed_documents_;
-  std::vector<std::string> terms_;
+  WordQuery asked_;
+  std::vector<std::string> terms_;  // those that are scored
   RelevanceEvidence evidence_;
   std::unordered_map<NodeNumber, NodeRow> rows_;
   Found found_;

@@ -84,6 +84,15 @@ struct Bm25Statistics {
   std::uint64_t total_length = 0;
 };
 
+/// What else a node must be to be in an answer.
+struct Bm25Conditions {
+  const DocumentSet* allowed = nullptr;        ///< documents that may answer; null: all
+  std::span<const std::string> required;       ///< terms that must all stand in it
+  std::span<const std::string> excluded;       ///< terms of which none may
+  /// Asked last, of nodes that would be among the best; empty: all are accepted. May throw.
+  std::function<bool(NodeNumber)> accept;
+};
+
 /// The best k nodes for these terms over all segments. Scores are Lucene's BM25 (no (k1 + 1)
 /// factor): idf = ln(1 + (N - df + 0.5) / (df + 0.5)); df counts live nodes only, exactly. What a
 /// term adds is rounded to whole units of 2^-22 (coarser for questions of hundreds of words), so that
@@ -92,7 +101,6 @@ struct Bm25Statistics {
 /// Thread-safe.
 /// @param terms       query terms; a repeated one counts as often as it is repeated.
 /// @param statistics  of all live nodes of the group.
-/// @param allowed     documents that may answer; null: all.
 /// @return nodes of positive score, best first, equal ones by rising number; at least the best k
 ///         (more where the k-th is tied).
 /// @throws Error(damaged)
@@ -101,8 +109,7 @@ struct Bm25Statistics {
 std::vector<Scored> search_bm25(std::span<const Bm25Input> segments,
                                 std::span<const std::string> terms,
                                 const Bm25Statistics& statistics, const Bm25Parameters& parameters,
-                                std::size_t k,
-                                const DocumentSet* allowed);
+                                std::size_t k, const Bm25Conditions& conditions = {});
 
 /// In how many live nodes each of these terms stands; in the order given.
 std::vector<std::uint64_t> document_frequencies(std::span<const Bm25Input> segments,

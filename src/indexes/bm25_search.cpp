@@ -144,13 +144,23 @@ struct TermCursor {
 // maxima: Ding & Suel 2011, "Faster top-k document retrieval using block-max indexes".
 class SegmentScorer {
  public:
-  SegmentScorer(const Bm25Input& input, const DocumentSet* allowed)
+  SegmentScorer(const Bm25Input& input, const Bm25Conditions& conditions)
       : input_(input),
-        allowed_(allowed),
+        conditions_(conditions),
         kernels_(bm25_kernels(simd())),
-        lengths_(input.segment->lengths()) {}
+        lengths_(input.segment->lengths()) {
+    for (const std::string& term : conditions.required) {
+      const auto list = input.segment->postings(term);
+      if (list) required_.emplace_back(*list, input.segment->nodes(), TermScore{});
+    }
+    for (const std::string& term : conditions.excluded) {
+      const auto list = input.segment->postings(term);
+      if (list) excluded_.emplace_back(*list, input.segment->nodes(), TermScore{});
+    }
+  }
 
   void run(std::vector<TermCursor>& cursors, TopScores& top) {
+    if (required_.size() < conditions_.required.size()) return;  // one stands in no node here
     for (TermCursor& cursor : cursors) terms_.push_back(&cursor);
     const std::uint64_t nodes = lengths_.size();
     for (std::uint64_t first = 0; first < nodes; first = std::max(first + kWindow, next_posting())) {
@@ -180,7 +190,7 @@ class SegmentScorer {
     while (essential < terms_.size() && others + terms_[essential]->in_window < top.border()) {
       others += terms_[essential++]->in_window;
     }
-    if (essential == terms_.size()) return;
+    if (essential == terms_.size() || !required_before(first, end)) return;
     for (std::size_t i = essential; i < terms_.size(); ++i) add_postings(*terms_[i], first, end);
     std::size_t left = essential;  // terms that were not added
     std::size_t found = 0;
@@ -233,30 +243,51 @@ class SegmentScorer {
       others -= term.in_window;
       score += look_up(term, position);
     }
-    if (score >= top.border()) top.add(input_.segment->node(position), score);
+    if (score < top.border()) return;
+    const NodeNumber node = input_.segment->node(position);
+    if (!conditions_.accept || conditions_.accept(node)) top.add(node, score);
   }
 
-  std::int32_t look_up(TermCursor& term, std::uint32_t position) {
+  // The place of a position in the term's block, if it has a posting there.
+  static std::optional<std::size_t> find(TermCursor& term, std::uint32_t position) {
     term.skip_to(position);
-    if (term.at_end()) return 0;
+    if (term.at_end()) return std::nullopt;
     term.postings.load(term.block);
     const auto positions = term.postings.positions();
     const auto at = std::ranges::lower_bound(positions, position);
-    if (at == positions.end() || *at != position) return 0;
-    const auto i = static_cast<std::size_t>(at - positions.begin());
-    return score_of(term.term, term.postings.frequencies()[i] + 1, lengths_[position]);
+    if (at == positions.end() || *at != position) return std::nullopt;
+    return static_cast<std::size_t>(at - positions.begin());
   }
 
-  bool answers(std::uint32_t position) const {
-    return !input_.deleted.test(position) &&
-           (allowed_ == nullptr || allowed_->test(input_.segment->document(position)));
+  std::int32_t look_up(TermCursor& term, std::uint32_t position) {
+    const auto at = find(term, position);
+    return at ? score_of(term.term, term.postings.frequencies()[*at] + 1, lengths_[position]) : 0;
+  }
+
+  // Whether every required term may have a posting in the window.
+  bool required_before(std::uint32_t first, std::uint64_t end) {
+    return std::ranges::all_of(required_, [&](TermCursor& term) {
+      term.skip_to(first);
+      return !term.at_end() && term.begins_at(term.block) < end;
+    });
+  }
+
+  bool answers(std::uint32_t position) {
+    if (input_.deleted.test(position)) return false;
+    if (conditions_.allowed != nullptr &&
+        !conditions_.allowed->test(input_.segment->document(position))) {
+      return false;
+    }
+    const auto stands = [&](TermCursor& term) { return find(term, position).has_value(); };
+    return std::ranges::all_of(required_, stands) && std::ranges::none_of(excluded_, stands);
   }
 
   const Bm25Input& input_;
-  const DocumentSet* allowed_;
+  const Bm25Conditions& conditions_;
   Bm25Kernels kernels_;
   std::span<const std::uint32_t> lengths_;
   std::vector<TermCursor*> terms_;  // those with postings left
+  std::vector<TermCursor> required_, excluded_;
   std::array<std::int32_t, kWindow> scores_{};
   std::array<std::uint32_t, kWindow + 16> places_;
   std::array<std::int32_t, kBlockSize> parts_;
@@ -274,7 +305,7 @@ double units_for(double weights) {
 std::vector<Scored> search_bm25(std::span<const Bm25Input> segments,
                                 std::span<const std::string> terms,
                                 const Bm25Statistics& statistics, const Bm25Parameters& parameters,
-                                std::size_t k, const DocumentSet* allowed) {
+                                std::size_t k, const Bm25Conditions& conditions) {
   if (k == 0 || statistics.total_length == 0) return {};
   std::map<std::string_view, double> counts;
   for (const std::string& term : terms) ++counts[term];
@@ -308,7 +339,7 @@ std::vector<Scored> search_bm25(std::span<const Bm25Input> segments,
       score.weight = static_cast<float>(term.weight * units);
       cursors.emplace_back(*term.lists[i], segments[i].segment->nodes(), score);
     }
-    if (!cursors.empty()) SegmentScorer(segments[i], allowed).run(cursors, top);
+    if (!cursors.empty()) SegmentScorer(segments[i], conditions).run(cursors, top);
   }
   std::vector<Scored> best;
   for (const auto& [node, units_of_node] : std::move(top).finish()) {

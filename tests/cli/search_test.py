@@ -49,6 +49,18 @@ class Search(CliTest):
         self.assertEqual({h["group"] for h in self.hits("tea", "--group", "FineChunk")}, {"FineChunk"})
         self.fails(FAILED, "not_found", "search", "tea", "--group", "Nothing", "--json")
 
+    def test_operators(self):
+        def files(query, mode):
+            hits = self.ok("search", query, "--mode", mode, "--json").json["hits"]
+            return {hit["path"].split("/")[-1] for hit in hits}
+        for mode in ("bm25", "vector", "hybrid"):
+            with self.subTest(mode=mode):
+                self.assertEqual(files("words +BM25", mode), {"guide.md"})
+                self.assertNotIn("tea.txt", files("green tea moon -oolong", mode))
+                self.assertEqual(files('"boiling water"', mode), {"tea.txt"})
+                self.assertEqual(files('"water boiling"', mode), set())
+                self.assertNotIn("moon.html", files('people tea -"on the Moon"', mode))
+
     def test_filter(self):
         chinese = self.hits("station tea moon", "--filter", 'lang == "zh"')
         self.assertEqual({hit["path"].split("/")[-1] for hit in chinese}, {"metro.zh.md"})

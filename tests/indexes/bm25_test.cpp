@@ -176,7 +176,8 @@ TEST(Bm25, EqualsBruteForceWhateverTheSegments) {
   for (std::uint32_t document = 0; document < 2000; document += 3) thirds.add(document);
   const DocumentSet third = std::move(thirds);
   for (int round = 0; round < 60; ++round) {
-    const auto corpus = random_corpus(random, 1 + random() % 900, round % 3 * 0.2);
+    const std::size_t nodes = round % 10 == 9 ? 12'000 : 900;  // of several windows, too
+    const auto corpus = random_corpus(random, 1 + random() % nodes, round % 3 * 0.2);
     const auto built = cut(corpus, random_borders(random, corpus.size(), random() % 6));
     std::vector<std::string> query;
     for (std::size_t i = 1 + random() % 6; i > 0; --i) {
@@ -186,9 +187,43 @@ TEST(Bm25, EqualsBruteForceWhateverTheSegments) {
     const Bm25Parameters parameters{round % 2 ? 1.5 : 0.9, round % 5 ? 0.75 : 0};
     for (std::size_t k : {0, 1, 10, 10000}) {
       for (const auto* allowed : {static_cast<const DocumentSet*>(nullptr), &third}) {
-        expect_same(search_bm25(built.inputs(), query, statistics(corpus), parameters, k, allowed),
+        expect_same(search_bm25(built.inputs(), query, statistics(corpus), parameters, k,
+                                {.allowed = allowed, .required = {}, .excluded = {}, .accept = {}}),
                     brute_force(corpus, query, parameters, k, allowed));
       }
+    }
+  }
+}
+
+TEST(Bm25, RequiredAndExcludedTermsAndTheLastWord) {
+  std::mt19937_64 random(9);
+  for (int round = 0; round < 16; ++round) {
+    const auto corpus = random_corpus(random, 1 + random() % 9000, round % 3 * 0.2);
+    const auto built = cut(corpus, random_borders(random, corpus.size(), random() % 4));
+    const auto some = [&](std::size_t n) {
+      std::vector<std::string> words;
+      for (std::size_t i = 0; i < n; ++i) words.push_back(fmt::format("w{}", random() % 60));
+      return words;
+    };
+    const auto query = some(1 + random() % 5), required = some(random() % 3), excluded = some(random() % 3);
+    const auto odd = [](NodeNumber node) { return node % 2 == 1; };
+    std::map<NodeNumber, const Doc*> docs;
+    for (const Doc& doc : corpus) docs[doc.node] = &doc;
+    std::vector<Scored> want;
+    for (const Scored& scored : brute_force(corpus, query, {}, SIZE_MAX, nullptr)) {
+      const auto& own = docs.at(scored.node)->terms;
+      const auto stands = [&](const std::string& word) { return std::ranges::count(own, word) > 0; };
+      if (!std::ranges::all_of(required, stands) || std::ranges::any_of(excluded, stands)) continue;
+      if (round % 2 == 0 || odd(scored.node)) want.push_back(scored);
+    }
+    for (std::size_t k : {1, 10, 10000}) {
+      auto best = want;
+      while (best.size() > k && best.back().score < best[k - 1].score) best.pop_back();
+      Bm25Conditions conditions;
+      conditions.required = required;
+      conditions.excluded = excluded;
+      if (round % 2 == 1) conditions.accept = odd;
+      expect_same(search_bm25(built.inputs(), query, statistics(corpus), {}, k, conditions), best);
     }
   }
 }
@@ -217,7 +252,7 @@ TEST(Bm25, ScoresAreThoseOfThePeer) {
   const auto built = cut(corpus, {corpus.size() / 3});
   for (const auto& c : golden["cases"]) {
     const auto hits = search_bm25(built.inputs(), c["terms"].get<std::vector<std::string>>(),
-                                  statistics(corpus), {c["k1"], c["b"]}, corpus.size(), nullptr);
+                                  statistics(corpus), {c["k1"], c["b"]}, corpus.size());
     std::vector<double> scores(corpus.size());
     for (const Scored& hit : hits) scores[hit.node] = hit.score;
     for (std::size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], c["scores"][i], 1e-4);
@@ -234,13 +269,13 @@ TEST(Bm25, TiesAtTheBorderAreAllKept) {
   const auto built = cut(corpus, {128});
   for (std::size_t k : {1, 2, 3}) {  // three are best, and equal
     const auto hits = search_bm25(built.inputs(), std::vector<std::string>{"x"}, statistics(corpus),
-                                  {}, k, nullptr);
+                                  {}, k);
     ASSERT_EQ(hits.size(), 3u);
     EXPECT_EQ(hits[0].node, 7u);
     EXPECT_EQ(hits[2].node, 207u);
   }
   EXPECT_EQ(
-      search_bm25(built.inputs(), std::vector<std::string>{"x"}, statistics(corpus), {}, 4, nullptr)
+      search_bm25(built.inputs(), std::vector<std::string>{"x"}, statistics(corpus), {}, 4)
           .size(),
       300u);
 }
@@ -254,9 +289,9 @@ TEST(Bm25, NothingFindsNothing) {
   EXPECT_EQ(segment.find(1), 0u);
   const Bm25Input input{&segment, {}};
   const std::vector<std::string> terms{"x"};
-  EXPECT_TRUE(search_bm25({&input, 1}, terms, {0, 0}, {}, 10, nullptr).empty());
-  EXPECT_TRUE(search_bm25({}, terms, {5, 50}, {}, 10, nullptr).empty());
-  EXPECT_TRUE(search_bm25({&input, 1}, {}, {5, 50}, {}, 10, nullptr).empty());
+  EXPECT_TRUE(search_bm25({&input, 1}, terms, {0, 0}, {}, 10).empty());
+  EXPECT_TRUE(search_bm25({}, terms, {5, 50}, {}, 10).empty());
+  EXPECT_TRUE(search_bm25({&input, 1}, {}, {5, 50}, {}, 10).empty());
   MemorySegment merged;
   merge_bm25({&input, 1}, merged);
   EXPECT_EQ(merged, empty);
