@@ -17,10 +17,10 @@ K = 10
 
 class Ours:
     """Our index, in its own process."""
-    name, settings = OURS, OUR_POOLS
+    name, settings, index = OURS, OUR_POOLS, "graph"
 
     def __init__(self, build, folder, base):
-        self.base, self.segment, self.allowed = base, folder / "ours.seg", "-"
+        self.base, self.segment, self.allowed = base, folder / f"{self.index}.seg", "-"
         self.process = subprocess.Popen([build / "bin/hasten_vectors"], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
 
@@ -33,7 +33,7 @@ class Ours:
         return answer
 
     def build(self):
-        built = self.command("build", self.base, self.segment, 2)
+        built = self.command("build", self.base, self.segment, 2, self.index)
         opened = self.command("open", self.base, self.segment)
         print(f"  opened in {opened['cpu_s'] * 1000:.2f} ms of CPU", flush=True)
         return built
@@ -43,6 +43,12 @@ class Ours:
             self.command("filter", allowed)
             self.allowed = allowed
         return self.command("search", queries, K, setting, out)
+
+
+class OurLists(Ours):
+    """Inverted lists: the pool, and how many lists are looked through."""
+    name, index = "hasten ivf", "ivf"
+    settings = ["64/4", "64/8", "96/16", "96/32", "128/64", "192/128", "256/256"]
 
 
 class Peer:

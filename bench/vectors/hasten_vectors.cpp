@@ -1,8 +1,8 @@
 // Our vector index as one contender of bench/vectors: takes commands on stdin, a line each, and
 // answers each with one line of JSON.
-//   build BASE.fbin SEGMENT THREADS     builds the segment
+//   build BASE.fbin SEGMENT THREADS graph|ivf   builds the segment
 //   open BASE.fbin SEGMENT              maps it; later searches ask it
-//   search QUERIES.fbin K POOL OUT      every question once; int32 ids to OUT, K a question
+//   search QUERIES.fbin K POOL OUT      (POOL as 100/16 for lists: pool and probes) every question once; int32 ids to OUT, K a question
 //   filter FILE                         only vectors whose byte in FILE is not 0; "-": all
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -71,7 +71,8 @@ class Vectors {
   std::size_t bytes_ = 0;
 };
 
-std::string build(const std::string& base, const std::string& file, std::size_t threads) {
+std::string build(const std::string& base, const std::string& file, std::size_t threads,
+                  const std::string& index) {
   const Vectors vectors(base);
   const Stopwatch watch;
   VectorBuilder builder(vectors.dim);
@@ -79,8 +80,7 @@ std::string build(const std::string& base, const std::string& file, std::size_t 
     builder.add({i, static_cast<std::uint32_t>(i), i}, vectors.row(i));
   }
   SegmentFileWriter writer(file, "flat");
-  const GraphParameters parameters;
-  builder.write(writer, &parameters, threads);
+  builder.write(writer, index == "ivf" ? IndexParameters(IvfParameters{}) : GraphParameters{}, threads);
   const auto bytes = writer.finish();
   return fmt::format("{{{},\"bytes\":{}}}", watch.json(), bytes);
 }
@@ -107,7 +107,9 @@ class Contender {
     return fmt::format("{{\"allowed\":{}}}", allowed_->count());
   }
 
-  std::string search(const std::string& file, std::size_t k, std::size_t pool, const std::string& out) {
+  std::string search(const std::string& file, std::size_t k, const std::string& setting,
+                     const std::string& out) {
+    const std::size_t pool = std::stoul(setting), slash = setting.find('/');
     const Vectors queries(file);
     const VectorInput input{&*segment_, {}};
     const auto full = [&](std::uint64_t row) { return base_->row(row); };
@@ -121,6 +123,7 @@ class Contender {
       query.vector = queries.row(i);
       query.k = k;
       query.pool = pool;
+      if (slash != setting.npos) query.probes = std::stoul(setting.substr(slash + 1));
       query.exact = pool == 0;
       query.allowed = allowed_ ? &*allowed_ : nullptr;
       const VectorAnswer answer = search_vectors({&input, 1}, query, full);
@@ -156,17 +159,17 @@ int main() {
   Contender contender;
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
-    std::string verb, a, b, c;
-    std::size_t n = 0, m = 0;
+    std::string verb, a, b, c, setting;
+    std::size_t n = 0;
     words >> verb;
     try {
       std::string answer = "{}";
-      if (verb == "build" && words >> a >> b >> n) {
-        answer = build(a, b, n);
+      if (verb == "build" && words >> a >> b >> n >> c) {
+        answer = build(a, b, n, c);
       } else if (verb == "open" && words >> a >> b) {
         answer = contender.open(a, b);
-      } else if (verb == "search" && words >> a >> n >> m >> c) {
-        answer = contender.search(a, n, m, c);
+      } else if (verb == "search" && words >> a >> n >> setting >> c) {
+        answer = contender.search(a, n, setting, c);
       } else if (verb == "filter" && words >> a) {
         answer = contender.filter(a);
       } else {

@@ -18,10 +18,10 @@ constexpr std::size_t kBuilderBytes = std::size_t{256} << 20;  // a segment unde
 constexpr std::size_t kFlatNodes = 1'000'000;  // of a segment that is built anew
 constexpr std::size_t kGraphNodes = 10'000;  // fewer are scanned faster than a walk is worth
 
-/// How the graph over so many vectors is made; null: none.
-const GraphParameters* graph_for(std::size_t nodes) {
-  static constexpr GraphParameters kParameters;
-  return nodes >= kGraphNodes ? &kParameters : nullptr;
+/// What is built over so many vectors.
+IndexParameters index_for(std::size_t nodes) {
+  if (nodes < kGraphNodes) return {};
+  return GraphParameters{};
 }
 
 std::vector<std::string_view> lines(std::string_view joined) {
@@ -102,7 +102,7 @@ int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint3
     if (!builder || builder->size() == 0) return;
     SegmentRow row = write_segment(store, kFlat, group, fingerprint, writing.commit_number(), part++,
                                    [&](SegmentSink& sink) {
-                                     builder->write(sink, graph_for(builder->size()), thread_count());
+                                     builder->write(sink, index_for(builder->size()), thread_count());
                                    });
     record(writing, store, std::move(row));
     builder.reset();
@@ -153,7 +153,7 @@ std::size_t live_nodes(const std::vector<SegmentPart>& parts, std::pair<std::siz
 
 bool lacks_graph(const SegmentPart& part) {
   return part.open->flat && part.open->flat->graph() == nullptr &&
-         graph_for(part.row.nodes - part.row.deleted_nodes) != nullptr;
+         part.row.nodes - part.row.deleted_nodes >= kGraphNodes;
 }
 
 std::vector<std::pair<std::size_t, std::size_t>> merges_of(const std::vector<SegmentPart>& parts,
@@ -242,7 +242,7 @@ std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
                              ? merge_parts(store, *parts, run, commit, 0, group.word_inputs(), merge_bm25)
                              : merge_parts(store, *parts, run, commit, 0, group.flat_inputs(),
                                            [&](std::span<const VectorInput> inputs, SegmentSink& sink) {
-                                             merge_vectors(inputs, sink, graph_for(live_nodes(*parts, run)),
+                                             merge_vectors(inputs, sink, index_for(live_nodes(*parts, run)),
                                                            thread_count());
                                            });
         for (std::size_t i = run.first; i < run.second; ++i) writing.remove_segment((*parts)[i].row.id);

@@ -31,10 +31,14 @@ void copy_section(std::span<const VectorInput> inputs, std::string_view section,
   }
 }
 
-void add_graph(const CodedVectors& coded, const GraphParameters* graph, SegmentSink& sink,
+void add_index(const CodedVectors& coded, const IndexParameters& index, SegmentSink& sink,
                std::size_t threads, std::stop_token stop) {
-  if (graph == nullptr || coded.size() == 0) return;
-  write_graph(coded, build_graph(coded, *graph, threads, std::move(stop)), sink, threads);
+  if (coded.size() == 0) return;
+  if (const auto* graph = std::get_if<GraphParameters>(&index)) {
+    write_graph(coded, build_graph(coded, *graph, threads, std::move(stop)), sink, threads);
+  } else if (const auto* ivf = std::get_if<IvfParameters>(&index)) {
+    write_ivf(coded, *ivf, sink, threads, std::move(stop));
+  }
 }
 
 }  // namespace
@@ -49,7 +53,7 @@ void VectorBuilder::add(const VectorEntry& entry, std::span<const float> vector)
   scales_.push_back(quantise(vector, std::span(codes_).last(dim_)));
 }
 
-void VectorBuilder::write(SegmentSink& sink, const GraphParameters* graph, std::size_t threads,
+void VectorBuilder::write(SegmentSink& sink, const IndexParameters& index, std::size_t threads,
                           std::stop_token stop) const {
   const Header header{kLayout, entries_.size(), dim_,
                       std::ranges::is_sorted(entries_, {}, &VectorEntry::document)};
@@ -59,7 +63,7 @@ void VectorBuilder::write(SegmentSink& sink, const GraphParameters* graph, std::
   write_column<std::uint64_t>(sink, kVectors, entries_, &VectorEntry::vector);
   write_array<float>(sink, kScales, scales_);
   write_array<std::int8_t>(sink, kCodes, codes_);
-  add_graph({dim_, codes_, scales_}, graph, sink, threads, std::move(stop));
+  add_index({dim_, codes_, scales_}, index, sink, threads, std::move(stop));
 }
 
 VectorSegment::VectorSegment(const SegmentView& view)
@@ -88,6 +92,7 @@ VectorSegment::VectorSegment(const SegmentView& view)
   dim_ = header.dim;
   documents_rise_ = header.layout > 1 && header.documents_rise != 0;
   if (GraphView::in(view)) graph_.emplace(view, size_, dim_);
+  if (IvfView::in(view)) ivf_.emplace(view, size_, dim_);
 }
 
 VectorEntry VectorSegment::entry(std::size_t position) const {
@@ -145,7 +150,7 @@ bool documents_rise(std::span<const VectorInput> inputs) {
 }  // namespace
 
 void merge_vectors(std::span<const VectorInput> inputs, SegmentSink& sink,
-                   const GraphParameters* graph, std::size_t threads, std::stop_token stop) {
+                   const IndexParameters& index, std::size_t threads, std::stop_token stop) {
   assert(!inputs.empty());
   const std::size_t dim = inputs.front().segment->dim();
   Header header{kLayout, 0, dim, documents_rise(inputs)};
@@ -162,9 +167,9 @@ void merge_vectors(std::span<const VectorInput> inputs, SegmentSink& sink,
   copy_section(inputs, kVectors, sizeof(std::uint64_t), sink);
   copy_section(inputs, kScales, sizeof(float), sink);
   copy_section(inputs, kCodes, dim, sink);
-  if (graph == nullptr) return;
+  if (std::holds_alternative<std::monostate>(index)) return;
   const LiveCodes live(inputs);
-  add_graph({dim, live.codes, live.scales}, graph, sink, threads, std::move(stop));
+  add_index({dim, live.codes, live.scales}, index, sink, threads, std::move(stop));
 }
 
 }  // namespace hasten

@@ -7,12 +7,14 @@
 #include <span>
 #include <stop_token>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "core/document_set.hpp"
 #include "core/segment.hpp"
 #include "indexes/bm25.hpp"
 #include "indexes/graph.hpp"
+#include "indexes/ivf.hpp"
 
 namespace hasten {
 
@@ -23,8 +25,12 @@ struct VectorEntry {
   std::uint64_t vector;  ///< row in the vector file
 };
 
-/// Collects unit vectors as int8 codes (one scale a vector) and writes a segment of them, with or
-/// without a graph over them. The layout stands in docs/format-segments.md. Not thread-safe.
+/// What a segment has beside its codes, so that a search need not scan them all: nothing, a graph, or
+/// inverted lists.
+using IndexParameters = std::variant<std::monostate, GraphParameters, IvfParameters>;
+
+/// Collects unit vectors as int8 codes (one scale a vector) and writes a segment of them, with
+/// or without an index over them. The layout stands in docs/format-segments.md. Not thread-safe.
 class VectorBuilder {
  public:
   /// @param dim  1 to 65,536.
@@ -32,8 +38,7 @@ class VectorBuilder {
   /// Nodes come in rising order of number. A vector of zeros is allowed: it scores 0.
   void add(const VectorEntry& entry, std::span<const float> vector);
   std::size_t size() const noexcept { return entries_.size(); }
-  /// @param graph  whether to make one, and how; null: none.
-  void write(SegmentSink& sink, const GraphParameters* graph = nullptr, std::size_t threads = 1,
+  void write(SegmentSink& sink, const IndexParameters& index = {}, std::size_t threads = 1,
              std::stop_token stop = {}) const;
 
  private:
@@ -55,8 +60,9 @@ class VectorSegment {
   std::size_t find(NodeNumber node) const;
   /// All codes: every block of them is checked.
   CodedVectors coded() const;
-  /// Null where there is none: every search scans.
+  /// Null where there is none.
   const GraphView* graph() const noexcept { return graph_ ? &*graph_ : nullptr; }
+  const IvfView* ivf() const noexcept { return ivf_ ? &*ivf_ : nullptr; }
   const SegmentView& view() const noexcept { return *view_; }
 
   NodeNumber node(std::size_t position) const { return *nodes_.array<NodeNumber>(position); }
@@ -73,6 +79,7 @@ class VectorSegment {
   bool documents_rise_ = false;
   Section nodes_, documents_, vectors_, scales_, codes_;
   std::optional<GraphView> graph_;
+  std::optional<IvfView> ivf_;
 };
 
 struct VectorInput {
@@ -84,7 +91,8 @@ struct VectorQuery {
   std::span<const float> vector;          ///< of unit length
   std::size_t k = 10;
   const DocumentSet* allowed = nullptr;   ///< documents that may answer; null: all
-  std::size_t pool = 64;                  ///< candidates that a walk through a graph keeps; at least k
+  std::size_t pool = 64;                  ///< candidates that a graph or lists give; at least k
+  std::size_t probes = 16;                ///< inverted lists that are looked through
   bool exact = false;                     ///< scan, whatever it costs
   std::size_t threads = 1;                ///< how many share a scan
   bool moments = false;                   ///< wanted
@@ -100,13 +108,13 @@ struct ScoreMoments {
 
 /// How one segment was searched, and why.
 struct VectorPlan {
-  std::string_view method;    ///< "scan", "graph", or "graph, then scan" where the walk gave up
+  std::string_view method;    ///< "scan", "graph", "graph, then scan" where the walk gave up, or "ivf"
   std::size_t nodes = 0;      ///< of the segment
   std::size_t expected = 0;   ///< nodes that would be allowed, estimated
   double scan_us = 0;         ///< what scanning them would cost, estimated
-  double walk_us = 0;         ///< what walking would cost, estimated; 0 without a graph
+  double walk_us = 0;         ///< what the graph or the lists would cost; 0 without
   std::size_t scored = 0;     ///< nodes whose int8 code was looked at
-  std::size_t steps = 0;      ///< of the walk
+  std::size_t steps = 0;      ///< of the walk; blocks of lists
 };
 
 struct VectorAnswer {
@@ -127,12 +135,11 @@ VectorAnswer search_vectors(std::span<const VectorInput> segments, const VectorQ
 
 /// Writes the live entries of several segments as one, byte for byte what building it from them
 /// would write; inputs by rising numbers, all of one dimension, at least one.
-/// @param graph  whether to make one, and how; null: none. With one, the codes of all entries and
-///               degree * 4 bytes a node are held in memory.
+/// @param index  with one, the codes of all entries and what building it takes are held in memory.
 /// @throws Error(mismatch) different dimensions; Error(damaged); Error(cancelled); what the sink
 ///         throws.
 void merge_vectors(std::span<const VectorInput> inputs, SegmentSink& sink,
-                   const GraphParameters* graph = nullptr, std::size_t threads = 1,
+                   const IndexParameters& index = {}, std::size_t threads = 1,
                    std::stop_token stop = {});
 
 }  // namespace hasten

@@ -21,6 +21,8 @@ constexpr double kScanRowNs = 12;        // a row after the other
 constexpr double kSparseRowNs = 30;      // rows here and there
 constexpr double kSkippedRowNs = 0.8;    // a row whose document is not allowed
 constexpr double kStepNs = 250;          // a step of a walk
+constexpr double kCentroidNs = 5;        // a list whose centroid is compared
+constexpr double kListRowNs = 1.5;       // a vector of a list that is looked through
 constexpr double kDimensions = 384;
 
 // How many candidates make k answers; as good as all of them where that is no number.
@@ -42,8 +44,15 @@ VectorPlan estimate(const VectorInput& input, const VectorQuery& query) {
   plan.expected = static_cast<std::size_t>(std::ceil(selectivity * nodes));
   const double row = selectivity > 0.9 ? kScanRowNs : kSparseRowNs;
   plan.scan_us = (selectivity * nodes * row * bytes + (selectivity < 1 ? nodes * kSkippedRowNs : 0)) / 1000;
-  if (input.segment->graph() == nullptr || selectivity == 0) return plan;
-  plan.walk_us = static_cast<double>(std::max(query.pool, query.k)) / selectivity * kStepNs * bytes / 1000;
+  if (selectivity == 0) return plan;
+  const auto pool = static_cast<double>(std::max(query.pool, query.k));
+  if (input.segment->graph() != nullptr) {
+    plan.walk_us = pool / selectivity * kStepNs * bytes / 1000;
+  } else if (const IvfView* const ivf = input.segment->ivf()) {
+    const auto lists = static_cast<double>(ivf->lists());
+    const double rows = nodes * std::min(1.0, static_cast<double>(query.probes) / lists);
+    plan.walk_us = (lists * kCentroidNs + rows * kListRowNs + pool * kSparseRowNs) * bytes / 1000;
+  }
   return plan;
 }
 
@@ -60,7 +69,9 @@ class Search {
     for (std::uint32_t i = 0; i < segments.size(); ++i) {
       VectorPlan plan = estimate(segments[i], query_);
       const bool walk = !query_.exact && plan.walk_us > 0 && plan.walk_us < plan.scan_us;
-      walk ? search_graph({segments[i], i}, plan) : search_codes({segments[i], i}, plan);
+      if (!walk) search_codes({segments[i], i}, plan);
+      else if (segments[i].segment->graph() != nullptr) search_graph({segments[i], i}, plan);
+      else search_lists({segments[i], i}, plan);
       answer_.plans.push_back(plan);
     }
     score_exactly(segments);
@@ -87,6 +98,23 @@ class Search {
                                              accept, &statistics);
     plan.steps = statistics.steps;
     if (statistics.steps >= steps_max) return search_codes(searched, plan);
+    take(searched, found, accept, plan);
+  }
+
+  void search_lists(const SearchedSegment& searched, VectorPlan& plan) {
+    plan.method = "ivf";
+    const VectorSegment& segment = *searched.input.segment;
+    const Acceptance accept(searched.input.deleted, query_.allowed, segment.documents());
+    WalkStatistics statistics;
+    const auto found = segment.ivf()->probe(query_.vector, std::max(query_.pool, query_.k), query_.probes,
+                                            accept, &statistics);
+    plan.steps = statistics.steps;
+    take(searched, found, accept, plan);
+  }
+
+  // Scores by int8 codes what was found by estimates.
+  void take(const SearchedSegment& searched, const std::vector<Walked>& found, const Acceptance& accept,
+            VectorPlan& plan) {
     positions_.clear();
     for (const Walked& walked : found) positions_.push_back(walked.position);
     score(searched, positions_, coded_, candidates_, nullptr);

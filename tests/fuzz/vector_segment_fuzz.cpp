@@ -31,7 +31,7 @@ MemorySegment good_segment() {
   }
   MemorySegment segment;
   const GraphParameters graph;
-  builder.write(segment, &graph);
+  builder.write(segment, graph);
   return segment;
 }
 

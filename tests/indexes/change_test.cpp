@@ -22,7 +22,7 @@ using testing::MemorySegment;
 
 constexpr std::size_t kDim = 24;
 constexpr std::size_t kNodesMax = 1500;
-constexpr std::size_t kGraphNodes = 200;  // larger segments get a graph
+constexpr std::size_t kIndexNodes = 200;  // larger segments get a graph or lists
 
 struct Node {
   std::uint32_t document;
@@ -144,8 +144,10 @@ class Model {
         inputs.push_back({part.open.get(), Tombstones(part.deleted)});
         nodes += part.size();
       }
-      static constexpr GraphParameters kGraph{.degree = 32, .pool = 64};
-      merge_vectors(inputs, sink, nodes >= kGraphNodes ? &kGraph : nullptr);
+      IndexParameters index;
+      if (nodes >= kIndexNodes) index = GraphParameters{.degree = 32, .pool = 64};
+      if (nodes >= kIndexNodes && nodes % 3 == 0) index = IvfParameters{};
+      merge_vectors(inputs, sink, index);
     });
   }
 

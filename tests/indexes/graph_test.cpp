@@ -49,7 +49,7 @@ MemorySegment build(const std::vector<std::vector<float>>& vectors, std::size_t 
   }
   MemorySegment segment;
   const GraphParameters graph;
-  builder.write(segment, &graph, threads);
+  builder.write(segment, graph, threads);
   return segment;
 }
 
@@ -202,11 +202,11 @@ TEST_F(Graph, MergingMakesTheGraphThatBuildingWould) {
   const GraphParameters graph;
   MemorySegment a, b, merged, want;
   first.write(a);
-  second.write(b, &graph);
-  whole.write(want, &graph);
+  second.write(b, graph);
+  whole.write(want, graph);
   const VectorSegment one(a), two(b);
   const VectorInput inputs[] = {{&one, {}}, {&two, Tombstones(dead)}};
-  merge_vectors(inputs, merged, &graph, 2);
+  merge_vectors(inputs, merged, graph, 2);
   EXPECT_EQ(merged, want);
 }
 
@@ -302,7 +302,7 @@ TEST_F(Graph, AWalkStopsWhenItIsTold) {
   for (std::size_t i = 0; i < 1000; ++i) builder.add({i, 0, i}, base()[i]);
   MemorySegment sink;
   const GraphParameters graph;
-  EXPECT_THROW(builder.write(sink, &graph, 2, stop.get_token()), Error);
+  EXPECT_THROW(builder.write(sink, graph, 2, stop.get_token()), Error);
 }
 
 TEST_F(Graph, WrongHeadersAreDamaged) {

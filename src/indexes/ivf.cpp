@@ -1,0 +1,307 @@
+#include "indexes/ivf.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+
+#include "base/threads.hpp"
+#include "hasten/error.hpp"
+#include "indexes/ivf_layout.hpp"
+#include "indexes/sections.hpp"
+
+namespace hasten {
+
+using namespace ivf_layout;
+
+namespace {
+
+constexpr std::uint32_t kNone = NeighbourGraph::kNone;
+constexpr std::size_t kListsMax = 1 << 16;
+constexpr std::size_t kSamplePerList = 64;  // vectors that centroids are learned from
+constexpr int kRounds = 10;
+constexpr std::size_t kPiece = 1024;
+
+// Centroids as they are learned (float32) and as they are stored and compared with (int8).
+struct Centroids {
+  std::size_t dim;
+  std::vector<float> values;
+  std::vector<std::int8_t> codes;
+  std::vector<float> scales;
+
+  std::size_t size() const noexcept { return scales.size(); }
+
+  void quantise_all() {
+    codes.resize(values.size());
+    for (std::size_t i = 0; i < size(); ++i) {
+      scales[i] = quantise(std::span(values).subspan(i * dim, dim), std::span(codes).subspan(i * dim, dim));
+    }
+  }
+  float value(std::size_t list, std::size_t d) const { return static_cast<float>(codes[list * dim + d]) * scales[list]; }
+};
+
+std::vector<float> half_norms(const Centroids& centroids) {
+  std::vector<float> norms(centroids.size());
+  for (std::size_t i = 0; i < norms.size(); ++i) {
+    for (std::size_t d = 0; d < centroids.dim; ++d) norms[i] += centroids.value(i, d) * centroids.value(i, d) / 2;
+  }
+  return norms;
+}
+
+// The nearest centroid of each of these rows.
+std::vector<std::uint32_t> assign(const CodedVectors& vectors, std::span<const std::size_t> rows,
+                                  const Centroids& centroids, std::size_t threads, std::stop_token stop) {
+  const DotRows dot_rows = dot_rows_kernel(simd());
+  const std::vector<float> norms = half_norms(centroids);
+  std::vector<std::uint32_t> lists(rows.size());
+  parallel_for(rows.size() / kPiece + 1, threads, [&](std::size_t piece) {
+    std::vector<std::int32_t> sums(centroids.size());
+    for (std::size_t i = piece * kPiece; i < std::min(rows.size(), (piece + 1) * kPiece); ++i) {
+      const float scale = vectors.scales[rows[i]];
+      dot_rows(vectors.row(rows[i]).data(), centroids.codes.data(), centroids.size(), centroids.dim, sums.data());
+      float best = -INFINITY;
+      for (std::size_t c = 0; c < sums.size(); ++c) {
+        const float near = static_cast<float>(sums[c]) * (scale * centroids.scales[c]) - norms[c];
+        if (near > best) best = near, lists[i] = static_cast<std::uint32_t>(c);
+      }
+    }
+  }, std::move(stop));
+  return lists;
+}
+
+// k-means on a sample. An empty centroid takes a member of the largest one's.
+Centroids learn(const CodedVectors& vectors, std::size_t lists, std::size_t threads, const std::stop_token& stop) {
+  const std::size_t n = vectors.size(), dim = vectors.dim;
+  Centroids centroids{dim, std::vector<float>(lists * dim), {}, std::vector<float>(lists)};
+  std::vector<std::size_t> rows(std::min(n, lists * kSamplePerList));
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = i * n / rows.size();
+  const auto take = [&](std::size_t list, std::size_t row) {
+    for (std::size_t d = 0; d < dim; ++d) {
+      centroids.values[list * dim + d] = static_cast<float>(vectors.row(row)[d]) * vectors.scales[row];
+    }
+  };
+  for (std::size_t list = 0; list < lists; ++list) take(list, rows[list * rows.size() / lists]);
+  centroids.quantise_all();
+  for (int round = 0; round < kRounds && lists > 1; ++round) {
+    const auto assigned = assign(vectors, rows, centroids, threads, stop);
+    std::vector<double> sums(lists * dim);
+    std::vector<std::size_t> counts(lists);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      ++counts[assigned[i]];
+      for (std::size_t d = 0; d < dim; ++d) {
+        sums[assigned[i] * dim + d] += static_cast<double>(static_cast<float>(vectors.row(rows[i])[d]) * vectors.scales[rows[i]]);
+      }
+    }
+    const auto largest = static_cast<std::size_t>(std::ranges::max_element(counts) - counts.begin());
+    std::size_t member = 0;
+    for (std::size_t list = 0; list < lists; ++list) {
+      if (counts[list] == 0) {
+        while (assigned[member] != largest) member = (member + 1) % rows.size();
+        take(list, rows[member]);
+        member = (member + 1) % rows.size();
+        continue;
+      }
+      for (std::size_t d = 0; d < dim; ++d) {
+        centroids.values[list * dim + d] = static_cast<float>(sums[list * dim + d] / static_cast<double>(counts[list]));
+      }
+    }
+    centroids.quantise_all();
+  }
+  return centroids;
+}
+
+// What each vector differs by from its centroid, as int8 vectors.
+struct Residuals {
+  std::vector<std::int8_t> codes;
+  std::vector<float> scales;
+};
+
+Residuals residuals(const CodedVectors& vectors, const Centroids& centroids,
+                    std::span<const std::uint32_t> lists, std::size_t threads) {
+  Residuals found{std::vector<std::int8_t>(vectors.codes.size()), std::vector<float>(vectors.size())};
+  parallel_for(vectors.size() / kPiece + 1, threads, [&](std::size_t piece) {
+    std::vector<float> difference(vectors.dim);
+    for (std::size_t i = piece * kPiece; i < std::min(vectors.size(), (piece + 1) * kPiece); ++i) {
+      for (std::size_t d = 0; d < vectors.dim; ++d) {
+        difference[d] = static_cast<float>(vectors.row(i)[d]) * vectors.scales[i] - centroids.value(lists[i], d);
+      }
+      found.scales[i] = quantise(difference, std::span(found.codes).subspan(i * vectors.dim, vectors.dim));
+    }
+  });
+  return found;
+}
+
+// Keeps the sums that may still be among the smallest `wanted`: sums below below() are of interest.
+class SmallestSums {
+ public:
+  explicit SmallestSums(std::size_t wanted) : wanted_(std::max<std::size_t>(wanted, 1)), counts_(kBuckets) {}
+
+  std::int32_t below() const noexcept { return static_cast<std::int32_t>((top_ + 1) << kShift); }
+
+  void add(std::int32_t sum) {
+    const auto bucket = static_cast<std::size_t>(sum) >> kShift;
+    ++counts_[bucket];
+    highest_ = std::max(highest_, bucket);
+    if (++inside_ < wanted_) return;
+    top_ = std::min(top_, highest_);
+    while (inside_ - counts_[top_] >= wanted_) inside_ -= counts_[top_--];
+  }
+
+ private:
+  static constexpr unsigned kShift = 3;
+  static constexpr std::size_t kBuckets = (std::size_t{1} << 18) >> kShift;
+
+  std::size_t wanted_;
+  std::vector<std::uint32_t> counts_;
+  std::size_t inside_ = 0, top_ = kBuckets - 1, highest_ = 0;
+};
+
+}  // namespace
+
+void write_ivf(const CodedVectors& vectors, const IvfParameters& parameters, SegmentSink& sink,
+               std::size_t threads, std::stop_token stop) {
+  const std::size_t n = vectors.size();
+  std::size_t lists = parameters.lists;
+  if (lists == 0) lists = static_cast<std::size_t>(4 * std::sqrt(static_cast<double>(n)));
+  lists = std::clamp<std::size_t>(lists, 1, std::min(n, kListsMax));
+  const Centroids centroids = learn(vectors, lists, threads, stop);
+  std::vector<std::size_t> rows(n);
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  const auto assigned = assign(vectors, rows, centroids, threads, stop);
+  const Residuals rest = residuals(vectors, centroids, assigned, threads);
+  const CodedVectors differences{vectors.dim, rest.codes, rest.scales};
+  const ProductShape shape = ProductShape::of(vectors.dim);
+  const std::vector<float> codebook = train_codebook(differences, shape, threads);
+
+  std::vector<std::vector<std::uint32_t>> members(lists);
+  for (std::uint32_t i = 0; i < n; ++i) members[assigned[i]].push_back(i);
+  std::vector<std::uint32_t> begins{0}, places;
+  for (auto& list : members) {
+    list.resize((list.size() + kFastScanRows - 1) / kFastScanRows * kFastScanRows, kNone);
+    places.insert(places.end(), list.begin(), list.end());
+    begins.push_back(static_cast<std::uint32_t>(places.size() / kFastScanRows));
+  }
+  const Header header{kLayout, lists, begins.back(), shape.subspaces, shape.width};
+  write_array<Header>(sink, kHeader, std::span(&header, 1));
+  write_array<float>(sink, kCodebook, codebook);
+  write_array<std::int8_t>(sink, kCentroids, centroids.codes);
+  write_array<float>(sink, kScales, centroids.scales);
+  write_array<std::uint32_t>(sink, kBegins, begins);
+  write_array<std::uint32_t>(sink, kMembers, places);
+
+  sink.begin(kCodes);
+  std::vector<std::uint8_t> blocks;
+  for (std::size_t first = 0; first < header.blocks; first += kPiece) {
+    const std::size_t count = std::min<std::size_t>(kPiece, header.blocks - first);
+    blocks.assign(count * shape.block_bytes(), 0);
+    parallel_for(count, threads, [&](std::size_t b) {
+      std::vector<std::uint8_t> codes(shape.subspaces);
+      const auto block = std::span(blocks).subspan(b * shape.block_bytes(), shape.block_bytes());
+      for (std::size_t i = 0; i < kFastScanRows; ++i) {
+        const std::uint32_t node = places[(first + b) * kFastScanRows + i];
+        if (node == kNone) continue;
+        encode(differences, node, shape, codebook, codes);
+        put_codes(codes, i, block);
+      }
+    }, stop);
+    sink.write(std::as_bytes(std::span(blocks)));
+  }
+}
+
+bool IvfView::in(const SegmentView& view) { return view.size(kHeader) > 0; }
+
+IvfView::IvfView(const SegmentView& view, std::size_t nodes, std::size_t dim)
+    : nodes_(nodes),
+      shape_(ProductShape::of(dim)),
+      codebook_(view, kCodebook),
+      centroids_(view, kCentroids),
+      scales_(view, kScales),
+      begins_(view, kBegins),
+      members_(view, kMembers),
+      codes_(view, kCodes) {
+  const auto header = read_one<Header>(view, kHeader, 0);
+  if (header.layout != kLayout || header.lists == 0 || header.lists > kListsMax ||
+      header.blocks > nodes + header.lists || header.subspaces != shape_.subspaces ||
+      header.width != shape_.width) {
+    throw Error(Code::damaged, fmt::format("the header of inverted lists is wrong: layout {}, {} lists, {} "
+                                           "blocks, {} subspaces of {} dimensions",
+                                           header.layout, header.lists, header.blocks, header.subspaces,
+                                           header.width));
+  }
+  lists_ = header.lists;
+  require_array<float>(view, kCodebook, shape_.codebook_size());
+  require_array<std::int8_t>(view, kCentroids, lists_ * dim);
+  require_array<float>(view, kScales, lists_);
+  require_array<std::uint32_t>(view, kBegins, lists_ + 1);
+  require_array<std::uint32_t>(view, kMembers, header.blocks * kFastScanRows);
+  require_array<std::byte>(view, kCodes, header.blocks * shape_.block_bytes());
+}
+
+std::vector<IvfView::Probe> IvfView::nearest_lists(std::span<const float> query, std::size_t probes) const {
+  std::vector<std::int8_t> codes(query.size());
+  const float scale = quantise(query, codes);
+  std::vector<std::int32_t> sums(lists_);
+  dot_rows_kernel(simd())(codes.data(), centroids_.array<std::int8_t>(0, lists_ * query.size()), lists_,
+                          query.size(), sums.data());
+  const auto* const scales = scales_.array<float>(0, lists_);
+  std::vector<Probe> all(lists_);
+  for (std::uint32_t i = 0; i < lists_; ++i) all[i] = {static_cast<float>(sums[i]) * (scale * scales[i]), i};
+  const auto better = [](const Probe& a, const Probe& b) {
+    return a.score != b.score ? a.score > b.score : a.list < b.list;
+  };
+  probes = std::clamp<std::size_t>(probes, 1, lists_);
+  std::ranges::partial_sort(all, all.begin() + static_cast<std::ptrdiff_t>(probes), better);
+  all.resize(probes);
+  return all;
+}
+
+std::vector<Walked> IvfView::probe(std::span<const float> query, std::size_t pool, std::size_t probes,
+                                   const Acceptance& accept, WalkStatistics* statistics) const {
+  ProductTables tables;
+  make_tables(query, shape_, {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables);
+  const auto lists = nearest_lists(query, probes);
+  const FastScan scan = fast_scan_kernel(simd());
+  // A vector's inner product is its centroid's and that of what it differs by; in steps of the tables,
+  // less is nearer, and the best centroid counts 0.
+  const float step = tables.step > 0 ? tables.step : 1;
+  struct Found {
+    std::uint32_t position;
+    std::int32_t sum;
+  };
+  std::vector<Found> found;
+  SmallestSums smallest(pool);
+  alignas(64) std::uint16_t sums[kFastScanRows];
+  for (const Probe& probe : lists) {
+    const float behind = std::min((lists.front().score - probe.score) / step, 180'000.0f);
+    const auto offset = static_cast<std::int32_t>(std::lrint(behind));
+    const std::uint32_t first = *begins_.array<std::uint32_t>(probe.list);
+    const std::uint32_t last = *begins_.array<std::uint32_t>(probe.list + 1);
+    for (std::uint32_t b = first; b < last; ++b) {
+      const std::int32_t below = std::min<std::int32_t>(smallest.below() - offset, UINT16_MAX);
+      if (below <= 0) break;
+      const auto* const members = members_.array<std::uint32_t>(std::size_t{b} * kFastScanRows, kFastScanRows);
+      std::uint32_t near = scan(codes_.array<std::uint8_t>(b * shape_.block_bytes(), shape_.block_bytes()),
+                                tables.values.data(), shape_.subspaces, static_cast<std::uint16_t>(below), sums);
+      for (; near != 0; near &= near - 1) {
+        const auto row = static_cast<std::size_t>(std::countr_zero(near));
+        const std::uint32_t node = members[row];
+        if (node >= nodes_ || !accept(node)) continue;
+        const std::int32_t sum = sums[row] + offset;
+        if (sum >= smallest.below()) continue;
+        smallest.add(sum);
+        found.push_back({node, sum});
+      }
+      if (statistics != nullptr) ++statistics->steps;
+    }
+  }
+  std::vector<Walked> answer;
+  const float nearest = lists.front().score + tables.offset;
+  for (const Found& f : found) {
+    if (f.sum < smallest.below()) answer.push_back({f.position, nearest - step * static_cast<float>(f.sum)});
+  }
+  return answer;
+}
+
+}  // namespace hasten

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "core/segment.hpp"
+#include "indexes/acceptance.hpp"
+#include "indexes/graph.hpp"
+#include "indexes/product_codes.hpp"
+
+namespace hasten {
+
+/// How lists are made.
+struct IvfParameters {
+  std::size_t lists = 0;  ///< 0: four times the square root of the number of vectors
+};
+
+/// Writes the sections of inverted lists over the vectors of a segment: each vector stands in the list of
+/// the nearest of some thousand centroids, as the 4-bit product codes of what it differs by from it. With
+/// one list it is product quantisation alone. The layout stands in docs/format-segments.md.
+/// The same for every number of threads. @throws Error(cancelled)
+/// Source: Jegou, Douze & Schmid 2011, "Product quantization for nearest neighbor search" (IVFADC).
+void write_ivf(const CodedVectors& vectors, const IvfParameters& parameters, SegmentSink& sink,
+               std::size_t threads, std::stop_token stop = {});
+
+/// The inverted lists of a segment, mapped. Costs nothing to open. Thread-safe.
+class IvfView {
+ public:
+  static bool in(const SegmentView& view);
+  /// @param nodes  of the segment. @param dim  of its vectors. @throws Error(damaged)
+  IvfView(const SegmentView& view, std::size_t nodes, std::size_t dim);
+
+  std::size_t lists() const noexcept { return lists_; }
+
+  /// Looks through the `probes` lists whose centroids are nearest to the question.
+  /// @param pool    how many accepted nodes are wanted.
+  /// @return about `pool` nodes, or fewer where the lists hold no more, in no order; the same on every
+  ///         processor. @throws Error(damaged)
+  std::vector<Walked> probe(std::span<const float> query, std::size_t pool, std::size_t probes,
+                            const Acceptance& accept, WalkStatistics* statistics = nullptr) const;
+
+ private:
+  struct Probe {
+    float score;  // of the centroid
+    std::uint32_t list;
+  };
+  std::vector<Probe> nearest_lists(std::span<const float> query, std::size_t probes) const;
+
+  std::size_t nodes_ = 0;
+  std::size_t lists_ = 0;
+  ProductShape shape_;
+  Section codebook_, centroids_, scales_, begins_, members_, codes_;
+};
+
+}  // namespace hasten
