@@ -3,8 +3,10 @@
 #include <cstdio>
 #include <ctime>
 #include <exception>
+#include <filesystem>
 #include <new>
 
+#include "base/files.hpp"
 #include "command_line.hpp"
 #include "output.hpp"
 
@@ -31,7 +33,11 @@ Exit run_verb(const Command& command, Interrupts& interrupts, Clock::time_point 
               Clock::duration before_main) {
   Context context{command.options, main_began - before_main, before_main, interrupts};
   try {
-    return command.action(context);
+    try {
+      return command.action(context);
+    } catch (const std::filesystem::filesystem_error& error) {
+      throw_as_error(error);
+    }
   } catch (const Error& error) {
     // A library that was interrupted may report it as a failure of its own.
     const Code code = interrupts.requested() ? Code::cancelled : error.code();

@@ -30,9 +30,9 @@ File::~File() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void throw_errno(std::string_view action, const fs::path& path) {
-  const int error = errno;
-  const std::string what = fmt::format("cannot {} {}: {}", action, path.string(), std::strerror(error));
+namespace {
+
+[[noreturn]] void throw_system_error(int error, const std::string& what) {
   switch (error) {
     case ENOSPC:
     case EDQUOT:
@@ -44,6 +44,18 @@ void throw_errno(std::string_view action, const fs::path& path) {
     default:
       throw Error(Code::io, what);
   }
+}
+
+}  // namespace
+
+void throw_errno(std::string_view action, const fs::path& path) {
+  const int error = errno;
+  throw_system_error(error, fmt::format("cannot {} {}: {}", action, path.string(), std::strerror(error)));
+}
+
+void throw_as_error(const fs::filesystem_error& error) {
+  throw_system_error(error.code().value(),
+                     fmt::format("cannot use {}: {}", error.path1().string(), error.code().message()));
 }
 
 namespace {

@@ -30,6 +30,8 @@ class File {
 
 /// Throws what errno says about `path`: full (no space, quota), not_found, io.
 [[noreturn]] void throw_errno(std::string_view action, const std::filesystem::path& path);
+/// The same of what the standard library threw.
+[[noreturn]] void throw_as_error(const std::filesystem::filesystem_error& error);
 
 /// The whole file. @throws Error(not_found|io|too_large) beyond bytes_max.
 std::string read_file(const std::filesystem::path& path, std::uint64_t bytes_max = UINT64_MAX);

@@ -103,8 +103,13 @@ Centroids learn(const CodedVectors& vectors, std::size_t lists, std::size_t thre
         member = (member + 1) % rows.size();
         continue;
       }
+      // Of the mean's direction, and of length 1: what a question is nearest to is then a matter of
+      // direction alone, as the vectors' own nearness is.
+      double norm = 0;
+      for (std::size_t d = 0; d < dim; ++d) norm += sums[list * dim + d] * sums[list * dim + d];
+      norm = norm > 0 ? std::sqrt(norm) : 1;
       for (std::size_t d = 0; d < dim; ++d) {
-        centroids.values[list * dim + d] = static_cast<float>(sums[list * dim + d] / static_cast<double>(counts[list]));
+        centroids.values[list * dim + d] = static_cast<float>(sums[list * dim + d] / norm);
       }
     }
     centroids.quantise_all();
@@ -133,10 +138,18 @@ Residuals residuals(const CodedVectors& vectors, const Centroids& centroids,
   return found;
 }
 
-// Keeps the sums that may still be among the smallest `wanted`: sums below below() are of interest.
+// Knows which sums may still be among the smallest `wanted`: those below below(). One search at a time;
+// memory is kept for the next.
 class SmallestSums {
  public:
-  explicit SmallestSums(std::size_t wanted) : wanted_(std::max<std::size_t>(wanted, 1)), counts_(kBuckets) {}
+  SmallestSums() : counts_(kBuckets) {}
+
+  void begin(std::size_t wanted) {
+    std::fill_n(counts_.begin(), highest_ + 1, 0u);
+    wanted_ = std::max<std::size_t>(wanted, 1);
+    inside_ = highest_ = 0;
+    top_ = kBuckets - 1;
+  }
 
   std::int32_t below() const noexcept { return static_cast<std::int32_t>((top_ + 1) << kShift); }
 
@@ -153,10 +166,27 @@ class SmallestSums {
   static constexpr unsigned kShift = 3;
   static constexpr std::size_t kBuckets = (std::size_t{1} << 18) >> kShift;
 
-  std::size_t wanted_;
+  std::size_t wanted_ = 1;
   std::vector<std::uint32_t> counts_;
   std::size_t inside_ = 0, top_ = kBuckets - 1, highest_ = 0;
 };
+
+struct Found {
+  std::uint32_t position;
+  std::int32_t sum;
+};
+
+// Reused by the searches of a thread.
+struct Scratch {
+  SmallestSums smallest;
+  ProductTables tables;
+  std::vector<Found> found;
+};
+
+Scratch& scratch() {
+  thread_local Scratch mine;
+  return mine;
+}
 
 }  // namespace
 
@@ -252,32 +282,30 @@ std::vector<IvfView::Probe> IvfView::nearest_lists(std::span<const float> query,
     return a.score != b.score ? a.score > b.score : a.list < b.list;
   };
   probes = std::clamp<std::size_t>(probes, 1, lists_);
-  std::ranges::partial_sort(all, all.begin() + static_cast<std::ptrdiff_t>(probes), better);
+  std::ranges::nth_element(all, all.begin() + static_cast<std::ptrdiff_t>(probes) - 1, better);
   all.resize(probes);
+  std::ranges::sort(all, better);
   return all;
 }
 
 std::vector<Walked> IvfView::probe(std::span<const float> query, std::size_t pool, std::size_t probes,
                                    const Acceptance& accept, WalkStatistics* statistics) const {
-  ProductTables tables;
+  auto& [smallest, tables, found] = scratch();
+  smallest.begin(pool);
+  found.clear();
   make_tables(query, shape_, {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables);
   const auto lists = nearest_lists(query, probes);
   const FastScan scan = fast_scan_kernel(simd());
   // A vector's inner product is its centroid's and that of what it differs by; in steps of the tables,
   // less is nearer, and the best centroid counts 0.
   const float step = tables.step > 0 ? tables.step : 1;
-  struct Found {
-    std::uint32_t position;
-    std::int32_t sum;
-  };
-  std::vector<Found> found;
-  SmallestSums smallest(pool);
   alignas(64) std::uint16_t sums[kFastScanRows];
   for (const Probe& probe : lists) {
     const float behind = std::min((lists.front().score - probe.score) / step, 180'000.0f);
     const auto offset = static_cast<std::int32_t>(std::lrint(behind));
     const std::uint32_t first = *begins_.array<std::uint32_t>(probe.list);
     const std::uint32_t last = *begins_.array<std::uint32_t>(probe.list + 1);
+    codes_.prefetch(first * shape_.block_bytes(), 4 * shape_.block_bytes());
     for (std::uint32_t b = first; b < last; ++b) {
       const std::int32_t below = std::min<std::int32_t>(smallest.below() - offset, UINT16_MAX);
       if (below <= 0) break;

@@ -95,6 +95,13 @@ class WrongUse(CliTest):
         self.fails(WRONG_USE, "invalid", "search", "?!", "--mode", "bm25", "--json")
 
 
+class Unwritable(CliTest):
+    def test_a_model_folder_that_cannot_be_made(self):
+        self.write("file", "not a folder")
+        self.fails(1, "not_found", "embed", "x", "--json",
+                   environment={"HASTEN_HOME": str(self.folder / "file" / "home")})
+
+
 class Flags(CliTest):
     def setUp(self):
         super().setUp()
