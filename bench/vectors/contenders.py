@@ -77,8 +77,10 @@ class Peer:
 
 
 def recall_of(out, truth):
+    """The share of the true nearest that was found; where fewer than K pass a filter, of those."""
     found = np.fromfile(out, np.int32).reshape(len(truth), K)
-    return float(np.mean([len(set(f) & set(t)) / K for f, t in zip(found, truth)]))
+    right = sum(len(set(f) & set(t) - {-1}) for f, t in zip(found, truth))
+    return right / max(1, int((truth >= 0).sum()))
 
 
 def lower_bound(ratios):

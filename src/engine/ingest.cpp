@@ -295,7 +295,7 @@ void Ingest::finish() {
   }
   {
     const Trace::Span span(&trace_, "ingest.merge");
-    merge_segments(store_, kb_.snapshots, false, progress_);
+    merge_segments(store_, kb_.snapshots, false, progress_, stop_);
   }
   if (options_.embed) {
     const Trace::Span span(&trace_, "ingest.recall");

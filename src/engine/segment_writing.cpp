@@ -230,7 +230,7 @@ void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot,
 }
 
 std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
-                           const OnProgress& progress) {
+                           const OnProgress& progress, std::stop_token stop) {
   std::size_t gone = 0;
   const auto snapshot = snapshots.at(store.read());
   for (const GroupSnapshot& group : snapshot->groups) {
@@ -243,7 +243,7 @@ std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
                              : merge_parts(store, *parts, run, commit, 0, group.flat_inputs(),
                                            [&](std::span<const VectorInput> inputs, SegmentSink& sink) {
                                              merge_vectors(inputs, sink, index_for(live_nodes(*parts, run)),
-                                                           thread_count());
+                                                           thread_count(), stop);
                                            });
         for (std::size_t i = run.first; i < run.second; ++i) writing.remove_segment((*parts)[i].row.id);
         record(writing, store, std::move(row));

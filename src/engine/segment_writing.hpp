@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,9 @@ void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot,
 
 /// Merges what choose_merges() says, or all segments of a kind into one. Each merge is a commit of
 /// its own; readers go on meanwhile. @return segments that are gone.
+/// @throws Error(cancelled) when stop is requested: merges that were done stay.
 std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
-                           const OnProgress& progress);
+                           const OnProgress& progress, std::stop_token stop = {});
 
 /// Removes and rebuilds, from the truth, every segment that cannot be opened, and with `deep` every
 /// one with a wrong checksum, and word segments of other word rules. @return what was rebuilt.
