@@ -15,6 +15,16 @@ OUR_POOLS = [16, 24, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256, 384]
 K = 10
 
 
+def exchange(process, line):
+    """Gives a contender a command, a line. @return its answer, a line of JSON; its errors are raised."""
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+    answer = json.loads(process.stdout.readline())
+    if "error" in answer:
+        raise RuntimeError(answer["error"])
+    return answer
+
+
 class Ours:
     """Our index, in its own process."""
     name, settings, index = OURS, OUR_POOLS, "graph"
@@ -25,12 +35,7 @@ class Ours:
                                         stdout=subprocess.PIPE, text=True)
 
     def command(self, *words):
-        self.process.stdin.write(" ".join(map(str, words)) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        return answer
+        return exchange(self.process, " ".join(map(str, words)))
 
     def build(self):
         built = self.command("build", self.base, self.segment, 2, self.index)
@@ -61,12 +66,7 @@ class Peer:
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
 
     def command(self, **words):
-        self.process.stdin.write(json.dumps(words) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        return answer
+        return exchange(self.process, json.dumps(words))
 
     def build(self):
         return self.command(do="build", base=str(self.base))

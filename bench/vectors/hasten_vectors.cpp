@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,26 +22,14 @@
 #include <string>
 #include <vector>
 
+#include "bench/stopwatch.hpp"
 #include "indexes/vectors.hpp"
 #include "segments/segment_file.hpp"
 
 namespace {
 
 using namespace hasten;
-
-double seconds(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-struct Stopwatch {
-  double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
-  std::string json() const {
-    return fmt::format("\"wall_s\":{:.6f},\"cpu_s\":{:.6f}", seconds(CLOCK_MONOTONIC) - wall,
-                       seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
-  }
-};
+using bench::Stopwatch;
 
 /// A mapped .fbin file: u32 rows, u32 dim, float32 row after row.
 class Vectors {

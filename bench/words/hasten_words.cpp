@@ -6,7 +6,6 @@
 //   tokens LINES OUT           the terms of each line, separated by blanks
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -18,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/stopwatch.hpp"
 #include "indexes/bm25.hpp"
 #include "segments/segment_file.hpp"
 #include "text/words.hpp"
@@ -25,20 +25,7 @@
 namespace {
 
 using namespace hasten;
-
-double seconds(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-struct Stopwatch {
-  double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
-  std::string json() const {
-    return fmt::format("\"wall_s\":{:.6f},\"cpu_s\":{:.6f}", seconds(CLOCK_MONOTONIC) - wall,
-                       seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
-  }
-};
+using bench::Stopwatch;
 
 std::vector<std::string> read_lines(const std::string& file) {
   std::ifstream in(file);

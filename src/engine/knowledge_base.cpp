@@ -53,6 +53,23 @@ std::vector<std::string> split_lines(const std::string& text) {
   return lines;
 }
 
+std::string text_of(const LocalStore::Reading& reading, const NodeRow& node) {
+  return node.derived ? node.text : reading.text(node.document, node.span);
+}
+
+DocumentSet documents_where(const LocalStore::Reading& reading,
+                            const std::function<bool(const DocumentRow&)>& passes) {
+  std::vector<std::uint32_t> passed;
+  std::size_t documents = 0;
+  reading.for_each_document([&](const DocumentRow& row) {
+    ++documents;
+    if (passes(row)) passed.push_back(row.number);
+  });
+  DocumentSet set(documents);
+  for (const std::uint32_t document : passed) set.add(document);
+  return set;
+}
+
 ScoreMoments unrelated_of(const LocalStore::Reading& reading) {
   const auto stored = reading.setting(stored::kUnrelated);
   if (!stored) return {};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -54,6 +55,13 @@ struct KnowledgeBase {
 
 /// The groups that are searched, as the knowledge base keeps them.
 std::vector<GroupRow> searched_groups(const LocalStore::Reading& reading);
+
+/// A node's text: its own where it is derived, else what its span says of its document's.
+std::string text_of(const LocalStore::Reading& reading, const NodeRow& node);
+
+/// The documents that pass.
+DocumentSet documents_where(const LocalStore::Reading& reading,
+                            const std::function<bool(const DocumentRow&)>& passes);
 
 /// The stored moments of the embedder's unrelated cosines; none before anything was embedded.
 ScoreMoments unrelated_of(const LocalStore::Reading& reading);

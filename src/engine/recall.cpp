@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.hpp"
 #include "hasten/error.hpp"
 #include "text/sentences.hpp"
 
@@ -47,13 +48,12 @@ std::vector<std::string> make_questions(const LocalStore::Reading& reading, cons
   }
   std::vector<std::string> questions;
   for (const NodeRow& row : reading.nodes(numbers)) {
-    const std::string text = row.derived ? row.text : reading.text(row.document, row.span);
+    const std::string text = text_of(reading, row);
     const auto found = sentences(text);
     if (found.empty()) continue;
     const Span middle = found[found.size() / 2];
-    std::size_t length = std::min<std::size_t>(middle.size(), kQuestionBytes);
-    while (length > 0 && (text[middle.from + length] & 0xC0) == 0x80) --length;
-    questions.push_back(text.substr(middle.from, length));
+    const std::size_t end = middle.from + std::min<std::size_t>(middle.size(), kQuestionBytes);
+    questions.push_back(text.substr(middle.from, utf8::floor_border(text, end) - middle.from));
   }
   return questions;
 }
@@ -71,14 +71,8 @@ std::vector<RecallPoint> curve_from(const Json& points) {
 }
 
 DocumentSet every_tenth(const LocalStore::Reading& reading) {
-  std::vector<std::uint32_t> some;
   std::size_t documents = 0;
-  reading.for_each_document([&](const DocumentRow& row) {
-    if (documents++ % kTenth == 0) some.push_back(row.number);
-  });
-  DocumentSet set(documents);
-  for (const std::uint32_t document : some) set.add(document);
-  return set;
+  return documents_where(reading, [&](const DocumentRow&) { return documents++ % kTenth == 0; });
 }
 
 }  // namespace

@@ -106,14 +106,9 @@ class Search {
       if (kb_.allowed.size() > 64) kb_.allowed.clear();
       auto fresh = std::make_shared<KnowledgeBase::Allowed>();
       fresh->commit = snapshot_->commit;
-      std::vector<std::uint32_t> passed;
-      std::size_t documents = 0;
-      reading_.for_each_document([&](const DocumentRow& row) {
-        ++documents;
-        if (options_.filter.matches(document_fields(row))) passed.push_back(row.number);
+      fresh->documents = documents_where(reading_, [&](const DocumentRow& row) {
+        return options_.filter.matches(document_fields(row));
       });
-      fresh->documents = DocumentSet(documents);
-      for (const std::uint32_t document : passed) fresh->documents.add(document);
       kb_.allowed[options_.filter.to_string()] = fresh;
       allowed_documents_ = std::move(fresh);
     } else {
@@ -170,19 +165,15 @@ class Search {
     if (asked_.has_phrases()) {
       conditions.accept = [this](NodeNumber node) {
         const auto rows = reading_.nodes({&node, 1});
-        return !rows.empty() && asked_.phrases_fit(text_of(rows.front()));
+        return !rows.empty() && asked_.phrases_fit(text_of(reading_, rows.front()));
       };
     }
     return conditions;
   }
 
-  std::string text_of(const NodeRow& row) const {
-    return row.derived ? row.text : reading_.text(row.document, row.span);
-  }
-
   /// Whether a passage found by meaning holds the words that were asked for, and none of the others.
   bool fits(const NodeRow& row) const {
-    const std::string text = text_of(row);
+    const std::string text = text_of(reading_, row);
     const auto cut = term_texts(text);
     const std::set<std::string_view> words(cut.begin(), cut.end());
     const auto stands = [&](const std::string& term) { return words.contains(term); };
@@ -312,7 +303,7 @@ class Search {
     hit.node.id = row.id;
     hit.node.doc_id = document.id;
     hit.node.group = group_->row.name;
-    hit.node.text = row.derived ? row.text : reading_.text(row.document, row.span);
+    hit.node.text = text_of(reading_, row);
     hit.node.span = row.span;
     hit.node.parent = row.parent;
     hit.node.number = row.ordinal;

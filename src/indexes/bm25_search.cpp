@@ -114,22 +114,22 @@ struct TermCursor {
     return i == 0 ? 0 : postings.last_position(i - 1) + std::uint64_t{1};
   }
 
+  // The first block of which no posting is before `end`.
+  std::size_t block_after(std::uint64_t end) {
+    std::size_t i = block;
+    while (i < postings.blocks() && begins_at(i) < end) ++i;
+    return i;
+  }
+
   // The most that a posting before `end` can add.
   std::int32_t most_before(std::uint64_t end) {
     std::int32_t highest = 0;
-    for (std::size_t i = block; i < postings.blocks(); ++i) {
-      if (begins_at(i) >= end) break;
-      highest = std::max(highest, most[i]);
-    }
+    for (std::size_t i = block, after = block_after(end); i < after; ++i) highest = std::max(highest, most[i]);
     return highest;
   }
 
   // About how many of its postings are before `end`.
-  std::size_t postings_before(std::uint64_t end) {
-    std::size_t i = block;
-    while (i < postings.blocks() && begins_at(i) < end) ++i;
-    return (i - block) * kBlockSize;
-  }
+  std::size_t postings_before(std::uint64_t end) { return (block_after(end) - block) * kBlockSize; }
 
   PostingCursor postings;
   TermScore term;
@@ -181,7 +181,7 @@ class SegmentScorer {
   void score_window(std::uint32_t first, std::uint64_t end, TopScores& top) {
     for (TermCursor* term : terms_) {
       term->skip_to(first);
-      term->in_window = term->at_end() ? 0 : term->most_before(end);
+      term->in_window = term->most_before(end);
     }
     std::ranges::sort(terms_, {}, &TermCursor::in_window);
     // The terms before `essential` cannot lift a node to the border on their own.
@@ -213,8 +213,7 @@ class SegmentScorer {
   }
 
   void add_postings(TermCursor& term, std::uint32_t first, std::uint64_t end) {
-    for (std::size_t block = term.block; block < term.postings.blocks(); ++block) {
-      if (term.begins_at(block) >= end) return;
+    for (std::size_t block = term.block, after = term.block_after(end); block < after; ++block) {
       term.postings.load(block);
       const auto positions = term.postings.positions();
       const auto from = positions.front() >= first

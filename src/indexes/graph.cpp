@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <cstring>
 
 #include "base/threads.hpp"
 #include "hasten/error.hpp"

@@ -222,12 +222,11 @@ class Builder {
   // Pruning may leave a node that nothing points to. Each gets a link from a near node that has room
   // for one, or in place of that node's last.
   void attach_unreached() {
-    std::vector<std::uint64_t> reached(nodes_ / 64 + 1);
-    std::vector<std::uint32_t> open{graph_.entry};
+    std::vector<bool> reached(nodes_);
+    std::vector<std::uint32_t> open;
     const auto reach = [&](std::uint32_t node) {
-      const std::uint64_t bit = std::uint64_t{1} << (node % 64);
-      if ((reached[node / 64] & bit) != 0) return;
-      reached[node / 64] |= bit;
+      if (reached[node]) return;
+      reached[node] = true;
       open.push_back(node);
     };
     const auto spread = [&] {
@@ -240,12 +239,11 @@ class Builder {
         }
       }
     };
-    open.clear();
     reach(graph_.entry);
     spread();
     Walk walk(nodes_);
     for (std::uint32_t node = 0; node < nodes_; ++node) {
-      if ((reached[node / 64] >> (node % 64) & 1) != 0) continue;
+      if (reached[node]) continue;
       attach(node, walk);
       reach(node);
       spread();

@@ -5,9 +5,10 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <vector>
+
+#include "indexes/smallest_sums.hpp"
 
 namespace hasten {
 
@@ -16,8 +17,8 @@ namespace hasten {
 /// so that nothing is sorted. One walk at a time; memory is kept for the next.
 class Frontier {
  public:
-  static constexpr unsigned kShift = 3;
-  static constexpr std::size_t kBuckets = (std::size_t{1} << 16) >> kShift;
+  static constexpr std::size_t kSums = std::size_t{1} << 16;
+  static constexpr std::size_t kBuckets = kSums >> SmallestSums::kShift;
 
   struct Met {
     std::uint32_t position;
@@ -31,24 +32,20 @@ class Frontier {
   void begin(std::size_t nodes, std::size_t pool) {
     for (const Met& met : met_) {
       seen_[met.position / 64] = 0;
-      const std::size_t bucket = met.sum >> kShift;
+      const std::size_t bucket = SmallestSums::bucket_of(met.sum);
       heads_[bucket] = kEnd;
-      counts_[bucket] = 0;
       words_[bucket / 64] = 0;
     }
     met_.clear();
     next_.clear();
     seen_.resize(nodes / 64 + 1);
-    pool_ = pool;
-    inside_ = 0;
-    top_ = kBuckets - 1;
-    highest_ = 0;
+    accepted_.begin(pool);
     first_word_ = words_.size();
   }
 
   /// Sums below it are of interest.
   std::uint16_t below() const noexcept {
-    return static_cast<std::uint16_t>(std::min<std::size_t>((top_ + 1) << kShift, UINT16_MAX));
+    return static_cast<std::uint16_t>(std::min<std::uint32_t>(accepted_.below(), UINT16_MAX));
   }
 
   bool seen(std::uint32_t position) const noexcept {
@@ -57,27 +54,22 @@ class Frontier {
 
   /// A node not seen before. One that is of no interest is not kept.
   void add(std::uint32_t position, std::uint16_t sum, bool accepted) {
-    const std::size_t bucket = sum >> kShift;
-    if (bucket > top_) return;
+    const std::size_t bucket = SmallestSums::bucket_of(sum);
+    if (bucket > accepted_.top()) return;
     seen_[position / 64] |= std::uint64_t{1} << (position % 64);
     next_.push_back(heads_[bucket]);
     heads_[bucket] = static_cast<std::uint32_t>(met_.size());
     words_[bucket / 64] |= std::uint64_t{1} << (bucket % 64);
     first_word_ = std::min(first_word_, bucket / 64);
     met_.push_back({position, sum, accepted});
-    if (!accepted) return;
-    ++counts_[bucket];
-    highest_ = std::max(highest_, bucket);
-    if (++inside_ < pool_) return;
-    top_ = std::min(top_, highest_);
-    while (inside_ - counts_[top_] >= pool_) inside_ -= counts_[top_--];
+    if (accepted) accepted_.add(sum);
   }
 
   /// The nearest node that was not walked, or nothing when none is of interest. It is walked then.
   const Met* pop() {
     while (first_word_ < words_.size() && words_[first_word_] == 0) ++first_word_;
     const std::size_t bucket = nearest_bucket();
-    if (bucket > top_) return nullptr;
+    if (bucket > accepted_.top()) return nullptr;
     const std::uint32_t slot = heads_[bucket];
     heads_[bucket] = next_[slot];
     if (heads_[bucket] == kEnd) words_[bucket / 64] &= ~(std::uint64_t{1} << (bucket % 64));
@@ -87,7 +79,7 @@ class Frontier {
   /// What pop() would give now, if anything.
   const Met* peek() const {
     const std::size_t bucket = nearest_bucket();
-    return bucket > top_ ? nullptr : &met_[heads_[bucket]];
+    return bucket > accepted_.top() ? nullptr : &met_[heads_[bucket]];
   }
 
   std::span<const Met> met() const noexcept { return met_; }
@@ -107,11 +99,7 @@ class Frontier {
   std::vector<std::uint64_t> seen_;
   std::array<std::uint32_t, kBuckets> heads_;
   std::array<std::uint64_t, kBuckets / 64> words_{};  // a bit a bucket with nodes to walk
-  std::array<std::uint32_t, kBuckets> counts_{};      // accepted nodes, walked or not
-  std::size_t pool_ = 0;
-  std::size_t inside_ = 0;  // accepted nodes in buckets up to top_
-  std::size_t top_ = 0;     // the last bucket of interest
-  std::size_t highest_ = 0;  // with an accepted node
+  SmallestSums accepted_{kSums};  // of the accepted nodes, walked or not
   std::size_t first_word_ = 0;
 };
 

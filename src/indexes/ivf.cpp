@@ -11,6 +11,7 @@
 #include "hasten/error.hpp"
 #include "indexes/ivf_layout.hpp"
 #include "indexes/sections.hpp"
+#include "indexes/smallest_sums.hpp"
 
 namespace hasten {
 
@@ -138,47 +139,16 @@ Residuals residuals(const CodedVectors& vectors, const Centroids& centroids,
   return found;
 }
 
-// Knows which sums may still be among the smallest `wanted`: those below below(). One search at a time;
-// memory is kept for the next.
-class SmallestSums {
- public:
-  SmallestSums() : counts_(kBuckets) {}
-
-  void begin(std::size_t wanted) {
-    std::fill_n(counts_.begin(), highest_ + 1, 0u);
-    wanted_ = std::max<std::size_t>(wanted, 1);
-    inside_ = highest_ = 0;
-    top_ = kBuckets - 1;
-  }
-
-  std::int32_t below() const noexcept { return static_cast<std::int32_t>((top_ + 1) << kShift); }
-
-  void add(std::int32_t sum) {
-    const auto bucket = static_cast<std::size_t>(sum) >> kShift;
-    ++counts_[bucket];
-    highest_ = std::max(highest_, bucket);
-    if (++inside_ < wanted_) return;
-    top_ = std::min(top_, highest_);
-    while (inside_ - counts_[top_] >= wanted_) inside_ -= counts_[top_--];
-  }
-
- private:
-  static constexpr unsigned kShift = 3;
-  static constexpr std::size_t kBuckets = (std::size_t{1} << 18) >> kShift;
-
-  std::size_t wanted_ = 1;
-  std::vector<std::uint32_t> counts_;
-  std::size_t inside_ = 0, top_ = kBuckets - 1, highest_ = 0;
-};
+constexpr std::uint32_t kSumsEnd = 1 << 18;  // a fast scan's sum and how far a list is behind, together
 
 struct Found {
   std::uint32_t position;
-  std::int32_t sum;
+  std::uint32_t sum;
 };
 
 // Reused by the searches of a thread.
 struct Scratch {
-  SmallestSums smallest;
+  SmallestSums smallest{kSumsEnd};
   ProductTables tables;
   std::vector<Found> found;
 };
@@ -291,7 +261,7 @@ std::vector<IvfView::Probe> IvfView::nearest_lists(std::span<const float> query,
 std::vector<Walked> IvfView::probe(std::span<const float> query, std::size_t pool, std::size_t probes,
                                    const Acceptance& accept, WalkStatistics* statistics) const {
   auto& [smallest, tables, found] = scratch();
-  smallest.begin(pool);
+  smallest.begin(std::max<std::size_t>(pool, 1));
   found.clear();
   make_tables(query, shape_, {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables);
   const auto lists = nearest_lists(query, probes);
@@ -302,13 +272,13 @@ std::vector<Walked> IvfView::probe(std::span<const float> query, std::size_t poo
   alignas(64) std::uint16_t sums[kFastScanRows];
   for (const Probe& probe : lists) {
     const float behind = std::min((lists.front().score - probe.score) / step, 180'000.0f);
-    const auto offset = static_cast<std::int32_t>(std::lrint(behind));
+    const auto offset = static_cast<std::uint32_t>(std::lrint(behind));
     const std::uint32_t first = *begins_.array<std::uint32_t>(probe.list);
     const std::uint32_t last = *begins_.array<std::uint32_t>(probe.list + 1);
     codes_.prefetch(first * shape_.block_bytes(), 4 * shape_.block_bytes());
     for (std::uint32_t b = first; b < last; ++b) {
-      const std::int32_t below = std::min<std::int32_t>(smallest.below() - offset, UINT16_MAX);
-      if (below <= 0) break;
+      if (smallest.below() <= offset) break;
+      const std::uint32_t below = std::min<std::uint32_t>(smallest.below() - offset, UINT16_MAX);
       const auto* const members = members_.array<std::uint32_t>(std::size_t{b} * kFastScanRows, kFastScanRows);
       std::uint32_t near = scan(codes_.array<std::uint8_t>(b * shape_.block_bytes(), shape_.block_bytes()),
                                 tables.values.data(), shape_.subspaces, static_cast<std::uint16_t>(below), sums);
@@ -316,7 +286,7 @@ std::vector<Walked> IvfView::probe(std::span<const float> query, std::size_t poo
         const auto row = static_cast<std::size_t>(std::countr_zero(near));
         const std::uint32_t node = members[row];
         if (node >= nodes_ || !accept(node)) continue;
-        const std::int32_t sum = sums[row] + offset;
+        const std::uint32_t sum = sums[row] + offset;
         if (sum >= smallest.below()) continue;
         smallest.add(sum);
         found.push_back({node, sum});

@@ -47,6 +47,13 @@ std::uint64_t read_postings(ByteReader& bytes, std::uint64_t next, std::uint64_t
   return next;
 }
 
+// The next block of n postings. @return the next position that may come.
+std::uint64_t decode(ByteReader& bytes, std::uint64_t next, std::uint64_t nodes, std::size_t n,
+                     Block& positions, Block& frequencies) {
+  return n == kBlockSize ? unpack_postings(bytes, next, positions, frequencies)
+                         : read_postings(bytes, next, nodes, n, positions, frequencies);
+}
+
 }  // namespace
 
 void PostingWriter::add(std::uint32_t position, std::uint32_t frequency, std::uint32_t length) {
@@ -105,17 +112,9 @@ bool PostingReader::next() {
   size_ = static_cast<std::size_t>(std::min<std::uint64_t>(left_, kBlockSize));
   if (size_ == 0) return false;
   left_ -= size_;
-  size_ == kBlockSize ? unpack_block() : read_rest();
+  next_position_ = decode(bytes_, next_position_, nodes_, size_, positions_, frequencies_);
   if (next_position_ > nodes_) damaged();
   return true;
-}
-
-void PostingReader::unpack_block() {
-  next_position_ = unpack_postings(bytes_, next_position_, positions_, frequencies_);
-}
-
-void PostingReader::read_rest() {
-  next_position_ = read_postings(bytes_, next_position_, nodes_, size_, positions_, frequencies_);
 }
 
 PostingCursor::PostingCursor(std::span<const std::byte> list, std::uint64_t nodes) : nodes_(nodes) {
@@ -158,8 +157,7 @@ void PostingCursor::load(std::size_t block) {
   ByteReader bytes(postings_.subspan(from));
   const std::uint64_t left = count_ - block * kBlockSize;
   size_ = static_cast<std::size_t>(std::min<std::uint64_t>(left, kBlockSize));
-  next = size_ == kBlockSize ? unpack_postings(bytes, next, positions_, frequencies_)
-                             : read_postings(bytes, next, nodes_, size_, positions_, frequencies_);
+  next = decode(bytes, next, nodes_, size_, positions_, frequencies_);
   if (next > nodes_ || (blocks_ > 1 && next != std::uint64_t{stored_bound(block).last_position} + 1)) damaged();
   loaded_ = block;
 }

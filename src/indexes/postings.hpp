@@ -69,9 +69,6 @@ class PostingReader {
   }
 
  private:
-  void unpack_block();
-  void read_rest();
-
   ByteReader bytes_;
   std::uint64_t nodes_ = 0;
   std::uint64_t count_ = 0;

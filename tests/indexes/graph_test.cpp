@@ -11,36 +11,17 @@
 #include "hasten/error.hpp"
 #include "indexes/recall.hpp"
 #include "indexes/vectors.hpp"
+#include "tests/indexes/clustered.hpp"
 #include "tests/indexes/memory_segment.hpp"
 
 namespace hasten {
 namespace {
 
+using testing::clustered;
 using testing::MemorySegment;
 
 constexpr std::size_t kDim = 64;
 constexpr std::size_t kNodes = 12000;
-
-// Unit vectors around a hundred centres, as texts lie around topics.
-std::vector<std::vector<float>> clustered(std::size_t n, std::size_t dim, std::uint64_t seed,
-                                          std::uint64_t noise_seed) {
-  std::mt19937_64 random(seed), noise(noise_seed);
-  std::normal_distribution<float> normal;
-  std::vector<std::vector<float>> centres(100, std::vector<float>(dim));
-  for (auto& centre : centres) {
-    for (float& value : centre) value = normal(random);
-  }
-  std::vector<std::vector<float>> vectors(n, std::vector<float>(dim));
-  for (std::size_t i = 0; i < n; ++i) {
-    float norm = 0;
-    for (std::size_t d = 0; d < dim; ++d) {
-      vectors[i][d] = centres[i % 100][d] + 0.8f * normal(noise);
-      norm += vectors[i][d] * vectors[i][d];
-    }
-    for (float& value : vectors[i]) value /= std::sqrt(norm);
-  }
-  return vectors;
-}
 
 MemorySegment build(const std::vector<std::vector<float>>& vectors, std::size_t threads = 2) {
   VectorBuilder builder(vectors.front().size());

@@ -8,34 +8,17 @@
 
 #include "hasten/error.hpp"
 #include "indexes/vectors.hpp"
+#include "tests/indexes/clustered.hpp"
 #include "tests/indexes/memory_segment.hpp"
 
 namespace hasten {
 namespace {
 
+using testing::clustered;
 using testing::MemorySegment;
 
 constexpr std::size_t kDim = 64;
 constexpr std::size_t kNodes = 12000;
-
-std::vector<std::vector<float>> clustered(std::size_t n, std::size_t dim, std::uint64_t noise_seed) {
-  std::mt19937_64 random(1), noise(noise_seed);
-  std::normal_distribution<float> normal;
-  std::vector<std::vector<float>> centres(100, std::vector<float>(dim));
-  for (auto& centre : centres) {
-    for (float& value : centre) value = normal(random);
-  }
-  std::vector<std::vector<float>> vectors(n, std::vector<float>(dim));
-  for (std::size_t i = 0; i < n; ++i) {
-    float norm = 0;
-    for (std::size_t d = 0; d < dim; ++d) {
-      vectors[i][d] = centres[i % 100][d] + 0.8f * normal(noise);
-      norm += vectors[i][d] * vectors[i][d];
-    }
-    for (float& value : vectors[i]) value /= std::sqrt(norm);
-  }
-  return vectors;
-}
 
 MemorySegment build(const std::vector<std::vector<float>>& vectors, const IvfParameters& ivf,
                     std::size_t threads = 2) {
@@ -51,7 +34,7 @@ MemorySegment build(const std::vector<std::vector<float>>& vectors, const IvfPar
 class Ivf : public ::testing::Test {
  protected:
   static const std::vector<std::vector<float>>& base() {
-    static const auto vectors = clustered(kNodes, kDim, 2);
+    static const auto vectors = clustered(kNodes, kDim, 1, 2);
     return vectors;
   }
   static const MemorySegment& memory() {
@@ -62,7 +45,7 @@ class Ivf : public ::testing::Test {
   double recall(const VectorSegment& segment, std::size_t probes, std::size_t pool,
                 const DocumentSet* allowed = nullptr, const std::vector<std::uint64_t>& deleted = {}) const {
     std::size_t found = 0, wanted = 0;
-    for (const auto& question : clustered(100, kDim, 3)) {
+    for (const auto& question : clustered(100, kDim, 1, 3)) {
       VectorQuery query;
       query.vector = question;
       query.allowed = allowed;
@@ -121,7 +104,7 @@ TEST_F(Ivf, FiltersAndDeletionsAreHonoured) {
 
 TEST_F(Ivf, EstimatesAreNearTheScores) {
   const VectorSegment segment(memory());
-  const auto question = clustered(3, kDim, 3)[2];
+  const auto question = clustered(3, kDim, 1, 3)[2];
   double squares = 0;
   const auto found = segment.ivf()->probe(question, 200, 438, {});
   EXPECT_GE(found.size(), 200u);
@@ -151,7 +134,7 @@ TEST_F(Ivf, ThreadsChangeNoByteAndMergingMakesWhatBuildingWould) {
 TEST_F(Ivf, SmallOnesAndOddDimensionsWork) {
   for (const std::size_t dim : {1, 3, 63, 65, 130, 1030}) {
     for (const std::size_t n : {1, 2, 31, 33, 200}) {
-      const auto vectors = clustered(n, dim, dim);
+      const auto vectors = clustered(n, dim, 1, dim);
       const MemorySegment memory = build(vectors, {});
       const VectorSegment segment(memory);
       EXPECT_EQ(segment.ivf()->probe(vectors[n / 2], 1000, 1000, {}).size(), n) << dim;
@@ -160,7 +143,7 @@ TEST_F(Ivf, SmallOnesAndOddDimensionsWork) {
 }
 
 TEST_F(Ivf, WrongHeadersAreDamaged) {
-  const MemorySegment whole = build(clustered(100, kDim, 1), {.lists = 5});
+  const MemorySegment whole = build(clustered(100, kDim, 1, 1), {.lists = 5});
   const auto header = [](std::uint64_t layout, std::uint64_t lists, std::uint64_t blocks,
                          std::uint64_t subspaces, std::uint64_t width) {
     const std::uint64_t fields[] = {layout, lists, blocks, subspaces, width};
