@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hasten/filter.hpp"
+#include "hasten/node.hpp"
+
+namespace hasten {
+
+enum class Mode { hybrid, vector, bm25 };
+std::string_view to_string(Mode mode) noexcept;
+/// @throws Error(invalid) listing the known words.
+Mode mode_from_string(std::string_view word);
+
+struct SearchOptions {
+  Mode mode = Mode::hybrid;
+  std::size_t top_k = 10;
+  std::string group;     ///< empty: the settings' default group
+  Filter filter;
+  double recall = 0;     ///< as Settings::recall; 0: the settings'
+  /// Whether `+word`, `-word` and `"a phrase"` in the query say what must and must not stand in a
+  /// passage. Off: the query is taken as it is, as questions are.
+  bool operators = false;
+};
+
+/// A scored node. Hits are in falling order of score; equal scores go by rising node id.
+struct Hit {
+  Node node;
+  std::string path;
+  std::string root;      ///< the folder it was ingested from
+  std::optional<std::uint64_t> page;  ///< 1, 2, ...: where the format has pages
+  double score = 0;      ///< bm25, cosine, or the fused score of reciprocal ranks
+};
+
+struct SearchResult {
+  std::vector<Hit> hits;
+  /// How likely it is that the best hits speak of what was asked, 0 to 1; calibrated, see
+  /// docs/relevance.md. Judged by words alone in mode bm25; 0 without hits.
+  std::optional<double> relevance;
+  std::vector<std::string> notices;
+};
+
+}  // namespace hasten
