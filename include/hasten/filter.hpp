@@ -30,6 +30,8 @@ class Filter {
   const std::string& to_string() const noexcept { return expression_; }
 
   struct Expression;  ///< the parsed tree; opaque
+  /// Null for the filter that everything passes.
+  const Expression* expression() const noexcept { return root_.get(); }
 
  private:
   std::shared_ptr<const Expression> root_;  // shared: immutable, and filters are copied freely

@@ -28,28 +28,6 @@ std::partial_ordering compare_numbers(std::int64_t a, double b) {
 
 std::partial_ordering reversed(std::partial_ordering order) { return 0 <=> order; }
 
-/// How a field's value and a literal compare; nothing when they are of different types.
-std::optional<std::partial_ordering> compare(const Value& value, const Value& literal) {
-  using Order = std::optional<std::partial_ordering>;
-  return std::visit(
-      [](const auto& a, const auto& b) -> Order {
-        using A = std::decay_t<decltype(a)>;
-        using B = std::decay_t<decltype(b)>;
-        if constexpr (std::is_same_v<A, List> || std::is_same_v<B, List>) {
-          return std::nullopt;
-        } else if constexpr (std::is_same_v<A, B>) {
-          return a <=> b;
-        } else if constexpr (std::is_same_v<A, std::int64_t> && std::is_same_v<B, double>) {
-          return compare_numbers(a, b);
-        } else if constexpr (std::is_same_v<A, double> && std::is_same_v<B, std::int64_t>) {
-          return reversed(compare_numbers(b, a));
-        } else {
-          return std::nullopt;
-        }
-      },
-      value, literal);
-}
-
 bool holds(Kind kind, std::partial_ordering order) {
   switch (kind) {
     case Kind::equal:
@@ -107,6 +85,27 @@ bool field_matches(const Filter::Expression& expression, const Value& value) {
 }
 
 }  // namespace
+
+std::optional<std::partial_ordering> compare(const Value& value, const Value& literal) {
+  using Order = std::optional<std::partial_ordering>;
+  return std::visit(
+      [](const auto& a, const auto& b) -> Order {
+        using A = std::decay_t<decltype(a)>;
+        using B = std::decay_t<decltype(b)>;
+        if constexpr (std::is_same_v<A, List> || std::is_same_v<B, List>) {
+          return std::nullopt;
+        } else if constexpr (std::is_same_v<A, B>) {
+          return a <=> b;
+        } else if constexpr (std::is_same_v<A, std::int64_t> && std::is_same_v<B, double>) {
+          return compare_numbers(a, b);
+        } else if constexpr (std::is_same_v<A, double> && std::is_same_v<B, std::int64_t>) {
+          return reversed(compare_numbers(b, a));
+        } else {
+          return std::nullopt;
+        }
+      },
+      value, literal);
+}
 
 bool evaluate(const Filter::Expression& expression, const Metadata& fields) {
   const auto& children = expression.children;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <compare>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +35,13 @@ struct Filter::Expression {
 
 /// @throws Error(invalid); `text` is not blank.
 Filter::Expression parse_filter(std::string_view text);
+
+/// How a field's value and a literal compare: numbers as one type, exactly; unordered where one is no
+/// number. Nothing where they are of different types, and for lists.
+std::optional<std::partial_ordering> compare(const Value& value, const Value& literal);
+
+/// The expression as text, with the parentheses it needs: it parses to the same again.
+std::string to_string(const Filter::Expression& expression);
 
 bool evaluate(const Filter::Expression& expression, const Metadata& fields);
 
