@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <sstream>
 
 #include "base/files.hpp"
 #include "output.hpp"
@@ -39,6 +40,8 @@ struct SearchArguments {
   bool trace = false;
 };
 
+constexpr std::string_view kPlan = "plan";  // a note of several lines: how a filter was answered
+
 std::string heading_of(const Metadata& metadata) {
   for (const std::string_view key : {"heading", "title"}) {
     const auto found = metadata.find(key);
@@ -62,8 +65,19 @@ void print_hit(const Hit& hit, std::size_t rank, std::size_t rank_columns, const
 
 std::string notes_of(const Stage& stage) {
   std::string text;
-  for (const auto& [key, value] : stage.notes) text += fmt::format("  {}={}", key, value);
+  for (const auto& [key, value] : stage.notes) {
+    if (key != kPlan) text += fmt::format("  {}={}", key, value);
+  }
   return text;
+}
+
+/// The lines of a stage's plan, indented below it.
+void print_plan(const Stage& stage) {
+  for (const auto& [key, value] : stage.notes) {
+    if (key != kPlan) continue;
+    std::istringstream lines(value);
+    for (std::string line; std::getline(lines, line);) print_line("    " + line);
+  }
 }
 
 /// What was searched, how, and how much of it was looked at.
@@ -90,9 +104,11 @@ void print_explanation(const SearchArguments& arguments, const SearchResult& res
       fmt::format("mode {}, group {}, filter {}, top {}{}", arguments.mode, group,
                   arguments.filter.empty() ? "none" : arguments.filter, arguments.options.top_k,
                   result.relevance ? fmt::format(", relevance {:.2f}", *result.relevance) : ""));
-  for (const Stage& stage : stages)
-    if (!stage.notes.empty())
-      print_line(fmt::format("  {}{}", padded(stage.name, 24), notes_of(stage)));
+  for (const Stage& stage : stages) {
+    if (stage.notes.empty()) continue;
+    print_line(fmt::format("  {}{}", padded(stage.name, 24), notes_of(stage)));
+    print_plan(stage);
+  }
   print_line("");
 }
 

@@ -94,7 +94,10 @@ std::string waterfall(const std::vector<Stage>& stages, int width) {
     for (int i = from; i < to; ++i) bar += "█";
     bar.append(static_cast<std::size_t>(bar_width - to), ' ');
     std::string notes;
-    for (const auto& [key, value] : stage.notes) notes += fmt::format(" {}={}", key, value);
+    for (const auto& [key, value] : stage.notes) {
+      const bool one_line = value.find('\n') == std::string::npos;
+      notes += fmt::format(" {}={}", key, one_line ? value : "...");
+    }
     text += fmt::format("{:<{}}  {:>9.2f} {:>9.2f} |{}|{}\n",
                         std::string(2 * static_cast<std::size_t>(stage.depth), ' ') + stage.name,
                         name_width, stage.start_ms, stage.duration_ms, bar, notes);

@@ -18,13 +18,13 @@ class Batch {
     if (document.row.failed && keep_last_version(document.row)) return;
     const std::string none;
     const bool is_new = document.row.number == 0;
-    document.row.number =
-        writing_.put_document(document.row, document.row.failed ? &none : &document.text);
+    put(document.row, document.row.failed ? &none : &document.text);
     replace_nodes(document, is_new);
   }
 
   NodeChanges commit() {
     mark_deleted(writing_, *snapshot_, removed_);
+    change_fields(writing_, kb_.store, *snapshot_, std::move(fields_));
     add_word_segments(writing_, kb_.store, plan_, added_);
     writing_.commit();
     const std::uint32_t root = plan_.front().row.id;
@@ -37,6 +37,15 @@ class Batch {
  private:
   using NodesById = std::unordered_map<std::string, NodeRow>;
 
+  void put(DocumentRow& row, const std::string* text) {
+    Metadata fields = document_fields(row);
+    const auto before = row.number == 0 ? std::nullopt : writing_.document(row.number);
+    row.number = writing_.put_document(row, text);
+    if (before && document_fields(*before) == fields) return;
+    if (before) fields_.stale_documents.push_back(row.number);
+    fields_.documents.push_back({row.number, row.number, std::move(fields)});
+  }
+
   /// Whether there is an earlier version to keep: then only the failure is recorded.
   bool keep_last_version(DocumentRow& row) {
     if (row.number == 0 || row.error == Code::empty) return false;
@@ -47,7 +56,7 @@ class Batch {
     row.pages = before->pages;
     row.text_bytes = before->text_bytes;
     row.message += "; its last readable version stays searchable";
-    writing_.put_document(row, nullptr);
+    put(row, nullptr);
     return true;
   }
 
@@ -63,14 +72,24 @@ class Batch {
         added_.push_back(std::move(node));
       } else {
         node.row.number = same->second.number;
+        if (same->second.metadata != node.row.metadata) {
+          add_fields(node.row);
+          fields_.stale_nodes[node.row.group].push_back(node.row.number);
+        }
         kept.push_back(std::move(node.row));
         old.erase(same);
       }
     }
     writing_.add_nodes(fresh);
     for (std::size_t i = 0; i < fresh.size(); ++i) added_[first + i].row.number = fresh[i].number;
+    for (const NodeRow& node : fresh) add_fields(node);
     writing_.update_nodes(kept);
     remove(old);
+  }
+
+  void add_fields(const NodeRow& node) {
+    if (node.metadata.empty()) return;
+    fields_.nodes[node.group].push_back({node.number, node.document, node.metadata});
   }
 
   NodesById nodes_of(std::uint32_t document) const {
@@ -86,6 +105,7 @@ class Batch {
     std::vector<NodeNumber> numbers;
     for (auto& [_, node] : nodes) {
       numbers.push_back(node.number);
+      if (!node.metadata.empty()) fields_.stale_nodes[node.group].push_back(node.number);
       removed_.push_back(std::move(node));
     }
     writing_.remove_nodes(numbers);
@@ -97,6 +117,7 @@ class Batch {
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<NewNode> added_;
   std::vector<NodeRow> removed_;
+  FieldChanges fields_;
 };
 
 }  // namespace

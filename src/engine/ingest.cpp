@@ -132,6 +132,8 @@ void Ingest::look(std::span<const std::filesystem::path> paths) {
 void Ingest::relocate(const std::vector<Relocation>& relocations) {
   if (relocations.empty()) return;
   auto writing = store_.write();
+  const auto snapshot = kb_.snapshots.at(writing);
+  FieldChanges fields;
   for (const Relocation& relocation : relocations) {
     auto row = writing.document(relocation.number);
     if (!row) continue;
@@ -141,8 +143,11 @@ void Ingest::relocate(const std::vector<Relocation>& relocations) {
     row->size = relocation.file.size;
     row->mtime_ns = relocation.file.mtime_ns;
     writing.put_document(*row, nullptr);
+    fields.stale_documents.push_back(row->number);
+    fields.documents.push_back({row->number, row->number, document_fields(*row)});
     report_.files_moved += relocation.moved;
   }
+  change_fields(writing, store_, *snapshot, std::move(fields));
   writing.commit();
 }
 
@@ -372,6 +377,12 @@ std::uint64_t remove_documents(KnowledgeBase& kb, std::span<const std::uint32_t>
     for (NodeRow& node : writing.nodes_of(document)) removed.push_back(std::move(node));
   }
   mark_deleted(writing, *snapshot, removed);
+  FieldChanges fields;
+  fields.stale_documents.assign(documents.begin(), documents.end());
+  for (const NodeRow& node : removed) {
+    if (!node.metadata.empty()) fields.stale_nodes[node.group].push_back(node.number);
+  }
+  change_fields(writing, kb.store, *snapshot, std::move(fields));
   for (const std::uint32_t document : documents) writing.remove_document(document);
   writing.commit();
   return static_cast<std::uint64_t>(std::count_if(

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/document_set.hpp"
+#include "engine/filtering.hpp"
 #include "engine/groups.hpp"
 #include "engine/loaded_models.hpp"
 #include "engine/snapshot.hpp"
@@ -36,13 +37,7 @@ struct KnowledgeBase {
   Snapshots snapshots;
   LoadedModels models;
   std::map<std::string, GroupDefinition> user_groups;
-  /// Documents that passed a filter, by number, for the newest commit it was asked at.
-  struct Allowed {
-    std::uint64_t commit = 0;
-    DocumentSet documents;
-  };
-  std::mutex allowed_mutex;
-  std::map<std::string, std::shared_ptr<const Allowed>> allowed;  // shared: queries in flight hold it
+  FilterCache filters;
 
   /// @throws Error(locked) it was opened for reading.
   LocalStore& writable();
@@ -73,5 +68,7 @@ std::vector<std::string> split_lines(const std::string& text);
 /// The fields of a document that filters and hits see: path, root, format, title, lang, size,
 /// modified (date), and what the reader found.
 Metadata document_fields(const DocumentRow& row);
+/// Of what document_fields() gives: raised when that changes, so that columns are built anew.
+inline constexpr std::string_view kFieldsSignature = "fields 1";
 
 }  // namespace hasten

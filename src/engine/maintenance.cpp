@@ -22,9 +22,8 @@ void check_segments(KnowledgeBase& kb, VerifyReport& report, const OnProgress& p
     try {
       const OpenSegment open(kb.store.segments_folder() / row.file, row.kind);
       open.file.verify();
-      const std::uint64_t nodes = open.words ? open.words->nodes() : open.flat->size();
-      if (nodes != row.nodes) {
-        throw Error(Code::damaged, fmt::format("{} nodes, the manifest says {}", nodes, row.nodes));
+      if (open.size() != row.nodes) {
+        throw Error(Code::damaged, fmt::format("{} entries, the manifest says {}", open.size(), row.nodes));
       }
     } catch (const Error& error) {
       report.problems.push_back(fmt::format("segment {}: {}", row.file, error.what()));
@@ -33,14 +32,27 @@ void check_segments(KnowledgeBase& kb, VerifyReport& report, const OnProgress& p
   }
 }
 
-/// Every live node of a searched group must stand in exactly one of its segments.
+/// Every document must stand in one segment of fields, every live node of a searched group in one of its
+/// word segments, and where it has fields of its own in one of fields.
 void check_coverage(KnowledgeBase& kb, VerifyReport& report) {
   const auto reading = kb.store.read();
   const auto snapshot = kb.snapshots.at(reading);
+  if (const auto documents = reading.counts().documents; documents != snapshot->documents_in_columns()) {
+    report.problems.push_back(fmt::format("{} documents, but the fields of {} are indexed", documents,
+                                          snapshot->documents_in_columns()));
+  }
   for (const GroupRow& searched : searched_groups(reading)) {
     const GroupSnapshot& group = *snapshot->find(searched.name);
-    std::uint64_t nodes = 0;
-    reading.for_each_node(group.row.id, 0, UINT64_MAX, [&](const NodeRow&) { ++nodes; });
+    std::uint64_t nodes = 0, with_fields = 0, in_columns = 0;
+    reading.for_each_node(group.row.id, 0, UINT64_MAX, [&](const NodeRow& node) {
+      ++nodes;
+      with_fields += node.metadata.empty() ? 0 : 1;
+    });
+    for (const SegmentPart& part : group.fields) in_columns += part.row.nodes - part.row.deleted_nodes;
+    if (with_fields != in_columns) {
+      report.problems.push_back(fmt::format("group {}: {} nodes have fields of their own, but those of {} are "
+                                            "indexed", group.row.name, with_fields, in_columns));
+    }
     if (nodes != group.statistics.nodes) {
       report.problems.push_back(fmt::format("group {}: {} nodes, but its word segments hold {}",
                                             group.row.name, nodes, group.statistics.nodes));

@@ -99,28 +99,13 @@ class Search {
   void filter() {
     if (options_.filter.empty()) return;
     Trace::Span span(trace_, "search.filter");
-    const std::lock_guard lock(kb_.allowed_mutex);
-    auto& cached = kb_.allowed[options_.filter.to_string()];
-    const bool hit = cached && cached->commit == snapshot_->commit;
-    if (!hit) {
-      if (kb_.allowed.size() > 64) kb_.allowed.clear();
-      auto fresh = std::make_shared<KnowledgeBase::Allowed>();
-      fresh->commit = snapshot_->commit;
-      fresh->documents = documents_where(reading_, [&](const DocumentRow& row) {
-        return options_.filter.matches(document_fields(row));
-      });
-      kb_.allowed[options_.filter.to_string()] = fresh;
-      allowed_documents_ = std::move(fresh);
-    } else {
-      allowed_documents_ = cached;
-    }
+    const auto [filtered, hit] = kb_.filters.evaluate(reading_, *snapshot_, group_, options_.filter);
+    filtered_ = filtered;
     span.note("cache", hit ? "hit" : "miss");
-    span.note("documents", static_cast<std::int64_t>(allowed()->count()));
+    if (trace_ != nullptr) explain(span, *filtered_);
   }
 
-  const DocumentSet* allowed() const {
-    return allowed_documents_ ? &allowed_documents_->documents : nullptr;
-  }
+  const DocumentSet* allowed() const { return filtered_ ? &filtered_->documents : nullptr; }
 
   void cut_query() {
     Trace::Span span(trace_, "search.words");
@@ -162,8 +147,10 @@ class Search {
     conditions.allowed = allowed();
     conditions.required = asked_.required;
     conditions.excluded = asked_.excluded;
-    if (asked_.has_phrases()) {
+    if (asked_.has_phrases() || (filtered_ && filtered_->nodes)) {
       conditions.accept = [this](NodeNumber node) {
+        if (filtered_ && !filtered_->accepts(node, *group_)) return false;
+        if (!asked_.has_phrases()) return true;
         const auto rows = reading_.nodes({&node, 1});
         return !rows.empty() && asked_.phrases_fit(text_of(reading_, rows.front()));
       };
@@ -204,15 +191,19 @@ class Search {
     set_recall(query);
     query.threads = thread_count(kb_.settings.threads);
     query.moments = true;
-    const VectorAnswer answer = search_vectors(group_->flat_inputs(), query, [&](std::uint64_t row) {
+    const VectorAnswer answer = search_vectors(vector_inputs(), query, [&](std::uint64_t row) {
       return kb_.store.vector(fingerprint, row);
     });
     const std::vector<Scored>& scored = answer.best;
     evidence_.corpus = answer.moments;
     if (!scored.empty()) evidence_.best_cosine = scored.front().score;
     evidence_.unrelated = unrelated_of(reading_);
-    if (trace_ != nullptr) explain(span, answer.plans);
+    if (trace_ != nullptr) explain_vectors(span, answer.plans);
     return ranked(scored, asked_.has_conditions());
+  }
+
+  std::vector<VectorInput> vector_inputs() const {
+    return filtered_ ? filtered_->vector_inputs(*group_) : group_->flat_inputs();
   }
 
   /// How far walks go: by what was measured here, else a pool that is large for most texts.
@@ -227,7 +218,7 @@ class Search {
   }
 
   /// All segments together: which methods were chosen, and what they would and did look at.
-  static void explain(Trace::Span& span, std::span<const VectorPlan> plans) {
+  static void explain_vectors(Trace::Span& span, std::span<const VectorPlan> plans) {
     std::set<std::string_view> methods;
     VectorPlan all;
     for (const VectorPlan& plan : plans) {
@@ -347,7 +338,7 @@ class Search {
   std::shared_ptr<const Snapshot> snapshot_;
   const GroupSnapshot* group_ = nullptr;
   bool has_vectors_ = false;
-  std::shared_ptr<const KnowledgeBase::Allowed> allowed_documents_;
+  std::shared_ptr<const Filtered> filtered_;
   WordQuery asked_;
   std::vector<std::string> terms_;  // those that are scored
   RelevanceEvidence evidence_;

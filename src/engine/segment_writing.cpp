@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string_view>
 
@@ -58,9 +59,9 @@ SegmentRow write_segment(const LocalStore& store, std::string_view kind, std::ui
 /// Records a written segment in the manifest, with what is in it; one without nodes is not.
 void record(LocalStore::Writing& writing, const LocalStore& store, SegmentRow row) {
   const OpenSegment open(store.segments_folder() / row.file, row.kind);
-  row.nodes = open.words ? open.words->nodes() : open.flat->size();
+  row.nodes = open.size();
   if (row.nodes == 0) return;
-  row.first_node = open.words ? open.words->node(0) : open.flat->entry(0).node;
+  row.first_node = open.number(0);
   row.total_length = open.words ? open.words->total_length() : 0;
   writing.add_segment(row);
 }
@@ -122,6 +123,67 @@ int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint3
   return part;
 }
 
+/// Writes segments of fields, as many as the memory bound makes.
+class FieldsSegments {
+ public:
+  FieldsSegments(LocalStore::Writing& writing, const LocalStore& store, std::string_view kind,
+                 std::uint32_t group)
+      : writing_(writing), store_(store), kind_(kind), group_(group) {}
+
+  void add(NodeNumber number, std::uint32_t document, const Metadata& fields) {
+    builder_.add(number, document, fields);
+    if (builder_.bytes() > kBuilderBytes) flush();
+  }
+
+  void flush() {
+    if (builder_.size() == 0) return;
+    record(writing_, store_,
+           write_segment(store_, kind_, group_, kFieldsSignature, writing_.commit_number(), part_++,
+                         [&](SegmentSink& sink) { builder_.write(sink); }));
+    builder_ = {};
+  }
+
+ private:
+  LocalStore::Writing& writing_;
+  const LocalStore& store_;
+  std::string_view kind_;
+  std::uint32_t group_;
+  FieldsBuilder builder_;
+  int part_ = 0;
+};
+
+void build_document_fields(LocalStore::Writing& writing, const LocalStore& store, std::uint32_t root) {
+  FieldsSegments segments(writing, store, kFields, root);
+  writing.for_each_document(
+      [&](const DocumentRow& row) { segments.add(row.number, row.number, document_fields(row)); });
+  segments.flush();
+}
+
+void build_node_fields(LocalStore::Writing& writing, const LocalStore& store, std::uint32_t group) {
+  FieldsSegments segments(writing, store, kNodeFields, group);
+  writing.for_each_node(group, 0, UINT64_MAX, [&](const NodeRow& node) {
+    if (!node.metadata.empty()) segments.add(node.number, node.document, node.metadata);
+  });
+  segments.flush();
+}
+
+/// The group that rows of documents' fields name; nothing before the first ingest.
+std::optional<std::uint32_t> root_group(const LocalStore::Reading& reading) {
+  for (const GroupRow& group : reading.groups()) {
+    if (group.name == kRoot) return group.id;
+  }
+  return std::nullopt;
+}
+
+/// Builds the segments of one kind and group anew.
+void build(LocalStore::Writing& writing, const LocalStore& store, std::string_view kind, std::uint32_t group,
+           const std::string& fingerprint) {
+  if (kind == kWords) build_words(writing, store, group);
+  if (kind == kFlat) build_flat(writing, store, group, 0, fingerprint);
+  if (kind == kFields) build_document_fields(writing, store, group);
+  if (kind == kNodeFields) build_node_fields(writing, store, group);
+}
+
 void set_deleted(SegmentRow& row, std::size_t position, std::uint64_t length) {
   row.deleted.resize((row.nodes + 63) / 64);
   std::uint64_t& word = row.deleted[position / 64];
@@ -132,23 +194,34 @@ void set_deleted(SegmentRow& row, std::size_t position, std::uint64_t length) {
   row.deleted_length += length;
 }
 
-template <class Inputs, class Merge>
-SegmentRow merge_parts(const LocalStore& store, const std::vector<SegmentPart>& parts,
-                       std::pair<std::size_t, std::size_t> run, std::uint64_t commit, int part,
-                       const Inputs& inputs, const Merge& merge) {
-  const SegmentRow& first = parts[run.first].row;
-  return write_segment(store, first.kind, first.group, first.signature, commit, part,
-                       [&](SegmentSink& sink) {
-                         merge(std::span(inputs).subspan(run.first, run.second - run.first), sink);
-                       });
+/// Marks entries of these numbers as deleted.
+void mark_deleted(LocalStore::Writing& writing, const SegmentPart& part, std::span<const NodeNumber> numbers) {
+  SegmentRow row = part.row;
+  for (const NodeNumber number : numbers) {
+    const std::size_t at = part.open->find(number);
+    if (at < row.nodes) set_deleted(row, at, part.open->length(at));
+  }
+  if (row.deleted_nodes != part.row.deleted_nodes) writing.update_segment_deleted(row);
 }
 
-std::size_t live_nodes(const std::vector<SegmentPart>& parts, std::pair<std::size_t, std::size_t> run) {
+std::size_t live_nodes(std::span<const SegmentPart> parts) {
   std::size_t live = 0;
-  for (std::size_t i = run.first; i < run.second; ++i) {
-    live += parts[i].row.nodes - parts[i].row.deleted_nodes;
-  }
+  for (const SegmentPart& part : parts) live += part.row.nodes - part.row.deleted_nodes;
   return live;
+}
+
+SegmentRow merge_parts(const LocalStore& store, std::span<const SegmentPart> parts, std::uint64_t commit,
+                       std::stop_token stop) {
+  const SegmentRow& first = parts.front().row;
+  return write_segment(store, first.kind, first.group, first.signature, commit, 0, [&](SegmentSink& sink) {
+    if (first.kind == kWords) {
+      merge_bm25(word_inputs(parts), sink);
+    } else if (first.kind == kFlat) {
+      merge_vectors(flat_inputs(parts), sink, index_for(live_nodes(parts)), thread_count(), stop);
+    } else {
+      merge_fields(field_inputs(parts), sink);
+    }
+  });
 }
 
 bool lacks_graph(const SegmentPart& part) {
@@ -213,54 +286,85 @@ bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store,
 void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot,
                   std::span<const NodeRow> removed) {
   for (const GroupSnapshot& group : snapshot.groups) {
+    std::vector<NodeNumber> numbers;
+    for (const NodeRow& node : removed) {
+      if (node.group == group.row.id) numbers.push_back(node.number);
+    }
     for (const auto* parts : {&group.words, &group.flat}) {
-      for (const SegmentPart& part : *parts) {
-        SegmentRow row = part.row;
-        for (const NodeRow& node : removed) {
-          if (node.group != group.row.id) continue;
-          const auto& open = *part.open;
-          const std::size_t at = open.words ? open.words->find(node.number) : open.flat->find(node.number);
-          if (at == row.nodes) continue;
-          set_deleted(row, at, open.words ? open.words->length(at) : 0);
-        }
-        if (row.deleted_nodes != part.row.deleted_nodes) writing.update_segment_deleted(row);
-      }
+      for (const SegmentPart& part : *parts) mark_deleted(writing, part, numbers);
     }
   }
+}
+
+void change_fields(LocalStore::Writing& writing, const LocalStore& store, const Snapshot& snapshot,
+                   FieldChanges changes) {
+  const std::vector<NodeNumber> stale(changes.stale_documents.begin(), changes.stale_documents.end());
+  for (const SegmentPart& part : snapshot.fields) mark_deleted(writing, part, stale);
+  for (const GroupSnapshot& group : snapshot.groups) {
+    const auto nodes = changes.stale_nodes.find(group.row.id);
+    if (nodes == changes.stale_nodes.end()) continue;
+    for (const SegmentPart& part : group.fields) mark_deleted(writing, part, nodes->second);
+  }
+  const auto add = [&](std::string_view kind, std::uint32_t group, std::vector<NumberedFields>& fresh) {
+    std::ranges::sort(fresh, {}, &NumberedFields::number);
+    FieldsSegments segments(writing, store, kind, group);
+    for (const NumberedFields& entry : fresh) segments.add(entry.number, entry.document, entry.fields);
+    segments.flush();
+  };
+  if (const auto root = root_group(writing)) add(kFields, *root, changes.documents);
+  for (auto& [group, fresh] : changes.nodes) add(kNodeFields, group, fresh);
 }
 
 std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
                            const OnProgress& progress, std::stop_token stop) {
   std::size_t gone = 0;
   const auto snapshot = snapshots.at(store.read());
-  for (const GroupSnapshot& group : snapshot->groups) {
-    for (const auto* parts : {&group.words, &group.flat}) {
-      for (const auto& run : merges_of(*parts, all)) {
-        auto writing = store.write();
-        const std::uint64_t commit = writing.commit_number();
-        SegmentRow row = parts == &group.words
-                             ? merge_parts(store, *parts, run, commit, 0, group.word_inputs(), merge_bm25)
-                             : merge_parts(store, *parts, run, commit, 0, group.flat_inputs(),
-                                           [&](std::span<const VectorInput> inputs, SegmentSink& sink) {
-                                             merge_vectors(inputs, sink, index_for(live_nodes(*parts, run)),
-                                                           thread_count(), stop);
-                                           });
-        for (std::size_t i = run.first; i < run.second; ++i) writing.remove_segment((*parts)[i].row.id);
-        record(writing, store, std::move(row));
-        writing.commit();
-        gone += run.second - run.first;
-        if (progress) progress({"merge", gone, 0, "segments", {}});
-      }
+  for (const auto* same : snapshot->parts()) {
+    for (const auto& [first, last] : merges_of(*same, all)) {
+      const auto parts = std::span(*same).subspan(first, last - first);
+      auto writing = store.write();
+      SegmentRow row = merge_parts(store, parts, writing.commit_number(), stop);
+      for (const SegmentPart& part : parts) writing.remove_segment(part.row.id);
+      record(writing, store, std::move(row));
+      writing.commit();
+      gone += parts.size();
+      if (progress) progress({"merge", gone, 0, "segments", {}});
     }
   }
   return gone;
 }
 
+namespace {
+
+/// Whether documents are not in columns: an earlier program wrote here.
+bool lacks_fields(const LocalStore::Reading& reading, std::span<const SegmentRow> rows) {
+  std::uint64_t documents = 0;
+  for (const SegmentRow& row : rows) {
+    if (row.kind == kFields) documents += row.nodes - row.deleted_nodes;
+  }
+  return documents != reading.counts().documents && root_group(reading);
+}
+
+}  // namespace
+
 std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& snapshots, bool deep,
                                                   const OnProgress& progress) {
   std::set<std::pair<std::string, std::uint32_t>> wrong;  // kind, group
   std::vector<std::string> rebuilt;
-  const auto rows = store.read().segments();
+  const auto say = [&](std::string what) {
+    rebuilt.push_back(std::move(what));
+    if (progress) progress({"notice", 0, 0, {}, rebuilt.back()});
+  };
+  std::vector<SegmentRow> rows;
+  {
+    const auto reading = store.read();
+    rows = reading.segments();
+    if (lacks_fields(reading, rows)) {
+      wrong.emplace(kFields, *root_group(reading));
+      for (const GroupRow& group : reading.groups()) wrong.emplace(kNodeFields, group.id);
+      say("the fields of all documents and nodes were indexed, as filters read them there");
+    }
+  }
   for (const SegmentRow& row : rows) {
     try {
       const OpenSegment open(store.segments_folder() / row.file, row.kind);
@@ -268,10 +372,12 @@ std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& 
       if (row.kind == kWords && row.signature != terms_signature()) {
         throw Error(Code::mismatch, "its words were cut by other rules");
       }
+      if (open.fields && row.signature != kFieldsSignature) {
+        throw Error(Code::mismatch, "its fields are those of other rules");
+      }
     } catch (const Error& error) {
       wrong.emplace(row.kind, row.group);
-      rebuilt.push_back(fmt::format("segment {}: {}; rebuilt", row.file, error.what()));
-      if (progress) progress({"notice", 0, 0, {}, rebuilt.back()});
+      say(fmt::format("segment {}: {}; rebuilt", row.file, error.what()));
     }
   }
   if (wrong.empty()) return rebuilt;
@@ -282,11 +388,7 @@ std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& 
     for (const SegmentRow& row : rows) {
       if (row.kind == kind && row.group == group) writing.remove_segment(row.id);
     }
-    if (kind == kWords) {
-      build_words(writing, store, group);
-    } else {
-      build_flat(writing, store, group, 0, fingerprint);
-    }
+    build(writing, store, kind, group, fingerprint);
   }
   writing.commit();
   return rebuilt;
@@ -314,9 +416,11 @@ void rebuild_flat_segments(LocalStore::Writing& writing, const LocalStore& store
 
 void rebuild_segments(LocalStore::Writing& writing, const LocalStore& store) {
   for (const SegmentRow& row : writing.segments()) {
-    if (row.kind == kWords) writing.remove_segment(row.id);
+    if (row.kind != kFlat) writing.remove_segment(row.id);
   }
   for (const GroupRow& group : searched_groups(writing)) build_words(writing, store, group.id);
+  if (const auto root = root_group(writing)) build_document_fields(writing, store, *root);
+  for (const GroupRow& group : writing.groups()) build_node_fields(writing, store, group.id);
   rebuild_flat_segments(writing, store);
 }
 

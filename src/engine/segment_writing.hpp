@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -21,9 +22,28 @@ void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
 bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store, const Snapshot& snapshot,
                        const std::string& fingerprint);
 
-/// Marks nodes as deleted in the segments of their group.
+/// Marks nodes as deleted in the word and vector segments of their group.
 void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot,
                   std::span<const NodeRow> removed);
+
+/// The fields of a document, or a node's own.
+struct NumberedFields {
+  NodeNumber number;  ///< of the document or node
+  std::uint32_t document;
+  Metadata fields;
+};
+
+/// What a commit changes in fields. What is changed is both stale and fresh.
+struct FieldChanges {
+  std::vector<NumberedFields> documents;                        ///< new and changed ones
+  std::map<std::uint32_t, std::vector<NumberedFields>> nodes;   ///< by group: those with fields of their own
+  std::vector<std::uint32_t> stale_documents;                   ///< changed and removed ones
+  std::map<std::uint32_t, std::vector<NodeNumber>> stale_nodes; ///< by group
+};
+
+/// Marks what is stale in the segments of fields, and writes segments of what is new.
+void change_fields(LocalStore::Writing& writing, const LocalStore& store, const Snapshot& snapshot,
+                   FieldChanges changes);
 
 /// Merges what choose_merges() says, or all segments of a kind into one. Each merge is a commit of
 /// its own; readers go on meanwhile. @return segments that are gone.
@@ -32,7 +52,8 @@ std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
                            const OnProgress& progress, std::stop_token stop = {});
 
 /// Removes and rebuilds, from the truth, every segment that cannot be opened, and with `deep` every
-/// one with a wrong checksum, and word segments of other word rules. @return what was rebuilt.
+/// one with a wrong checksum, and segments of other rules of words or fields; and builds those of fields
+/// where an earlier program wrote none. @return what was rebuilt.
 std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& snapshots, bool deep,
                                                   const OnProgress& progress);
 

@@ -10,18 +10,54 @@ OpenSegment::OpenSegment(const std::filesystem::path& path, std::string_view kin
     : file(path, kind) {
   if (kind == kWords) words.emplace(file);
   if (kind == kFlat) flat.emplace(file);
+  if (kind == kFields || kind == kNodeFields) fields.emplace(file);
 }
 
-std::vector<Bm25Input> GroupSnapshot::word_inputs() const {
+std::size_t OpenSegment::size() const {
+  if (words) return words->nodes();
+  return flat ? flat->size() : fields ? fields->size() : 0;
+}
+
+NodeNumber OpenSegment::number(std::size_t position) const {
+  if (words) return words->node(position);
+  return flat ? flat->entry(position).node : fields->key(position);
+}
+
+std::size_t OpenSegment::find(NodeNumber number) const {
+  if (words) return words->find(number);
+  return flat ? flat->find(number) : fields->find(number);
+}
+
+std::vector<Bm25Input> word_inputs(std::span<const SegmentPart> parts) {
   std::vector<Bm25Input> inputs;
-  for (const auto& part : words) inputs.push_back({&*part.open->words, part.deleted()});
+  for (const auto& part : parts) inputs.push_back({&*part.open->words, part.deleted()});
   return inputs;
 }
 
-std::vector<VectorInput> GroupSnapshot::flat_inputs() const {
+std::vector<VectorInput> flat_inputs(std::span<const SegmentPart> parts) {
   std::vector<VectorInput> inputs;
-  for (const auto& part : flat) inputs.push_back({&*part.open->flat, part.deleted()});
+  for (const auto& part : parts) inputs.push_back({&*part.open->flat, part.deleted()});
   return inputs;
+}
+
+std::vector<FieldsInput> field_inputs(std::span<const SegmentPart> parts) {
+  std::vector<FieldsInput> inputs;
+  for (const auto& part : parts) inputs.push_back({&*part.open->fields, part.deleted()});
+  return inputs;
+}
+
+std::uint64_t Snapshot::documents_in_columns() const {
+  std::uint64_t documents = 0;
+  for (const SegmentPart& part : fields) documents += part.row.nodes - part.row.deleted_nodes;
+  return documents;
+}
+
+std::vector<const std::vector<SegmentPart>*> Snapshot::parts() const {
+  std::vector<const std::vector<SegmentPart>*> all{&fields};
+  for (const GroupSnapshot& group : groups) {
+    for (const auto* parts : {&group.words, &group.flat, &group.fields}) all.push_back(parts);
+  }
+  return all;
 }
 
 const GroupSnapshot* Snapshot::find(std::string_view name) const {
@@ -31,13 +67,11 @@ const GroupSnapshot* Snapshot::find(std::string_view name) const {
 }
 
 void Snapshot::check_files() const {
-  for (const auto& group : groups) {
-    for (const auto* parts : {&group.words, &group.flat}) {
-      for (const auto& part : *parts) {
-        if (part.open->file.cut_short()) {
-          throw Error(Code::damaged, "segment " + part.row.file +
-                                         " was cut short; `hasten verify --repair` rebuilds it");
-        }
+  for (const auto* same : parts()) {
+    for (const auto& part : *same) {
+      if (part.open->file.cut_short()) {
+        throw Error(Code::damaged, "segment " + part.row.file +
+                                       " was cut short; `hasten verify --repair` rebuilds it");
       }
     }
   }
@@ -49,19 +83,24 @@ std::shared_ptr<const Snapshot> Snapshots::at(const LocalStore::Reading& reading
   if (newest_ && newest_->commit == commit) return newest_;
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->commit = commit;
-  for (auto& row : reading.groups()) snapshot->groups.push_back({std::move(row), {}, {}, {}});
+  for (auto& row : reading.groups()) snapshot->groups.push_back({std::move(row), {}, {}, {}, {}});
   for (auto& row : reading.segments()) {
     const auto group =
         std::find_if(snapshot->groups.begin(), snapshot->groups.end(),
                      [&](const GroupSnapshot& candidate) { return candidate.row.id == row.group; });
     if (group == snapshot->groups.end()) continue;
+    auto* const parts = row.kind == kWords        ? &group->words
+                        : row.kind == kFlat       ? &group->flat
+                        : row.kind == kNodeFields ? &group->fields
+                        : row.kind == kFields     ? &snapshot->fields
+                                                  : nullptr;
+    if (parts == nullptr) continue;  // of a kind that a later program writes
     auto file = open(row);
     if (row.kind == kWords) {
       group->statistics.nodes += row.nodes - row.deleted_nodes;
       group->statistics.total_length += row.total_length - row.deleted_length;
     }
-    auto& parts = row.kind == kWords ? group->words : group->flat;
-    parts.push_back({std::move(file), std::move(row)});
+    parts->push_back({std::move(file), std::move(row)});
   }
   newest_ = std::move(snapshot);
   std::erase_if(files_, [](const auto& entry) { return entry.second.expired(); });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "indexes/bm25.hpp"
+#include "indexes/fields.hpp"
 #include "indexes/vectors.hpp"
 #include "segments/segment_file.hpp"
 #include "stores/local/local_store.hpp"
@@ -18,6 +19,8 @@ namespace hasten {
 
 inline constexpr std::string_view kWords = "words";
 inline constexpr std::string_view kFlat = "flat";
+inline constexpr std::string_view kFields = "fields";           // of documents; rows of the root group
+inline constexpr std::string_view kNodeFields = "node_fields";  // of nodes that have fields of their own
 
 /// A segment file, mapped, with the index that reads it.
 struct OpenSegment {
@@ -25,6 +28,15 @@ struct OpenSegment {
   SegmentFile file;
   std::optional<Bm25Segment> words;
   std::optional<VectorSegment> flat;
+  std::optional<FieldsSegment> fields;
+
+  /// Entries: nodes, or documents where it holds fields of documents.
+  std::size_t size() const;
+  /// The number of an entry, and the position of a number, or size() when it is not here.
+  NodeNumber number(std::size_t position) const;
+  std::size_t find(NodeNumber number) const;
+  /// In terms; 0 where there are none.
+  std::uint64_t length(std::size_t position) const { return words ? words->length(position) : 0; }
 };
 
 /// A segment of one snapshot: the file, and what was deleted in it at that commit.
@@ -34,20 +46,29 @@ struct SegmentPart {
   Tombstones deleted() const { return Tombstones(row.deleted); }
 };
 
+std::vector<Bm25Input> word_inputs(std::span<const SegmentPart> parts);
+std::vector<VectorInput> flat_inputs(std::span<const SegmentPart> parts);
+std::vector<FieldsInput> field_inputs(std::span<const SegmentPart> parts);
+
 /// The searchable state of one group at one commit.
 struct GroupSnapshot {
   GroupRow row;
-  std::vector<SegmentPart> words, flat;
+  std::vector<SegmentPart> words, flat, fields;
   Bm25Statistics statistics;
 
-  std::vector<Bm25Input> word_inputs() const;
-  std::vector<VectorInput> flat_inputs() const;
+  std::vector<Bm25Input> word_inputs() const { return hasten::word_inputs(words); }
+  std::vector<VectorInput> flat_inputs() const { return hasten::flat_inputs(flat); }
 };
 
 /// All groups at one commit; immutable.
 struct Snapshot {
   std::uint64_t commit = 0;
   std::vector<GroupSnapshot> groups;
+  std::vector<SegmentPart> fields;  ///< of documents
+  /// Documents whose fields are in columns: all of them, but where an earlier program wrote.
+  std::uint64_t documents_in_columns() const;
+  /// The segments of all groups and kinds, those of one group and kind together.
+  std::vector<const std::vector<SegmentPart>*> parts() const;
   const GroupSnapshot* find(std::string_view name) const;
   /// @throws Error(damaged) a file was cut short since it was mapped.
   void check_files() const;

@@ -138,6 +138,7 @@ class Evaluation {
     if (is_condition(expression)) {
       made.uses = uses_of(*input_.segment, expression);
       for (const ColumnUse& use : made.uses) made.share += use.expected() / entries;
+      if (!made.uses.empty()) made.step->index = made.uses.front().index(expression.kind);
     } else {
       made.share = joined_share(made);
     }
@@ -161,9 +162,6 @@ class Evaluation {
     found.remove(input_.deleted.words());
     plan.step->passed += found.count();
     plan.step->looked_at = true;
-    for (const ColumnUse& use : plan.uses) {
-      if (plan.step->index.empty()) plan.step->index = use.index(plan.expression->kind);
-    }
     return found;
   }
 
@@ -295,6 +293,12 @@ std::optional<bool> NodeDecisions::of(std::uint64_t node) const {
   const auto at = std::ranges::lower_bound(packed_, node * 2);
   if (at == packed_.end() || *at / 2 != node) return std::nullopt;
   return *at % 2 != 0;
+}
+
+std::optional<bool> NodeDecisions::Rising::of(std::uint64_t node) {
+  while (next_ < packed_.size() && packed_[next_] / 2 < node) ++next_;
+  if (next_ == packed_.size() || packed_[next_] / 2 != node) return std::nullopt;
+  return packed_[next_] % 2 != 0;
 }
 
 NodesAnswer match_nodes(std::span<const FieldsInput> nodes, std::span<const FieldsInput> documents,

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,6 +45,17 @@ class NodeDecisions {
   /// Whether this node passes; nothing where it does as its document does.
   std::optional<bool> of(std::uint64_t node) const;
   std::size_t size() const noexcept { return packed_.size(); }
+
+  /// For asking of nodes in rising order: goes through all decisions once.
+  class Rising {
+   public:
+    explicit Rising(const NodeDecisions& decisions) : packed_(decisions.packed_) {}
+    std::optional<bool> of(std::uint64_t node);
+
+   private:
+    std::span<const std::uint64_t> packed_;
+    std::size_t next_ = 0;
+  };
 
  private:
   std::vector<std::uint64_t> packed_;  // node * 2 + passes, rising
