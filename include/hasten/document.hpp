@@ -97,7 +97,7 @@ struct Status {
   std::uint64_t documents = 0, documents_failed = 0, texts_bytes = 0;
   std::map<std::string, std::uint64_t> nodes;      ///< by group
   std::uint64_t vectors = 0, vectors_missing = 0;
-  std::map<std::string, std::uint64_t> bytes;      ///< by kind: truth, vectors, segments
+  std::map<std::string, std::uint64_t> bytes;      ///< by kind: truth, vectors, fields, other segments
   std::map<std::string, std::string> fingerprints; ///< embedder, groups
   std::uint64_t segments = 0;
 };

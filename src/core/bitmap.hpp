@@ -48,9 +48,9 @@ class Bitmap {
     return std::ranges::any_of(words_, [](std::uint64_t word) { return word != 0; });
   }
   std::size_t count() const noexcept {
-    return std::accumulate(words_.begin(), words_.end(), std::size_t{0}, [](std::size_t n, std::uint64_t word) {
-      return n + static_cast<std::size_t>(std::popcount(word));
-    });
+    return std::accumulate(
+        words_.begin(), words_.end(), std::size_t{0},
+        [](std::size_t n, std::uint64_t word) { return n + static_cast<std::size_t>(std::popcount(word)); });
   }
   template <class Function>
   void for_each(Function&& function) const {

@@ -11,6 +11,7 @@
 namespace hasten {
 namespace {
 
+constexpr std::size_t kStepsShown = 40;
 constexpr std::size_t kCacheFilters = 64;
 constexpr std::size_t kCacheBytes = std::size_t{32} << 20;
 
@@ -26,16 +27,16 @@ void reject_in_vectors(Filtered& filtered, const GroupSnapshot& group) {
     NodeDecisions::Rising decisions(filtered.nodes->decisions);
     std::vector<std::uint64_t> rejected(Bitmap::words_for(n));
     for (std::size_t at = 0; at < n; ++at) {
-      const bool passes =
-          !deleted.test(at) && filtered.documents.test(documents[at]) &&
-          decisions.of(segment.node(at)).value_or(filtered.nodes->whole.test(documents[at]));
+      const bool passes = !deleted.test(at) && filtered.documents.test(documents[at]) &&
+                          decisions.of(segment.node(at)).value_or(filtered.nodes->whole.test(documents[at]));
       passing += passes ? 1 : 0;
       if (!passes) rejected[at / 64] |= std::uint64_t{1} << (at % 64);
     }
     nodes += n;
     filtered.nodes->rejected.push_back(std::move(rejected));
   }
-  if (nodes > 0) filtered.documents.set_selectivity(static_cast<double>(passing) / static_cast<double>(nodes));
+  if (nodes > 0)
+    filtered.documents.set_selectivity(static_cast<double>(passing) / static_cast<double>(nodes));
 }
 
 /// Adds what was decided node by node.
@@ -82,15 +83,19 @@ std::optional<std::uint32_t> document_of(NodeNumber node, const GroupSnapshot& g
 /// A line each part of the filter, those of `and`, `or` and `not` below it.
 std::string plan_text(const Filtered& filtered) {
   std::string text;
-  for (const FilterStep& step : filtered.steps) {
+  for (const FilterStep& step :
+       std::span(filtered.steps).first(std::min(filtered.steps.size(), kStepsShown))) {
     text += fmt::format("{}{:{}}{}", text.empty() ? "" : "\n", "", 2 * step.depth, step.condition);
     if (!step.index.empty()) text += fmt::format(" by {}", step.index);
     text += fmt::format(": expected {:.0f}, ", step.expected);
     text += step.looked_at ? fmt::format("passed {}", step.passed) : "not looked at";
   }
+  if (filtered.steps.size() > kStepsShown) {
+    text += fmt::format("\nand {} parts more", filtered.steps.size() - kStepsShown);
+  }
   if (filtered.nodes) {
-    text += fmt::format("\nof {} nodes with such fields of their own: passed {}", filtered.nodes->decisions.size(),
-                        filtered.nodes->passed);
+    text += fmt::format("\nof {} nodes with such fields of their own: passed {}",
+                        filtered.nodes->decisions.size(), filtered.nodes->passed);
   }
   return text;
 }
@@ -131,11 +136,12 @@ Filtered filter_by_columns(const Snapshot& snapshot, const GroupSnapshot* group,
   return filtered;
 }
 
-Filtered filter_by_rows(const LocalStore::Reading& reading, const GroupSnapshot* group, const Filter& filter) {
+Filtered filter_by_rows(const LocalStore::Reading& reading, const GroupSnapshot* group,
+                        const Filter& filter) {
   Filtered filtered;
   filtered.by_columns = false;
-  filtered.documents = documents_where(
-      reading, [&](const DocumentRow& row) { return filter.matches(document_fields(row)); });
+  filtered.documents =
+      documents_where(reading, [&](const DocumentRow& row) { return filter.matches(document_fields(row)); });
   if (group != nullptr) decide_nodes(filtered, *group, nodes_by_rows(reading, group->row.id, filter));
   return filtered;
 }
@@ -144,7 +150,8 @@ void explain(Trace::Span& span, const Filtered& filtered) {
   const auto note = [&](std::string_view key, std::size_t value) {
     span.note(key, static_cast<std::int64_t>(value));
   };
-  span.note("by", filtered.by_columns ? "columns" : "rows: there are no columns yet, `hasten ingest` makes them");
+  span.note("by",
+            filtered.by_columns ? "columns" : "rows: there are no columns yet, `hasten ingest` makes them");
   note("documents", filtered.documents.count());
   note("of", filtered.documents.documents());
   if (filtered.nodes) note("nodes_passed", filtered.nodes->passed);
@@ -169,11 +176,12 @@ std::pair<std::shared_ptr<const Filtered>, bool> FilterCache::evaluate(const Loc
                                                   : filter_by_rows(reading, group, filter));
   fresh->commit = snapshot.commit;
   fresh->us = std::chrono::duration<double, std::micro>(Clock::now() - began).count();
+  if (known != known_.end()) bytes_ -= known->second->bytes();
+  bytes_ += fresh->bytes();
   if (known_.size() >= kCacheFilters || bytes_ > kCacheBytes) {
     known_.clear();
-    bytes_ = 0;
+    bytes_ = fresh->bytes();
   }
-  bytes_ += fresh->bytes();
   known_.insert_or_assign(std::move(key), fresh);
   return {std::move(fresh), false};
 }

@@ -28,7 +28,8 @@ struct Filtered {
     NodeDecisions decisions;
     std::size_t passed = 0;  ///< of those decided
     DocumentSet whole;       ///< documents whose other nodes pass
-    std::vector<std::vector<std::uint64_t>> rejected;  ///< of each vector segment: nodes deleted or not let through
+    std::vector<std::vector<std::uint64_t>>
+        rejected;  ///< of each vector segment: nodes deleted or not let through
   };
   std::optional<Nodes> nodes;
 

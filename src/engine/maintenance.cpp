@@ -50,14 +50,28 @@ void check_coverage(KnowledgeBase& kb, VerifyReport& report) {
     });
     for (const SegmentPart& part : group.fields) in_columns += part.row.nodes - part.row.deleted_nodes;
     if (with_fields != in_columns) {
-      report.problems.push_back(fmt::format("group {}: {} nodes have fields of their own, but those of {} are "
-                                            "indexed", group.row.name, with_fields, in_columns));
+      report.problems.push_back(
+          fmt::format("group {}: {} nodes have fields of their own, but those of {} are indexed",
+                      group.row.name, with_fields, in_columns));
     }
     if (nodes != group.statistics.nodes) {
       report.problems.push_back(fmt::format("group {}: {} nodes, but its word segments hold {}",
                                             group.row.name, nodes, group.statistics.nodes));
     }
   }
+}
+
+/// Of the segments of fields.
+std::uint64_t field_bytes(KnowledgeBase& kb, const LocalStore::Reading& reading) {
+  std::uint64_t bytes = 0;
+  for (const SegmentRow& row : reading.segments()) {
+    std::error_code ignored;  // a missing one is for verify to tell
+    const auto size = row.kind == kFields || row.kind == kNodeFields
+                          ? fs::file_size(kb.store.segments_folder() / row.file, ignored)
+                          : 0;
+    if (!ignored) bytes += size;
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -79,10 +93,11 @@ Status status(KnowledgeBase& kb) {
   for (const GroupRow& group : searched_groups(reading)) searched.push_back(group.id);
   status.vectors_missing = reading.texts_without_vectors(fingerprint, searched).size();
   const fs::path folder = kb.store.folder();
-  status.bytes["segments"] = folder_bytes(folder / "segments");
+  const std::uint64_t segments = folder_bytes(folder / "segments");
+  status.bytes["fields"] = field_bytes(kb, reading);
+  status.bytes["segments"] = segments - std::min(segments, status.bytes["fields"]);
   status.bytes["vectors"] = folder_bytes(folder / "vectors");
-  status.bytes["truth"] =
-      folder_bytes(folder) - status.bytes["segments"] - status.bytes["vectors"];
+  status.bytes["truth"] = folder_bytes(folder) - segments - status.bytes["vectors"];
   status.fingerprints["embedder"] = fingerprint;
   for (const GroupRow& row : reading.groups()) status.fingerprints["group " + row.name] = row.signature;
   return status;

@@ -175,6 +175,15 @@ std::optional<std::uint32_t> root_group(const LocalStore::Reading& reading) {
   return std::nullopt;
 }
 
+/// Whether documents are not in columns: an earlier program wrote here.
+bool lacks_fields(const LocalStore::Reading& reading, std::span<const SegmentRow> rows) {
+  std::uint64_t documents = 0;
+  for (const SegmentRow& row : rows) {
+    if (row.kind == kFields) documents += row.nodes - row.deleted_nodes;
+  }
+  return documents != reading.counts().documents && root_group(reading);
+}
+
 /// Builds the segments of one kind and group anew.
 void build(LocalStore::Writing& writing, const LocalStore& store, std::string_view kind, std::uint32_t group,
            const std::string& fingerprint) {
@@ -195,7 +204,8 @@ void set_deleted(SegmentRow& row, std::size_t position, std::uint64_t length) {
 }
 
 /// Marks entries of these numbers as deleted.
-void mark_deleted(LocalStore::Writing& writing, const SegmentPart& part, std::span<const NodeNumber> numbers) {
+void mark_deleted(LocalStore::Writing& writing, const SegmentPart& part,
+                  std::span<const NodeNumber> numbers) {
   SegmentRow row = part.row;
   for (const NodeNumber number : numbers) {
     const std::size_t at = part.open->find(number);
@@ -333,19 +343,6 @@ std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
   }
   return gone;
 }
-
-namespace {
-
-/// Whether documents are not in columns: an earlier program wrote here.
-bool lacks_fields(const LocalStore::Reading& reading, std::span<const SegmentRow> rows) {
-  std::uint64_t documents = 0;
-  for (const SegmentRow& row : rows) {
-    if (row.kind == kFields) documents += row.nodes - row.deleted_nodes;
-  }
-  return documents != reading.counts().documents && root_group(reading);
-}
-
-}  // namespace
 
 std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& snapshots, bool deep,
                                                   const OnProgress& progress) {

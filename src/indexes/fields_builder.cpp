@@ -58,7 +58,8 @@ struct MergedEntries {
       }
     }
     if (live.size() > kEntriesMax) {
-      throw Error(Code::too_large, fmt::format("{} entries; a segment of fields has at most 2^28", live.size()));
+      throw Error(Code::too_large,
+                  fmt::format("{} entries; a segment of fields has at most 2^28", live.size()));
     }
     std::ranges::sort(live, {}, &Entry::key);
     for (const Entry& entry : live) {
@@ -79,8 +80,10 @@ void copy(const FieldColumn& from, const std::vector<std::uint32_t>& places, Col
   for (std::uint64_t value = 0; value < from.values(); ++value) {
     for (const std::uint32_t at : from.entries_of(value)) {
       if (places[at] == kGone) continue;
-      if (is_text(from.type())) to.add_text(places[at], from.text(value));
-      else to.add_number(places[at], from.number(value));
+      if (is_text(from.type()))
+        to.add_text(places[at], from.text(value));
+      else
+        to.add_number(places[at], from.number(value));
     }
   }
 }

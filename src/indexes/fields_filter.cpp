@@ -41,7 +41,8 @@ struct ColumnUse {
   std::string_view index(Kind kind) const {
     if (of == Of::present) return "presence";
     const bool bitmaps = column.has_bitmaps();
-    if (!fields_layout::is_text(column.type())) return bitmaps ? "sorted values, bitmaps" : "sorted values, lists";
+    if (!fields_layout::is_text(column.type()))
+      return bitmaps ? "sorted values, bitmaps" : "sorted values, lists";
     if (kind == Kind::prefix) return bitmaps ? "dictionary range, bitmaps" : "dictionary range, lists";
     return bitmaps ? "dictionary, bitmaps" : "dictionary, lists";
   }
@@ -58,7 +59,8 @@ ValueRange range_of(const FieldColumn& column, Kind kind, const Value& literal) 
 }
 
 bool has_order(Kind kind) {
-  return kind == Kind::less || kind == Kind::less_equal || kind == Kind::greater || kind == Kind::greater_equal;
+  return kind == Kind::less || kind == Kind::less_equal || kind == Kind::greater ||
+         kind == Kind::greater_equal;
 }
 
 std::optional<ColumnUse> use_of(const FieldColumn& column, const Expression& condition) {
@@ -97,16 +99,17 @@ Bitmap entries_of(const FieldsSegment& segment, std::span<const ColumnUse> uses)
 }
 
 bool is_condition(const Expression& expression) {
-  return expression.kind != Kind::any_of && expression.kind != Kind::all_of && expression.kind != Kind::negation;
+  return expression.kind != Kind::any_of && expression.kind != Kind::all_of &&
+         expression.kind != Kind::negation;
 }
 
 void add_steps(const Expression& expression, int depth, std::vector<FilterStep>& steps) {
   FilterStep step;
   step.depth = depth;
-  step.condition = is_condition(expression)             ? to_string(expression)
-                   : expression.kind == Kind::any_of    ? "or"
-                   : expression.kind == Kind::all_of    ? "and"
-                                                        : "not";
+  step.condition = is_condition(expression)          ? to_string(expression)
+                   : expression.kind == Kind::any_of ? "or"
+                   : expression.kind == Kind::all_of ? "and"
+                                                     : "not";
   steps.push_back(std::move(step));
   for (const auto& child : expression.children) add_steps(child, depth + 1, steps);
 }
@@ -182,26 +185,32 @@ class Evaluation {
   FilterStep* next_;
 };
 
-void check_document(std::uint64_t key) {
+std::uint32_t checked_document(std::uint64_t key) {
   if (key > UINT32_MAX) throw Error(Code::damaged, fmt::format("a segment of fields names document {}", key));
+  return static_cast<std::uint32_t>(key);
 }
 
-// Adds the documents of some entries. Numbers mostly follow each other, so 64 are added at a time.
+// Adds the documents of some entries. Keys rise, so where the last is as far from the first as its position,
+// all between follow each other: mostly so in the whole segment, and then no other key is read.
 void add_documents(const FieldsSegment& segment, const Bitmap& entries, DocumentSet& documents) {
-  const auto keys = segment.keys();
   const auto words = entries.words();
+  if (words.empty()) return;
+  const auto follow = [&](std::size_t first, std::size_t last) {
+    return segment.key(last) - segment.key(first) == last - first;
+  };
+  const std::uint64_t first_key = segment.key(0);
+  const bool all_follow = follow(0, segment.size() - 1);
   for (std::size_t w = 0; w < words.size(); ++w) {
     if (words[w] == 0) continue;
-    const std::size_t first = w * 64, last = std::min(first + 63, keys.size() - 1);
-    check_document(std::max(keys[first], keys[last]));
-    if (keys[last] - keys[first] == last - first) {
-      documents.add(static_cast<std::uint32_t>(keys[first]), words[w]);
+    const std::size_t first = w * 64, last = std::min(first + 63, segment.size() - 1);
+    if (all_follow || follow(first, last)) {
+      const std::uint64_t key = all_follow ? first_key + first : segment.key(first);
+      checked_document(key + (last - first));
+      documents.add(static_cast<std::uint32_t>(key), words[w]);
       continue;
     }
     for (std::uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
-      const std::uint64_t key = keys[first + static_cast<std::size_t>(std::countr_zero(bits))];
-      check_document(key);
-      documents.add(static_cast<std::uint32_t>(key));
+      documents.add(checked_document(segment.key(first + static_cast<std::size_t>(std::countr_zero(bits)))));
     }
   }
 }
@@ -229,8 +238,10 @@ class NodeEvaluation {
     if (expression.kind == Kind::negation) found.flip();
     for (std::size_t i = 1; i < expression.children.size(); ++i) {
       const Bitmap other = evaluate(expression.children[i]);
-      if (expression.kind == Kind::any_of) found.add(other.words());
-      else found.keep(other.words());
+      if (expression.kind == Kind::any_of)
+        found.add(other.words());
+      else
+        found.keep(other.words());
     }
     return found;
   }
@@ -285,7 +296,9 @@ FieldsAnswer match_documents(std::span<const FieldsInput> documents, const Expre
   return answer;
 }
 
-void NodeDecisions::decide(std::uint64_t node, bool passes) { packed_.push_back(node * 2 + (passes ? 1 : 0)); }
+void NodeDecisions::decide(std::uint64_t node, bool passes) {
+  packed_.push_back(node * 2 + (passes ? 1 : 0));
+}
 
 void NodeDecisions::finish() { std::ranges::sort(packed_); }
 

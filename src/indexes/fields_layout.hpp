@@ -32,11 +32,8 @@ enum class Form : std::uint8_t { lists, bitmaps };
 enum class Presence : std::uint8_t { all, list, bitmap };
 
 // A column's type is the number of its alternative in Value.
-template <class T>
-constexpr std::uint8_t type_of() {
-  return static_cast<std::uint8_t>(Value(T{}).index());
-}
-inline constexpr std::uint8_t kBool = 0, kInteger = 1, kReal = 2, kString = 3, kDate = 4, kList = 5, kTypes = 6;
+inline constexpr std::uint8_t kBool = 0, kInteger = 1, kReal = 2, kString = 3, kDate = 4, kList = 5,
+                              kTypes = 6;
 static_assert(std::is_same_v<std::variant_alternative_t<kBool, Value>, bool> &&
               std::is_same_v<std::variant_alternative_t<kInteger, Value>, std::int64_t> &&
               std::is_same_v<std::variant_alternative_t<kReal, Value>, double> &&
@@ -63,13 +60,13 @@ static_assert(sizeof(ColumnRow) == 48 && std::is_trivially_copyable_v<ColumnRow>
 
 // Where the parts of a column lie in "data": those of 8 bytes first, so that all are aligned.
 struct Parts {
-  std::uint64_t values;      // 8 bytes a value; of texts its end and, before the first, 0
-  std::uint64_t bitmaps;     // u64[values][words]
+  std::uint64_t values;   // 8 bytes a value; of texts its end and, before the first, 0
+  std::uint64_t bitmaps;  // u64[values][words]
   std::uint64_t present_bits;
-  std::uint64_t starts;      // u32[values + 1]: where a value's postings begin
-  std::uint64_t lists;       // u32[postings]: entries, value by value
+  std::uint64_t starts;  // u32[values + 1]: where a value's postings begin
+  std::uint64_t lists;   // u32[postings]: entries, value by value
   std::uint64_t present_list;
-  std::uint64_t text;        // to the column's end
+  std::uint64_t text;  // to the column's end
 
   Parts(const ColumnRow& row, std::uint64_t entries) {
     const std::uint64_t words = Bitmap::words_for(entries);

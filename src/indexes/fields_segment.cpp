@@ -66,8 +66,10 @@ std::uint64_t FieldColumn::partition_point(std::uint64_t from, Holds holds) cons
   std::uint64_t to = row_.values;
   while (from < to) {
     const std::uint64_t middle = from + (to - from) / 2;
-    if (holds(middle)) from = middle + 1;
-    else to = middle;
+    if (holds(middle))
+      from = middle + 1;
+    else
+      to = middle;
   }
   return from;
 }
@@ -142,7 +144,9 @@ std::vector<std::uint32_t> FieldColumn::entries_of(std::uint64_t value) const {
   std::vector<std::uint32_t> found;
   const std::uint64_t n = postings({value, value + 1});
   if (has_bitmaps()) {
-    entries({value, value + 1}).for_each([&](std::size_t at) { found.push_back(static_cast<std::uint32_t>(at)); });
+    entries({value, value + 1}).for_each([&](std::size_t at) {
+      found.push_back(static_cast<std::uint32_t>(at));
+    });
   } else {
     const std::uint64_t first = postings({0, value});
     for_each_listed(parts_.lists + 4 * first, n, [&](std::uint32_t entry) { found.push_back(entry); });
@@ -171,8 +175,9 @@ FieldsSegment::FieldsSegment(const SegmentView& view)
       names_(view, kNames) {
   const auto header = read_one<Header>(view, kHeader, 0);
   if (header.layout != kLayout || header.entries > kEntriesMax) {
-    throw Error(Code::damaged, fmt::format("the header of a segment of fields is wrong: layout {}, {} entries",
-                                           header.layout, header.entries));
+    throw Error(Code::damaged,
+                fmt::format("the header of a segment of fields is wrong: layout {}, {} entries",
+                            header.layout, header.entries));
   }
   require_array<std::uint64_t>(view, kKeys, header.entries);
   require_array<std::uint32_t>(view, kDocuments, header.entries);
@@ -208,8 +213,10 @@ std::vector<FieldColumn> FieldsSegment::columns(std::string_view field) const {
   std::size_t from = 0, to = columns_count_;
   while (from < to) {
     const std::size_t middle = from + (to - from) / 2;
-    if (name(row(middle)) < field) from = middle + 1;
-    else to = middle;
+    if (name(row(middle)) < field)
+      from = middle + 1;
+    else
+      to = middle;
   }
   std::vector<FieldColumn> found;
   for (; from < columns_count_ && found.size() < kTypes && name(row(from)) == field; ++from) {

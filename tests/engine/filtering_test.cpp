@@ -46,7 +46,8 @@ class Filtering : public ::testing::Test {
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
     settings_.embedder = "all-MiniLM-L6-v2";
-    settings_.groups = {{.name = "MediumChunk", .splitter = "markdown", .chunk_size = 40, .chunk_overlap = 0}};
+    settings_.groups = {
+        {.name = "MediumChunk", .splitter = "markdown", .chunk_size = 40, .chunk_overlap = 0}};
     open();
   }
   void TearDown() override {
@@ -56,21 +57,23 @@ class Filtering : public ::testing::Test {
 
   void open() {
     kb_.reset();
-    kb_ = std::make_unique<KnowledgeBase>(folder_ / "kb.hasten", settings_, LocalStore::Access::write, "test");
+    kb_ =
+        std::make_unique<KnowledgeBase>(folder_ / "kb.hasten", settings_, LocalStore::Access::write, "test");
   }
 
   TextDocument random_document(std::uint64_t number) {
     TextDocument document{.path = fmt::format("doc{}.md", number), .text = "", .metadata = {}};
     for (std::uint64_t i = random_() % 4; i > 0; --i) {
-      document.text += fmt::format("# Section {}\n\nLava number {} flows in version {}.\n\n", random_() % 4, i,
-                                   random_() % 3);
+      document.text += fmt::format("# Section {}\n\nLava number {} flows in version {}.\n\n", random_() % 4,
+                                   i, random_() % 3);
     }
     document.text += "中文 lava text\n";
     Metadata& fields = document.metadata;
     if (random_() % 2 == 0) fields["topic"] = std::string(random_() % 2 == 0 ? "earth" : "水");
     if (random_() % 3 != 0) fields["year"] = static_cast<std::int64_t>(2000 + random_() % 20);
     if (random_() % 5 == 0) fields["year"] = 2000.5;
-    if (random_() % 2 == 0) fields["tag"] = std::vector<std::string>{"red", random_() % 2 == 0 ? "green" : "rot"};
+    if (random_() % 2 == 0)
+      fields["tag"] = std::vector<std::string>{"red", random_() % 2 == 0 ? "green" : "rot"};
     if (random_() % 2 == 0) fields["date"] = Date{static_cast<std::int32_t>(19'700 + random_() % 400)};
     if (random_() % 3 == 0) fields["draft"] = random_() % 2 == 0;
     if (random_() % 4 == 0) fields["标题"] = std::string("说 \"你好\"");
@@ -96,7 +99,8 @@ class Filtering : public ::testing::Test {
   std::vector<NodeNumber> passing(const Filtered& filtered, const GroupSnapshot& group) const {
     std::vector<NodeNumber> found;
     kb_->store.read().for_each_node(group.row.id, 0, UINT64_MAX, [&](const NodeRow& node) {
-      if (filtered.documents.test(node.document) && filtered.accepts(node.number, group)) found.push_back(node.number);
+      if (filtered.documents.test(node.document) && filtered.accepts(node.number, group))
+        found.push_back(node.number);
     });
     return found;
   }
@@ -148,7 +152,8 @@ class Filtering : public ::testing::Test {
       const auto wanted = passing_by_definition(filter, group).size();
       bool same = true;
       for (const Mode mode : {Mode::bm25, Mode::vector}) {
-        const auto found = search(*kb_, "lava", {.mode = mode, .top_k = 10'000, .filter = filter}, nullptr, {});
+        const auto found =
+            search(*kb_, "lava", {.mode = mode, .top_k = 10'000, .filter = filter}, nullptr, {});
         same = same && found.result.hits.size() == wanted;
         for (const Hit& hit : found.result.hits) same = same && filter.matches(hit.node.metadata);
       }
@@ -200,7 +205,9 @@ TEST_F(Filtering, AKnowledgeBaseWithoutColumnsIsReadByRowsUntilTheNextIngest) {
   const auto by = [&] {
     const auto reading = kb_->store.read();
     const auto snapshot = kb_->snapshots.at(reading);
-    return FilterCache().evaluate(reading, *snapshot, snapshot->find("MediumChunk"), Filter::parse("year > 0")).first->by_columns;
+    return FilterCache()
+        .evaluate(reading, *snapshot, snapshot->find("MediumChunk"), Filter::parse("year > 0"))
+        .first->by_columns;
   };
   EXPECT_FALSE(by());
   EXPECT_FALSE(verify(*kb_, false, {}).problems.empty());
@@ -222,7 +229,8 @@ TEST_F(Filtering, ADamagedOrMissingSegmentOfFieldsIsRebuilt) {
       const fs::path path = kb_->store.segments_folder() / file;
       missing ? static_cast<void>(fs::remove(path)) : fs::resize_file(path, fs::file_size(path) / 2);
       open();
-      const auto found = search(*kb_, "lava", {.mode = Mode::bm25, .filter = Filter::parse("year > 0")}, nullptr, {});
+      const auto found =
+          search(*kb_, "lava", {.mode = Mode::bm25, .filter = Filter::parse("year > 0")}, nullptr, {});
       EXPECT_FALSE(found.result.notices.empty());
       expect_columns_say_what_rows_say();
     }
@@ -247,14 +255,16 @@ TEST_F(Filtering, TheTraceSaysWhichIndexesAnsweredAndHowMuchPassed) {
   add(12);
   Trace trace;
   search(*kb_, "lava",
-         {.mode = Mode::bm25, .filter = Filter::parse(R"(prefix(path, "doc") and heading == "Section 1")")}, &trace, {});
+         {.mode = Mode::bm25, .filter = Filter::parse(R"(prefix(path, "doc") and heading == "Section 1")")},
+         &trace, {});
   std::map<std::string, std::string> notes;
   for (const Stage& stage : trace.stages()) {
     if (stage.name == "search.filter") notes.insert(stage.notes.begin(), stage.notes.end());
   }
   EXPECT_EQ(notes["by"], "columns");
   EXPECT_EQ(notes["cache"], "miss");
-  EXPECT_NE(notes["plan"].find(R"(prefix(path, "doc") by dictionary range, lists: expected)"), std::string::npos)
+  EXPECT_NE(notes["plan"].find(R"(prefix(path, "doc") by dictionary range, lists: expected)"),
+            std::string::npos)
       << notes["plan"];
   for (const char* key : {"documents", "of", "nodes_passed", "expected", "selectivity", "us"}) {
     EXPECT_TRUE(notes.contains(key)) << key;

@@ -1,5 +1,5 @@
-// A segment of fields whose checksums fit and whose contents are wrong: filtering and merging it is an error or
-// an answer, never a crash. Input: the changes to a good one, as segment_patches.hpp says.
+// A segment of fields whose checksums fit and whose contents are wrong: filtering and merging it is an error
+// or an answer, never a crash. Input: the changes to a good one, as segment_patches.hpp says.
 
 #include <cstdlib>
 #include <string>

@@ -1,5 +1,5 @@
-// Columns of fields against Filter::matches() over all rows: the same sets, whatever the fields, the filter and
-// what has changed.
+// Columns of fields against Filter::matches() over all rows: the same sets, whatever the fields, the filter
+// and what has changed.
 #include "indexes/fields.hpp"
 
 #include <fmt/format.h>
@@ -27,19 +27,26 @@ const T& one_of(Random& random, const std::vector<T>& all) {
 }
 
 const std::vector<std::string> kFields = {"a", "b", "c", "tag", "标题", "unused"};
-const std::vector<std::string> kTexts = {"", "a", "ab", "abc", "b", "docs/", "docs/x.md", "北", "北京", "say \"hi\"\\"};
+const std::vector<std::string> kTexts = {"",      "a",         "ab", "abc",  "b",
+                                         "docs/", "docs/x.md", "北", "北京", "say \"hi\"\\"};
 
 Date random_date(Random& random) { return Date{static_cast<std::int32_t>(random() % 5) + 20'000}; }
 
 std::int64_t random_integer(Random& random) {
-  static const std::vector<std::int64_t> kSome = {
-      0, 1, 2, 3, -1, 9007199254740993, std::numeric_limits<std::int64_t>::max(),
-      std::numeric_limits<std::int64_t>::min()};
+  static const std::vector<std::int64_t> kSome = {0,
+                                                  1,
+                                                  2,
+                                                  3,
+                                                  -1,
+                                                  9007199254740993,
+                                                  std::numeric_limits<std::int64_t>::max(),
+                                                  std::numeric_limits<std::int64_t>::min()};
   return one_of(random, kSome);
 }
 
 double random_real(Random& random) {
-  static const std::vector<double> kSome = {0.0, -0.0, 0.5, 1.0, 2.0, 1e300, 9007199254740992.0, 9223372036854775808.0};
+  static const std::vector<double> kSome = {
+      0.0, -0.0, 0.5, 1.0, 2.0, 1e300, 9007199254740992.0, 9223372036854775808.0};
   return one_of(random, kSome);
 }
 
@@ -81,11 +88,12 @@ using Expression = Filter::Expression;
 using Kind = Expression::Kind;
 
 Expression random_expression(Random& random, int depth = 0) {
-  static const std::vector<Kind> kConditions = {Kind::equal,   Kind::not_equal,     Kind::less, Kind::less_equal,
-                                                Kind::greater, Kind::greater_equal, Kind::in,   Kind::prefix,
-                                                Kind::exists};
+  static const std::vector<Kind> kConditions = {Kind::equal,      Kind::not_equal, Kind::less,
+                                                Kind::less_equal, Kind::greater,   Kind::greater_equal,
+                                                Kind::in,         Kind::prefix,    Kind::exists};
   static const std::vector<Kind> kJoins = {Kind::any_of, Kind::all_of, Kind::negation};
-  Expression made{.kind = depth < 4 && random() % 2 == 0 ? one_of(random, kJoins) : one_of(random, kConditions)};
+  Expression made{.kind =
+                      depth < 4 && random() % 2 == 0 ? one_of(random, kJoins) : one_of(random, kConditions)};
   if (made.kind == Kind::any_of || made.kind == Kind::all_of || made.kind == Kind::negation) {
     const std::size_t n = made.kind == Kind::negation ? 1 : 2 + random() % 2;
     for (std::size_t i = 0; i < n; ++i) made.children.push_back(random_expression(random, depth + 1));
@@ -150,7 +158,8 @@ class Rows {
     Part merged;
     merge_fields(std::span(all).subspan(first, last - first), *merged.memory);
     merged.reopen();
-    parts_.erase(parts_.begin() + static_cast<std::ptrdiff_t>(first), parts_.begin() + static_cast<std::ptrdiff_t>(last));
+    parts_.erase(parts_.begin() + static_cast<std::ptrdiff_t>(first),
+                 parts_.begin() + static_cast<std::ptrdiff_t>(last));
     parts_.push_back(std::move(merged));
   }
 
@@ -272,7 +281,8 @@ TEST(Fields, MergingWritesWhatBuildingWould) {
 TEST(Fields, AnEmptySegmentHoldsNothing) {
   Rows rows;
   rows.put({});
-  EXPECT_EQ(match_documents(rows.inputs(), Expression{.kind = Kind::exists, .field = "a"}).documents.count(), 0U);
+  EXPECT_EQ(match_documents(rows.inputs(), Expression{.kind = Kind::exists, .field = "a"}).documents.count(),
+            0U);
   EXPECT_EQ(match_documents({}, Expression{.kind = Kind::exists, .field = "a"}).documents.count(), 0U);
 }
 
@@ -280,12 +290,13 @@ TEST(Fields, EachKindOfIndexAnswersWhatItIsFor) {
   Rows rows;
   std::map<std::uint64_t, Rows::Row> batch;
   for (std::uint32_t i = 0; i < 1000; ++i) {
-    batch[i] = {i, {{"lang", std::string(i % 4 == 0 ? "zh" : "en")},
-                    {"path", fmt::format("docs/{:04}.md", i)},
-                    {"size", std::int64_t{i}},
-                    {"date", Date{static_cast<std::int32_t>(20'000 + i % 700)}},
-                    {"draft", i % 10 == 0},
-                    {"tag", std::vector<std::string>{fmt::format("t{}", i % 3), fmt::format("u{}", i % 400)}}}};
+    batch[i] = {i,
+                {{"lang", std::string(i % 4 == 0 ? "zh" : "en")},
+                 {"path", fmt::format("docs/{:04}.md", i)},
+                 {"size", std::int64_t{i}},
+                 {"date", Date{static_cast<std::int32_t>(20'000 + i % 700)}},
+                 {"draft", i % 10 == 0},
+                 {"tag", std::vector<std::string>{fmt::format("t{}", i % 3), fmt::format("u{}", i % 400)}}}};
     if (i == 5) batch[i].fields["rare"] = 0.5;
   }
   rows.put(batch);
