@@ -1,12 +1,14 @@
 #include "output.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 
 #include "core/metadata.hpp"
+#include "terminal.hpp"
 
 namespace hasten::cli {
 namespace {
@@ -18,7 +20,6 @@ namespace {
               fmt::format("stdout cannot be written: {}", std::strerror(reason)));
 }
 
-/// An error stays one line, whatever a server or a library put into its words.
 std::string one_line(std::string_view message) {
   std::string line;
   for (const char c : message) {
@@ -54,7 +55,19 @@ void flush_output() {
 void print_note(std::string_view message) { fmt::print(stderr, "note: {}\n", one_line(message)); }
 
 void print_error(Code code, std::string_view message) {
-  fmt::print(stderr, "error: {}: {}\n", to_string(code), one_line(message));
+  fmt::print(stderr, "error: {}: {}\n", to_string(code),
+             error_words(message, terminal_columns(STDERR_FILENO) > 0));
+}
+
+std::string error_words(std::string_view message, bool on_terminal) {
+  const std::size_t shown = message.find('\n');
+  const std::size_t pointer = shown == message.npos ? shown : message.find('\n', shown + 1);
+  const std::size_t caret = pointer == message.npos ? pointer : message.find_first_not_of(' ', pointer + 1);
+  const bool points = caret != message.npos && message[caret] == '^';
+  if (!on_terminal || !points) return one_line(message);
+  const std::string_view after = message.substr(caret + 1);
+  return fmt::format("{}{}{}", one_line(message.substr(0, shown)), one_line(after),
+                     message.substr(shown, caret + 1 - shown));
 }
 
 void print_trace(const std::vector<Stage>& stages) {

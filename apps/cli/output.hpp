@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,9 @@ void flush_output();
 /// A line on stderr, its line breaks folded: "note: ...".
 void print_note(std::string_view message);
 void print_error(Code code, std::string_view message);
+/// What print_error() prints after the kind: one line, whatever a server or a library put into its words; on
+/// a terminal the line of an expression that a caret points into stays below, with its caret.
+std::string error_words(std::string_view message, bool on_terminal);
 /// The waterfall on stderr, after what stdout has so far.
 void print_trace(const std::vector<Stage>& stages);
 

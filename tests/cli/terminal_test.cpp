@@ -3,11 +3,21 @@
 #include <gtest/gtest.h>
 
 #include "apps/cli/options.hpp"
+#include "apps/cli/output.hpp"
 #include "apps/cli/progress.hpp"
 #include "hasten/error.hpp"
 
 namespace hasten::cli {
 namespace {
+
+TEST(ErrorWords, AreOneLineButForACaretOnATerminal) {
+  const std::string_view pointed = "filter: column 6: expected an operator\n  lang = \"zh\"\n       ^; see --help";
+  EXPECT_EQ(error_words(pointed, false), "filter: column 6: expected an operator lang = \"zh\" ^; see --help");
+  EXPECT_EQ(error_words(pointed, true),
+            "filter: column 6: expected an operator; see --help\n  lang = \"zh\"\n       ^");
+  EXPECT_EQ(error_words("a server\nsaid\n much", true), "a server said much");
+  EXPECT_EQ(error_words("plain", true), "plain");
+}
 
 struct SnippetCase {
   std::string_view text;
