@@ -27,7 +27,7 @@ ALLOWED["apps"] = [*ALLOWED["engine"], "engine"]
 PUBLIC = {
     "error": "base", "trace": "base", "version": "base",
     "node": "core", "filter": "core", "embedder": "core", "generator": "core", "reader": "core",
-    "transform": "core", "settings": "core",
+    "transform": "core", "settings": "core", "search": "core", "index": "core", "reranker": "core",
     "models": "models",
     "document": "engine",
 }
