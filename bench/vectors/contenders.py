@@ -52,7 +52,7 @@ class Ours:
 
 class OurLists(Ours):
     """Inverted lists: the pool, and how many lists are looked through."""
-    name, index = "hasten ivf", "ivf"
+    name, index = "hasten lists", "lists"
     settings = ["64/4", "64/8", "96/16", "96/32", "128/64", "192/128", "256/256"]
 
 

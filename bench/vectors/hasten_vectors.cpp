@@ -1,6 +1,6 @@
 // Our vector index as one contender of bench/vectors: takes commands on stdin, a line each, and
 // answers each with one line of JSON.
-//   build BASE.fbin SEGMENT THREADS graph|ivf   builds the segment
+//   build BASE.fbin SEGMENT THREADS graph|lists|graph+lists   builds the segment
 //   open BASE.fbin SEGMENT              maps it; later searches ask it
 //   search QUERIES.fbin K POOL OUT      (POOL as 100/16 for lists: pool and probes) every question once; int32 ids to OUT, K a question
 //   filter FILE                         only vectors whose byte in FILE is not 0; "-": all
@@ -58,6 +58,14 @@ class Vectors {
   std::size_t bytes_ = 0;
 };
 
+/// "graph", "lists", or both: "graph+lists".
+IndexParameters parameters_of(const std::string& index) {
+  IndexParameters parameters;
+  if (index.find("graph") != index.npos) parameters.graph.emplace();
+  if (index.find("lists") != index.npos) parameters.lists.emplace();
+  return parameters;
+}
+
 std::string build(const std::string& base, const std::string& file, std::size_t threads,
                   const std::string& index) {
   const Vectors vectors(base);
@@ -67,7 +75,7 @@ std::string build(const std::string& base, const std::string& file, std::size_t 
     builder.add({i, static_cast<std::uint32_t>(i), i}, vectors.row(i));
   }
   SegmentFileWriter writer(file, "flat");
-  builder.write(writer, index == "ivf" ? IndexParameters(IvfParameters{}) : GraphParameters{}, threads);
+  builder.write(writer, parameters_of(index), threads);
   const auto bytes = writer.finish();
   return fmt::format("{{{},\"bytes\":{}}}", watch.json(), bytes);
 }

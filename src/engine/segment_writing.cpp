@@ -22,7 +22,7 @@ constexpr std::size_t kGraphNodes = 10'000;  // fewer are scanned faster than a 
 /// What is built over so many vectors.
 IndexParameters index_for(std::size_t nodes) {
   if (nodes < kGraphNodes) return {};
-  return GraphParameters{};
+  return {.graph = GraphParameters{}};
 }
 
 std::vector<std::string_view> lines(std::string_view joined) {

@@ -163,13 +163,14 @@ void GraphView::enter(const ProductTables& tables, const Acceptance& accept,
   }
 }
 
-std::vector<Walked> GraphView::walk(std::span<const float> query, std::size_t pool,
+std::vector<Walked> GraphView::walk(std::span<const float> query, std::size_t pool, std::size_t candidates,
                                     std::size_t steps_max, const Acceptance& accept,
                                     WalkStatistics* statistics) const {
   auto& [frontier, tables] = scratch();
   make_tables(query, shape_, {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()},
               tables);
-  frontier.begin(nodes_, std::max<std::size_t>(pool, 1));
+  pool = std::max<std::size_t>(pool, 1);
+  frontier.begin(nodes_, pool, std::max(pool, candidates));
   enter(tables, accept, frontier);
 
   const FastScan scan = fast_scan_kernel(simd());

@@ -42,13 +42,15 @@ class GraphView {
 
   /// Walks from the seed nearest to the question to ever nearer nodes, until the `pool` nearest
   /// accepted ones that it met have no nearer neighbours.
+  /// @param candidates  how many accepted nodes are wanted: `pool` or more.
   /// @param accept     whether a node may be in the answer; every node is walked through all the
   ///                   same.
   /// @param steps_max  gives up after so many steps, with what was found.
-  /// @return about `pool` nodes, in no order; the same on every processor.
+  /// @return about `candidates` nodes, in no order; the same on every processor.
   /// @throws Error(damaged)
-  std::vector<Walked> walk(std::span<const float> query, std::size_t pool, std::size_t steps_max,
-                           const Acceptance& accept, WalkStatistics* statistics = nullptr) const;
+  std::vector<Walked> walk(std::span<const float> query, std::size_t pool, std::size_t candidates,
+                           std::size_t steps_max, const Acceptance& accept,
+                           WalkStatistics* statistics = nullptr) const;
 
  private:
   void enter(const ProductTables& tables, const Acceptance& accept, Frontier& frontier) const;

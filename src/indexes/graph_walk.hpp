@@ -28,8 +28,10 @@ class Frontier {
 
   Frontier() { heads_.fill(kEnd); }
 
-  /// Forgets all. @param pool  how many accepted nodes are wanted, 1 or more.
-  void begin(std::size_t nodes, std::size_t pool) {
+  /// Forgets all.
+  /// @param pool        how many of the nearest accepted nodes are walked on from, 1 or more.
+  /// @param candidates  how many accepted nodes are kept; `pool` or more.
+  void begin(std::size_t nodes, std::size_t pool, std::size_t candidates) {
     for (const Met& met : met_) {
       seen_[met.position / 64] = 0;
       const std::size_t bucket = SmallestSums::bucket_of(met.sum);
@@ -39,13 +41,14 @@ class Frontier {
     met_.clear();
     next_.clear();
     seen_.resize(nodes / 64 + 1);
-    accepted_.begin(pool);
+    kept_.begin(candidates);
+    walked_.begin(pool);
     first_word_ = words_.size();
   }
 
   /// Sums below it are of interest.
   std::uint16_t below() const noexcept {
-    return static_cast<std::uint16_t>(std::min<std::uint32_t>(accepted_.below(), UINT16_MAX));
+    return static_cast<std::uint16_t>(std::min<std::uint32_t>(kept_.below(), UINT16_MAX));
   }
 
   bool seen(std::uint32_t position) const noexcept {
@@ -55,21 +58,23 @@ class Frontier {
   /// A node not seen before. One that is of no interest is not kept.
   void add(std::uint32_t position, std::uint16_t sum, bool accepted) {
     const std::size_t bucket = SmallestSums::bucket_of(sum);
-    if (bucket > accepted_.top()) return;
+    if (bucket > kept_.top()) return;
     seen_[position / 64] |= std::uint64_t{1} << (position % 64);
     next_.push_back(heads_[bucket]);
     heads_[bucket] = static_cast<std::uint32_t>(met_.size());
     words_[bucket / 64] |= std::uint64_t{1} << (bucket % 64);
     first_word_ = std::min(first_word_, bucket / 64);
     met_.push_back({position, sum, accepted});
-    if (accepted) accepted_.add(sum);
+    if (!accepted) return;
+    kept_.add(sum);
+    if (sum < walked_.below()) walked_.add(sum);
   }
 
   /// The nearest node that was not walked, or nothing when none is of interest. It is walked then.
   const Met* pop() {
     while (first_word_ < words_.size() && words_[first_word_] == 0) ++first_word_;
     const std::size_t bucket = nearest_bucket();
-    if (bucket > accepted_.top()) return nullptr;
+    if (bucket > walked_.top()) return nullptr;
     const std::uint32_t slot = heads_[bucket];
     heads_[bucket] = next_[slot];
     if (heads_[bucket] == kEnd) words_[bucket / 64] &= ~(std::uint64_t{1} << (bucket % 64));
@@ -79,7 +84,7 @@ class Frontier {
   /// What pop() would give now, if anything.
   const Met* peek() const {
     const std::size_t bucket = nearest_bucket();
-    return bucket > accepted_.top() ? nullptr : &met_[heads_[bucket]];
+    return bucket > walked_.top() ? nullptr : &met_[heads_[bucket]];
   }
 
   std::span<const Met> met() const noexcept { return met_; }
@@ -99,7 +104,8 @@ class Frontier {
   std::vector<std::uint64_t> seen_;
   std::array<std::uint32_t, kBuckets> heads_;
   std::array<std::uint64_t, kBuckets / 64> words_{};  // a bit a bucket with nodes to walk
-  SmallestSums accepted_{kSums};  // of the accepted nodes, walked or not
+  SmallestSums kept_{kSums};    // of the accepted nodes that are of interest
+  SmallestSums walked_{kSums};  // of those that are walked on from
   std::size_t first_word_ = 0;
 };
 

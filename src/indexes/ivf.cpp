@@ -25,6 +25,8 @@ constexpr std::size_t kSamplePerList = 64;  // vectors that centroids are learne
 constexpr int kRounds = 10;
 constexpr std::size_t kPiece = 1024;
 
+std::size_t rounded_up(std::size_t n) { return (n + kFastScanRows - 1) / kFastScanRows * kFastScanRows; }
+
 // Centroids as they are learned (float32) and as they are stored and compared with (int8).
 struct Centroids {
   std::size_t dim;
@@ -158,6 +160,30 @@ Scratch& scratch() {
   return mine;
 }
 
+// The product codes of these rows as blocks; kNone leaves a place empty.
+void write_codes(SegmentSink& sink, std::string_view section, const CodedVectors& vectors,
+                        std::span<const std::uint32_t> rows, const ProductShape& shape,
+                        std::span<const float> codebook, std::size_t threads, const std::stop_token& stop) {
+  sink.begin(section);
+  std::vector<std::uint8_t> blocks;
+  const std::size_t all = rows.size() / kFastScanRows;
+  for (std::size_t first = 0; first < all; first += kPiece) {
+    const std::size_t count = std::min(kPiece, all - first);
+    blocks.assign(count * shape.block_bytes(), 0);
+    parallel_for(count, threads, [&](std::size_t b) {
+      std::vector<std::uint8_t> codes(shape.subspaces);
+      const auto block = std::span(blocks).subspan(b * shape.block_bytes(), shape.block_bytes());
+      for (std::size_t i = 0; i < kFastScanRows; ++i) {
+        const std::uint32_t row = rows[(first + b) * kFastScanRows + i];
+        if (row == kNone) continue;
+        encode(vectors, row, shape, codebook, codes);
+        put_codes(codes, i, block);
+      }
+    }, stop);
+    sink.write(std::as_bytes(std::span(blocks)));
+  }
+}
+
 }  // namespace
 
 void write_ivf(const CodedVectors& vectors, const IvfParameters& parameters, SegmentSink& sink,
@@ -179,7 +205,7 @@ void write_ivf(const CodedVectors& vectors, const IvfParameters& parameters, Seg
   for (std::uint32_t i = 0; i < n; ++i) members[assigned[i]].push_back(i);
   std::vector<std::uint32_t> begins{0}, places;
   for (auto& list : members) {
-    list.resize((list.size() + kFastScanRows - 1) / kFastScanRows * kFastScanRows, kNone);
+    list.resize(rounded_up(list.size()), kNone);
     places.insert(places.end(), list.begin(), list.end());
     begins.push_back(static_cast<std::uint32_t>(places.size() / kFastScanRows));
   }
@@ -191,23 +217,14 @@ void write_ivf(const CodedVectors& vectors, const IvfParameters& parameters, Seg
   write_array<std::uint32_t>(sink, kBegins, begins);
   write_array<std::uint32_t>(sink, kMembers, places);
 
-  sink.begin(kCodes);
-  std::vector<std::uint8_t> blocks;
-  for (std::size_t first = 0; first < header.blocks; first += kPiece) {
-    const std::size_t count = std::min<std::size_t>(kPiece, header.blocks - first);
-    blocks.assign(count * shape.block_bytes(), 0);
-    parallel_for(count, threads, [&](std::size_t b) {
-      std::vector<std::uint8_t> codes(shape.subspaces);
-      const auto block = std::span(blocks).subspan(b * shape.block_bytes(), shape.block_bytes());
-      for (std::size_t i = 0; i < kFastScanRows; ++i) {
-        const std::uint32_t node = places[(first + b) * kFastScanRows + i];
-        if (node == kNone) continue;
-        encode(differences, node, shape, codebook, codes);
-        put_codes(codes, i, block);
-      }
-    }, stop);
-    sink.write(std::as_bytes(std::span(blocks)));
-  }
+  write_codes(sink, kCodes, differences, places, shape, codebook, threads, stop);
+
+  std::vector<std::uint32_t> in_order(rounded_up(lists), kNone);
+  std::iota(in_order.begin(), in_order.begin() + static_cast<std::ptrdiff_t>(lists), 0u);
+  const CodedVectors coded_centroids{vectors.dim, centroids.codes, centroids.scales};
+  const std::vector<float> list_codebook = train_codebook(coded_centroids, shape, threads);
+  write_array<float>(sink, kListCodebook, list_codebook);
+  write_codes(sink, kListCodes, coded_centroids, in_order, shape, list_codebook, threads, stop);
 }
 
 bool IvfView::in(const SegmentView& view) { return view.size(kHeader) > 0; }
@@ -218,6 +235,8 @@ IvfView::IvfView(const SegmentView& view, std::size_t nodes, std::size_t dim)
       codebook_(view, kCodebook),
       centroids_(view, kCentroids),
       scales_(view, kScales),
+      list_codebook_(view, kListCodebook),
+      list_codes_(view, kListCodes),
       begins_(view, kBegins),
       members_(view, kMembers),
       codes_(view, kCodes) {
@@ -234,70 +253,121 @@ IvfView::IvfView(const SegmentView& view, std::size_t nodes, std::size_t dim)
   require_array<float>(view, kCodebook, shape_.codebook_size());
   require_array<std::int8_t>(view, kCentroids, lists_ * dim);
   require_array<float>(view, kScales, lists_);
+  require_array<float>(view, kListCodebook, shape_.codebook_size());
+  require_array<std::byte>(view, kListCodes, rounded_up(lists_) / kFastScanRows * shape_.block_bytes());
   require_array<std::uint32_t>(view, kBegins, lists_ + 1);
   require_array<std::uint32_t>(view, kMembers, header.blocks * kFastScanRows);
   require_array<std::byte>(view, kCodes, header.blocks * shape_.block_bytes());
 }
 
-std::vector<IvfView::Probe> IvfView::nearest_lists(std::span<const float> query, std::size_t probes) const {
+// About `wanted` lists or more, among them nearly all of the nearest, by their centroids' product codes.
+std::vector<std::uint32_t> IvfView::near_lists(std::span<const float> query, std::size_t wanted) const {
+  std::vector<std::uint32_t> lists;
+  if (wanted * 2 >= lists_) {
+    lists.resize(lists_);
+    std::iota(lists.begin(), lists.end(), 0u);
+    return lists;
+  }
+  auto& [smallest, tables, found] = scratch();
+  smallest.begin(wanted);
+  found.clear();
+  make_tables(query, shape_, {list_codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables);
+  const FastScan scan = fast_scan_kernel(simd());
+  const std::size_t blocks = (lists_ + kFastScanRows - 1) / kFastScanRows;
+  const auto* const codes = list_codes_.array<std::uint8_t>(0, blocks * shape_.block_bytes());
+  alignas(64) std::uint16_t sums[kFastScanRows];
+  for (std::size_t b = 0; b < blocks; ++b) {
+    const auto below = static_cast<std::uint16_t>(std::min<std::uint32_t>(smallest.below(), UINT16_MAX));
+    std::uint32_t near = scan(codes + b * shape_.block_bytes(), tables.values.data(), shape_.subspaces, below, sums);
+    for (; near != 0; near &= near - 1) {
+      const auto row = static_cast<std::size_t>(std::countr_zero(near));
+      const auto list = static_cast<std::uint32_t>(b * kFastScanRows + row);
+      if (list >= lists_ || sums[row] >= smallest.below()) continue;
+      smallest.add(sums[row]);
+      found.push_back({list, sums[row]});
+    }
+  }
+  for (const Found& f : found) {
+    if (f.sum < smallest.below()) lists.push_back(f.position);
+  }
+  return lists;
+}
+
+// The nearest lists, best first.
+std::vector<IvfView::Probe> IvfView::nearest_lists(std::span<const float> query, std::size_t wanted) const {
+  constexpr std::size_t kAhead = 4;
+  wanted = std::clamp<std::size_t>(wanted, 1, lists_);
+  const auto near = near_lists(query, wanted + wanted / 2);
   std::vector<std::int8_t> codes(query.size());
   const float scale = quantise(query, codes);
-  std::vector<std::int32_t> sums(lists_);
-  dot_rows_kernel(simd())(codes.data(), centroids_.array<std::int8_t>(0, lists_ * query.size()), lists_,
-                          query.size(), sums.data());
-  const auto* const scales = scales_.array<float>(0, lists_);
-  std::vector<Probe> all(lists_);
-  for (std::uint32_t i = 0; i < lists_; ++i) all[i] = {static_cast<float>(sums[i]) * (scale * scales[i]), i};
+  const DotRows dot_rows = dot_rows_kernel(simd());
+  std::vector<Probe> all(near.size());
+  for (std::size_t i = 0; i < near.size(); ++i) {
+    if (i + kAhead < near.size()) centroids_.prefetch(near[i + kAhead] * query.size(), query.size());
+    std::int32_t sum = 0;
+    dot_rows(codes.data(), centroids_.array<std::int8_t>(near[i] * query.size(), query.size()), 1, query.size(), &sum);
+    all[i] = {static_cast<float>(sum) * (scale * *scales_.array<float>(near[i])), near[i]};
+  }
   const auto better = [](const Probe& a, const Probe& b) {
     return a.score != b.score ? a.score > b.score : a.list < b.list;
   };
-  probes = std::clamp<std::size_t>(probes, 1, lists_);
-  std::ranges::nth_element(all, all.begin() + static_cast<std::ptrdiff_t>(probes) - 1, better);
-  all.resize(probes);
   std::ranges::sort(all, better);
+  all.resize(std::min(all.size(), wanted));
   return all;
+}
+
+void IvfView::look_through(const Probe& probe, std::uint32_t offset, const Acceptance& accept,
+                           WalkStatistics& statistics) const {
+  auto& [smallest, tables, found] = scratch();
+  const FastScan scan = fast_scan_kernel(simd());
+  alignas(64) std::uint16_t sums[kFastScanRows];
+  const std::uint32_t first = *begins_.array<std::uint32_t>(probe.list);
+  const std::uint32_t last = *begins_.array<std::uint32_t>(probe.list + 1);
+  codes_.prefetch(first * shape_.block_bytes(), 4 * shape_.block_bytes());
+  for (std::uint32_t b = first; b < last && smallest.below() > offset; ++b) {
+    const std::uint32_t below = std::min<std::uint32_t>(smallest.below() - offset, UINT16_MAX);
+    const auto* const members = members_.array<std::uint32_t>(std::size_t{b} * kFastScanRows, kFastScanRows);
+    std::uint32_t near = scan(codes_.array<std::uint8_t>(b * shape_.block_bytes(), shape_.block_bytes()),
+                              tables.values.data(), shape_.subspaces, static_cast<std::uint16_t>(below), sums);
+    ++statistics.steps;
+    for (; near != 0; near &= near - 1) {
+      const auto row = static_cast<std::size_t>(std::countr_zero(near));
+      const std::uint32_t node = members[row], sum = sums[row] + offset;
+      if (node >= nodes_ || sum >= smallest.below() || !accept(node)) continue;
+      smallest.add(sum);
+      found.push_back({node, sum});
+    }
+  }
 }
 
 std::vector<Walked> IvfView::probe(std::span<const float> query, std::size_t pool, std::size_t probes,
                                    const Acceptance& accept, WalkStatistics* statistics) const {
+  constexpr std::size_t kMore = 4;
+  pool = std::max<std::size_t>(pool, 1);
+  auto lists = nearest_lists(query, probes);
   auto& [smallest, tables, found] = scratch();
-  smallest.begin(std::max<std::size_t>(pool, 1));
+  smallest.begin(pool);
   found.clear();
   make_tables(query, shape_, {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables);
-  const auto lists = nearest_lists(query, probes);
-  const FastScan scan = fast_scan_kernel(simd());
   // A vector's inner product is its centroid's and that of what it differs by; in steps of the tables,
   // less is nearer, and the best centroid counts 0.
-  const float step = tables.step > 0 ? tables.step : 1;
-  alignas(64) std::uint16_t sums[kFastScanRows];
-  for (const Probe& probe : lists) {
-    const float behind = std::min((lists.front().score - probe.score) / step, 180'000.0f);
-    const auto offset = static_cast<std::uint32_t>(std::lrint(behind));
-    const std::uint32_t first = *begins_.array<std::uint32_t>(probe.list);
-    const std::uint32_t last = *begins_.array<std::uint32_t>(probe.list + 1);
-    codes_.prefetch(first * shape_.block_bytes(), 4 * shape_.block_bytes());
-    for (std::uint32_t b = first; b < last; ++b) {
-      if (smallest.below() <= offset) break;
-      const std::uint32_t below = std::min<std::uint32_t>(smallest.below() - offset, UINT16_MAX);
-      const auto* const members = members_.array<std::uint32_t>(std::size_t{b} * kFastScanRows, kFastScanRows);
-      std::uint32_t near = scan(codes_.array<std::uint8_t>(b * shape_.block_bytes(), shape_.block_bytes()),
-                                tables.values.data(), shape_.subspaces, static_cast<std::uint16_t>(below), sums);
-      for (; near != 0; near &= near - 1) {
-        const auto row = static_cast<std::size_t>(std::countr_zero(near));
-        const std::uint32_t node = members[row];
-        if (node >= nodes_ || !accept(node)) continue;
-        const std::uint32_t sum = sums[row] + offset;
-        if (sum >= smallest.below()) continue;
-        smallest.add(sum);
-        found.push_back({node, sum});
-      }
-      if (statistics != nullptr) ++statistics->steps;
+  const float best = lists.front().score, step = tables.step > 0 ? tables.step : 1;
+  std::vector<bool> looked_through(lists_);
+  WalkStatistics counted;
+  for (;;) {
+    for (const Probe& probe : lists) {
+      if (looked_through[probe.list]) continue;
+      looked_through[probe.list] = true;
+      const float behind = std::clamp((best - probe.score) / step, 0.0f, 180'000.0f);
+      look_through(probe, static_cast<std::uint32_t>(std::lrint(behind)), accept, counted);
     }
+    if (found.size() >= pool || lists.size() == lists_) break;
+    lists = nearest_lists(query, kMore * lists.size());
   }
+  if (statistics != nullptr) statistics->steps += counted.steps;
   std::vector<Walked> answer;
-  const float nearest = lists.front().score + tables.offset;
   for (const Found& f : found) {
-    if (f.sum < smallest.below()) answer.push_back({f.position, nearest - step * static_cast<float>(f.sum)});
+    if (f.sum < smallest.below()) answer.push_back({f.position, best + tables.offset - step * static_cast<float>(f.sum)});
   }
   return answer;
 }

@@ -35,7 +35,8 @@ class IvfView {
 
   std::size_t lists() const noexcept { return lists_; }
 
-  /// Looks through the `probes` lists whose centroids are nearest to the question.
+  /// Looks through the `probes` lists whose centroids are nearest to the question, and through more while
+  /// fewer than `pool` accepted nodes were met.
   /// @param pool    how many accepted nodes are wanted.
   /// @return about `pool` nodes, or fewer where the lists hold no more, in no order; the same on every
   ///         processor. @throws Error(damaged)
@@ -47,12 +48,15 @@ class IvfView {
     float score;  // of the centroid
     std::uint32_t list;
   };
-  std::vector<Probe> nearest_lists(std::span<const float> query, std::size_t probes) const;
+  std::vector<Probe> nearest_lists(std::span<const float> query, std::size_t wanted) const;
+  void look_through(const Probe& probe, std::uint32_t offset, const Acceptance& accept,
+                    WalkStatistics& statistics) const;
+  std::vector<std::uint32_t> near_lists(std::span<const float> query, std::size_t wanted) const;
 
   std::size_t nodes_ = 0;
   std::size_t lists_ = 0;
   ProductShape shape_;
-  Section codebook_, centroids_, scales_, begins_, members_, codes_;
+  Section codebook_, centroids_, scales_, list_codebook_, list_codes_, begins_, members_, codes_;
 };
 
 }  // namespace hasten

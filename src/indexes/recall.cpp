@@ -8,6 +8,7 @@ namespace hasten {
 namespace {
 
 constexpr double kEnough = 0.9995;
+constexpr std::size_t kPoolMin = 8;
 constexpr std::size_t kPoolMax = 8192;
 
 bool any_graph(std::span<const VectorInput> segments) {
@@ -36,7 +37,7 @@ std::vector<RecallPoint> measure_recall(
   for (std::size_t i = 0; i < asked; ++i) truth.push_back(ask(i, 0).best);
 
   std::vector<RecallPoint> curve;
-  for (std::size_t pool = k; pool <= kPoolMax; pool += pool / 2 + 1) {
+  for (std::size_t pool = std::max<std::size_t>(kPoolMin, k / 4); pool <= kPoolMax; pool += pool / 2 + 1) {
     std::size_t found = 0, wanted = 0;
     bool walked = false;
     for (std::size_t i = 0; i < asked; ++i) {

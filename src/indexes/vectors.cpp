@@ -32,13 +32,10 @@ void copy_section(std::span<const VectorInput> inputs, std::string_view section,
 }
 
 void add_index(const CodedVectors& coded, const IndexParameters& index, SegmentSink& sink,
-               std::size_t threads, std::stop_token stop) {
+               std::size_t threads, const std::stop_token& stop) {
   if (coded.size() == 0) return;
-  if (const auto* graph = std::get_if<GraphParameters>(&index)) {
-    write_graph(coded, build_graph(coded, *graph, threads, std::move(stop)), sink, threads);
-  } else if (const auto* ivf = std::get_if<IvfParameters>(&index)) {
-    write_ivf(coded, *ivf, sink, threads, std::move(stop));
-  }
+  if (index.graph) write_graph(coded, build_graph(coded, *index.graph, threads, stop), sink, threads);
+  if (index.lists) write_ivf(coded, *index.lists, sink, threads, stop);
 }
 
 }  // namespace
@@ -63,7 +60,7 @@ void VectorBuilder::write(SegmentSink& sink, const IndexParameters& index, std::
   write_column<std::uint64_t>(sink, kVectors, entries_, &VectorEntry::vector);
   write_array<float>(sink, kScales, scales_);
   write_array<std::int8_t>(sink, kCodes, codes_);
-  add_index({dim_, codes_, scales_}, index, sink, threads, std::move(stop));
+  add_index({dim_, codes_, scales_}, index, sink, threads, stop);
 }
 
 VectorSegment::VectorSegment(const SegmentView& view)
@@ -167,9 +164,9 @@ void merge_vectors(std::span<const VectorInput> inputs, SegmentSink& sink,
   copy_section(inputs, kVectors, sizeof(std::uint64_t), sink);
   copy_section(inputs, kScales, sizeof(float), sink);
   copy_section(inputs, kCodes, dim, sink);
-  if (std::holds_alternative<std::monostate>(index)) return;
+  if (index.none()) return;
   const LiveCodes live(inputs);
-  add_index({dim, live.codes, live.scales}, index, sink, threads, std::move(stop));
+  add_index({dim, live.codes, live.scales}, index, sink, threads, stop);
 }
 
 }  // namespace hasten

@@ -7,7 +7,6 @@
 #include <span>
 #include <stop_token>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "core/document_set.hpp"
@@ -25,9 +24,12 @@ struct VectorEntry {
   std::uint64_t vector;  ///< row in the vector file
 };
 
-/// What a segment has beside its codes, so that a search need not scan them all: nothing, a graph, or
-/// inverted lists.
-using IndexParameters = std::variant<std::monostate, GraphParameters, IvfParameters>;
+/// What a segment has beside its codes, so that a search need not scan them all.
+struct IndexParameters {
+  std::optional<GraphParameters> graph;
+  std::optional<IvfParameters> lists;
+  bool none() const noexcept { return !graph && !lists; }
+};
 
 /// Collects unit vectors as int8 codes (one scale a vector) and writes a segment of them, with
 /// or without an index over them. The layout stands in docs/format-segments.md. Not thread-safe.
@@ -87,13 +89,19 @@ struct VectorInput {
   Tombstones deleted;
 };
 
+/// What a search may use: what promises to be cheapest, or one of them wherever a segment has it.
+enum class VectorMethod { cheapest, graph, lists };
+
 struct VectorQuery {
   std::span<const float> vector;          ///< of unit length
   std::size_t k = 10;
   const DocumentSet* allowed = nullptr;   ///< documents that may answer; null: all
-  std::size_t pool = 64;                  ///< candidates that a graph or lists give; at least k
+  /// How many of the nearest nodes that may answer a walk goes on from; with lists, how many candidates
+  /// they give.
+  std::size_t pool = 64;
   std::size_t probes = 16;                ///< inverted lists that are looked through
   bool exact = false;                     ///< scan, whatever it costs
+  VectorMethod method = VectorMethod::cheapest;
   std::size_t threads = 1;                ///< how many share a scan
   bool moments = false;                   ///< wanted
 };
@@ -108,11 +116,12 @@ struct ScoreMoments {
 
 /// How one segment was searched, and why.
 struct VectorPlan {
-  std::string_view method;    ///< "scan", "graph", "graph, then scan" where the walk gave up, or "ivf"
+  std::string_view method;    ///< "scan", "graph", "graph, then scan" where the walk gave up, or "lists"
   std::size_t nodes = 0;      ///< of the segment
   std::size_t expected = 0;   ///< nodes that would be allowed, estimated
   double scan_us = 0;         ///< what scanning them would cost, estimated
-  double walk_us = 0;         ///< what the graph or the lists would cost; 0 without
+  double walk_us = 0;         ///< what a walk through the graph would cost; 0 without
+  double lists_us = 0;        ///< what looking through lists would cost; 0 without
   std::size_t scored = 0;     ///< nodes whose int8 code was looked at
   std::size_t steps = 0;      ///< of the walk; blocks of lists
 };
@@ -124,7 +133,7 @@ struct VectorAnswer {
 };
 
 /// The best k nodes by inner product. Each segment is searched by what promises to be cheapest: a scan
-/// of the int8 codes of what is allowed, or a walk through its graph. The best candidates are scored
+/// of the int8 codes of what is allowed, a walk through its graph, or the nearest of its lists. The best candidates are scored
 /// again from full precision. The same on every processor, whatever the number of threads; where all
 /// is scanned, also however the nodes are spread over segments.
 /// @param full  row of the vector file -> its full-precision vector; thread-safe.

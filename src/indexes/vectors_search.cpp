@@ -21,7 +21,7 @@ constexpr double kScanRowNs = 12;        // a row after the other
 constexpr double kSparseRowNs = 30;      // rows here and there
 constexpr double kSkippedRowNs = 0.8;    // a row whose document is not allowed
 constexpr double kStepNs = 250;          // a step of a walk
-constexpr double kCentroidNs = 5;        // a list whose centroid is compared
+constexpr double kListsNs = 6000;        // finding the nearest lists
 constexpr double kListRowNs = 1.5;       // a vector of a list that is looked through
 constexpr double kDimensions = 384;
 
@@ -34,24 +34,37 @@ void prefetch(std::span<const std::byte> bytes) noexcept {
   for (std::size_t at = 0; at < bytes.size(); at += 64) __builtin_prefetch(bytes.data() + at);
 }
 
+// How many candidates a walk gives. Where a filter lets few nodes pass, most that pass and are near are met
+// long before their own neighbours would be looked at: fewer steps and more candidates find the same.
+std::size_t candidates_of_walk(const VectorQuery& query, double selectivity) {
+  const double more = std::min(std::pow(selectivity, -0.75), 5.0);
+  return std::max(query.k, static_cast<std::size_t>(static_cast<double>(query.pool) * more));
+}
+
+double selectivity_of(const VectorQuery& query) {
+  return query.allowed == nullptr ? 1 : query.allowed->selectivity();
+}
+
 // What scanning and walking one segment would cost.
 VectorPlan estimate(const VectorInput& input, const VectorQuery& query) {
   VectorPlan plan;
   plan.nodes = input.segment->size();
   const double nodes = static_cast<double>(plan.nodes);
-  const double selectivity = query.allowed == nullptr ? 1 : query.allowed->selectivity();
+  const double selectivity = selectivity_of(query);
   const double bytes = static_cast<double>(input.segment->dim()) / kDimensions;
   plan.expected = static_cast<std::size_t>(std::ceil(selectivity * nodes));
   const double row = selectivity > 0.9 ? kScanRowNs : kSparseRowNs;
   plan.scan_us = (selectivity * nodes * row * bytes + (selectivity < 1 ? nodes * kSkippedRowNs : 0)) / 1000;
   if (selectivity == 0) return plan;
-  const auto pool = static_cast<double>(std::max(query.pool, query.k));
-  if (input.segment->graph() != nullptr) {
-    plan.walk_us = pool / selectivity * kStepNs * bytes / 1000;
-  } else if (const IvfView* const ivf = input.segment->ivf()) {
-    const auto lists = static_cast<double>(ivf->lists());
+  const auto pool = static_cast<double>(query.pool);
+  if (input.segment->graph() != nullptr && query.method != VectorMethod::lists) {
+    const auto candidates = static_cast<double>(candidates_of_walk(query, selectivity));
+    plan.walk_us = (pool / selectivity * kStepNs + candidates * kSparseRowNs) * bytes / 1000;
+  }
+  if (input.segment->ivf() != nullptr && query.method != VectorMethod::graph) {
+    const auto lists = static_cast<double>(input.segment->ivf()->lists());
     const double rows = nodes * std::min(1.0, static_cast<double>(query.probes) / lists);
-    plan.walk_us = (lists * kCentroidNs + rows * kListRowNs + pool * kSparseRowNs) * bytes / 1000;
+    plan.lists_us = (kListsNs + rows * kListRowNs + pool * kSparseRowNs) * bytes / 1000;
   }
   return plan;
 }
@@ -68,10 +81,12 @@ class Search {
   VectorAnswer run(std::span<const VectorInput> segments) {
     for (std::uint32_t i = 0; i < segments.size(); ++i) {
       VectorPlan plan = estimate(segments[i], query_);
-      const bool walk = !query_.exact && plan.walk_us > 0 && plan.walk_us < plan.scan_us;
-      if (!walk) search_codes({segments[i], i}, plan);
-      else if (segments[i].segment->graph() != nullptr) search_graph({segments[i], i}, plan);
-      else search_lists({segments[i], i}, plan);
+      const SearchedSegment searched{segments[i], i};
+      const bool walk = plan.walk_us > 0 && (plan.lists_us == 0 || plan.walk_us <= plan.lists_us);
+      const double cheaper = walk ? plan.walk_us : plan.lists_us;
+      if (query_.exact || cheaper == 0 || cheaper >= plan.scan_us) search_codes(searched, plan);
+      else if (walk) search_graph(searched, plan);
+      else search_lists(searched, plan);
       answer_.plans.push_back(plan);
     }
     score_exactly(segments);
@@ -94,15 +109,16 @@ class Search {
     const Acceptance accept(searched.input.deleted, query_.allowed, segment.documents());
     const auto steps_max = static_cast<std::size_t>(2 * plan.scan_us / kStepNs * 1000) + 1;
     WalkStatistics statistics;
-    const auto found = segment.graph()->walk(query_.vector, std::max(query_.pool, query_.k), steps_max,
-                                             accept, &statistics);
+    const std::size_t candidates = candidates_of_walk(query_, selectivity_of(query_));
+    const auto found = segment.graph()->walk(query_.vector, query_.pool, candidates, steps_max, accept,
+                                             &statistics);
     plan.steps = statistics.steps;
     if (statistics.steps >= steps_max) return search_codes(searched, plan);
     take(searched, found, accept, plan);
   }
 
   void search_lists(const SearchedSegment& searched, VectorPlan& plan) {
-    plan.method = "ivf";
+    plan.method = "lists";
     const VectorSegment& segment = *searched.input.segment;
     const Acceptance accept(searched.input.deleted, query_.allowed, segment.documents());
     WalkStatistics statistics;

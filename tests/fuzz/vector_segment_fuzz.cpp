@@ -30,7 +30,7 @@ MemorySegment good_segment() {
     builder.add({node, static_cast<std::uint32_t>(node / 10), node}, vector_of(node));
   }
   MemorySegment segment;
-  const GraphParameters graph;
+  const IndexParameters graph{.graph = GraphParameters{}};
   builder.write(segment, graph);
   return segment;
 }
@@ -52,7 +52,7 @@ void use(const MemorySegment& memory, const MemorySegment& good) {
     query.allowed = filtered ? &even : nullptr;
     search_vectors(inputs, query, full);
   }
-  if (segment.graph() != nullptr) segment.graph()->walk(vector, 10, 1000, {});
+  if (segment.graph() != nullptr) segment.graph()->walk(vector, 10, 10, 1000, {});
   segment.find(50);
   MemorySegment merged;
   merge_vectors(inputs, merged);

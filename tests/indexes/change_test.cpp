@@ -145,8 +145,9 @@ class Model {
         nodes += part.size();
       }
       IndexParameters index;
-      if (nodes >= kIndexNodes) index = GraphParameters{.degree = 32, .pool = 64};
-      if (nodes >= kIndexNodes && nodes % 3 == 0) index = IvfParameters{};
+      if (nodes >= kIndexNodes) index.graph = {.degree = 32, .pool = 64};
+      if (nodes >= kIndexNodes && nodes % 3 != 1) index.lists.emplace();
+      if (nodes % 3 == 0) index.graph.reset();
       merge_vectors(inputs, sink, index);
     });
   }

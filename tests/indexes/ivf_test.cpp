@@ -27,7 +27,7 @@ MemorySegment build(const std::vector<std::vector<float>>& vectors, const IvfPar
     builder.add({2 * i + 1, static_cast<std::uint32_t>(i), i}, vectors[i]);
   }
   MemorySegment segment;
-  builder.write(segment, ivf, threads);
+  builder.write(segment, {.lists = ivf}, threads);
   return segment;
 }
 
@@ -124,10 +124,10 @@ TEST_F(Ivf, ThreadsChangeNoByteAndMergingMakesWhatBuildingWould) {
   }
   MemorySegment a, b, merged;
   first.write(a);
-  second.write(b, IvfParameters{});
+  second.write(b, {.lists = IvfParameters{}});
   const VectorSegment one(a), two(b);
   const VectorInput inputs[] = {{&one, {}}, {&two, {}}};
-  merge_vectors(inputs, merged, IvfParameters{}, 2);
+  merge_vectors(inputs, merged, {.lists = IvfParameters{}}, 2);
   EXPECT_EQ(merged, want);
 }
 
@@ -155,9 +155,9 @@ TEST_F(Ivf, WrongHeadersAreDamaged) {
     std::string bytes;
   } kCases[] = {{"cut short", "ivf", "xxxx"},
                 {"another layout", "ivf", header(7, 5, 7, 32, 2)},
-                {"no lists", "ivf", header(1, 0, 7, 32, 2)},
-                {"too many lists", "ivf", header(1, std::uint64_t{1} << 40, 7, 32, 2)},
-                {"too many blocks", "ivf", header(1, 5, std::uint64_t{1} << 60, 32, 2)},
+                {"no lists", "ivf", header(2, 0, 7, 32, 2)},
+                {"too many lists", "ivf", header(2, std::uint64_t{1} << 40, 7, 32, 2)},
+                {"too many blocks", "ivf", header(2, 5, std::uint64_t{1} << 60, 32, 2)},
                 {"no codes", "ivf_codes", ""},
                 {"no members", "ivf_members", ""},
                 {"no centroids", "ivf_centroids", ""},
