@@ -106,9 +106,10 @@ void write_graph(const CodedVectors& vectors, const NeighbourGraph& graph, Segme
 
 bool GraphView::in(const SegmentView& view) { return view.size(kHeader) > 0; }
 
-GraphView::GraphView(const SegmentView& view, std::size_t nodes, std::size_t dim)
+GraphView::GraphView(const SegmentView& view, std::size_t nodes, std::size_t dim, Metric metric)
     : nodes_(nodes),
       shape_(ProductShape::of(dim)),
+      metric_(metric),
       codebook_(view, kCodebook),
       records_(view, kRecords),
       seed_nodes_(view, kSeeds),
@@ -167,7 +168,7 @@ std::vector<Walked> GraphView::walk(std::span<const float> query, std::size_t po
                                     std::size_t steps_max, const Acceptance& accept,
                                     WalkStatistics* statistics) const {
   auto& [frontier, tables] = scratch();
-  make_tables(query, shape_, {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()},
+  make_tables(query, shape_, metric_, {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()},
               tables);
   pool = std::max<std::size_t>(pool, 1);
   frontier.begin(nodes_, pool, std::max(pool, candidates));

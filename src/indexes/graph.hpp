@@ -38,7 +38,7 @@ class GraphView {
   /// Whether a segment has one.
   static bool in(const SegmentView& view);
   /// @param nodes  of the segment. @param dim  of its vectors. @throws Error(damaged)
-  GraphView(const SegmentView& view, std::size_t nodes, std::size_t dim);
+  GraphView(const SegmentView& view, std::size_t nodes, std::size_t dim, Metric metric);
 
   /// Walks from the seed nearest to the question to ever nearer nodes, until the `pool` nearest
   /// accepted ones that it met have no nearer neighbours.
@@ -60,6 +60,7 @@ class GraphView {
   std::size_t degree_ = 0;
   std::size_t seeds_ = 0;
   ProductShape shape_;
+  Metric metric_;
   Section codebook_, records_, seed_nodes_, seed_codes_;
 };
 

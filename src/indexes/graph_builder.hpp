@@ -32,11 +32,12 @@ struct NeighbourGraph {
 /// One layer, as in Vamana: entering at a near one of many seeds replaces the upper layers of HNSW.
 /// Nodes join in batches: each node of a batch looks for its neighbours in the graph as it was before
 /// the batch, so that the same graph comes out whatever the number of threads and the processor.
-/// Every node can be reached from `entry`.
+/// Every node can be reached from `entry`. Near is what has a small distance; where the metric is the inner
+/// product, with a dimension more that makes all vectors equally long.
 /// @throws Error(cancelled) when stop is requested.
 /// Source: Subramanya et al. 2019, "DiskANN", algorithms 1 to 3; batches: Dobson et al. 2023,
 /// "Scaling graph-based ANNS algorithms to billion-size datasets", section 3.
-NeighbourGraph build_graph(const CodedVectors& vectors, const GraphParameters& parameters,
+NeighbourGraph build_graph(const CodedVectors& vectors, Metric metric, const GraphParameters& parameters,
                            std::size_t threads, std::stop_token stop = {});
 
 }  // namespace hasten

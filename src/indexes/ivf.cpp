@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <numeric>
@@ -42,22 +43,25 @@ struct Centroids {
       scales[i] = quantise(std::span(values).subspan(i * dim, dim), std::span(codes).subspan(i * dim, dim));
     }
   }
+  float half_square(std::size_t i) const {
+    float sum = 0;
+    for (std::size_t d = 0; d < dim; ++d) sum += value(i, d) * value(i, d);
+    return sum / 2;
+  }
   float value(std::size_t list, std::size_t d) const { return static_cast<float>(codes[list * dim + d]) * scales[list]; }
 };
 
-std::vector<float> half_norms(const Centroids& centroids) {
-  std::vector<float> norms(centroids.size());
-  for (std::size_t i = 0; i < norms.size(); ++i) {
-    for (std::size_t d = 0; d < centroids.dim; ++d) norms[i] += centroids.value(i, d) * centroids.value(i, d) / 2;
-  }
-  return norms;
+std::vector<float> half_squares(const Centroids& centroids) {
+  std::vector<float> squares(centroids.size());
+  for (std::size_t i = 0; i < squares.size(); ++i) squares[i] = centroids.half_square(i);
+  return squares;
 }
 
 // The nearest centroid of each of these rows.
 std::vector<std::uint32_t> assign(const CodedVectors& vectors, std::span<const std::size_t> rows,
                                   const Centroids& centroids, std::size_t threads, std::stop_token stop) {
   const DotRows dot_rows = dot_rows_kernel(simd());
-  const std::vector<float> norms = half_norms(centroids);
+  const std::vector<float> squares = half_squares(centroids);
   std::vector<std::uint32_t> lists(rows.size());
   parallel_for(rows.size() / kPiece + 1, threads, [&](std::size_t piece) {
     std::vector<std::int32_t> sums(centroids.size());
@@ -66,7 +70,7 @@ std::vector<std::uint32_t> assign(const CodedVectors& vectors, std::span<const s
       dot_rows(vectors.row(rows[i]).data(), centroids.codes.data(), centroids.size(), centroids.dim, sums.data());
       float best = -INFINITY;
       for (std::size_t c = 0; c < sums.size(); ++c) {
-        const float near = static_cast<float>(sums[c]) * (scale * centroids.scales[c]) - norms[c];
+        const float near = static_cast<float>(sums[c]) * (scale * centroids.scales[c]) - squares[c];
         if (near > best) best = near, lists[i] = static_cast<std::uint32_t>(c);
       }
     }
@@ -75,7 +79,8 @@ std::vector<std::uint32_t> assign(const CodedVectors& vectors, std::span<const s
 }
 
 // k-means on a sample. An empty centroid takes a member of the largest one's.
-Centroids learn(const CodedVectors& vectors, std::size_t lists, std::size_t threads, const std::stop_token& stop) {
+Centroids learn(const CodedVectors& vectors, bool by_direction, std::size_t lists, std::size_t threads,
+                const std::stop_token& stop) {
   const std::size_t n = vectors.size(), dim = vectors.dim;
   Centroids centroids{dim, std::vector<float>(lists * dim), {}, std::vector<float>(lists)};
   std::vector<std::size_t> rows(std::min(n, lists * kSamplePerList));
@@ -106,11 +111,11 @@ Centroids learn(const CodedVectors& vectors, std::size_t lists, std::size_t thre
         member = (member + 1) % rows.size();
         continue;
       }
-      // Of the mean's direction, and of length 1: what a question is nearest to is then a matter of
-      // direction alone, as the vectors' own nearness is.
+      // By direction: of the mean's direction, and of length 1. What a question is nearest to is then a
+      // matter of direction alone, as the vectors' own nearness is where all are equally long.
       double norm = 0;
       for (std::size_t d = 0; d < dim; ++d) norm += sums[list * dim + d] * sums[list * dim + d];
-      norm = norm > 0 ? std::sqrt(norm) : 1;
+      norm = !by_direction ? static_cast<double>(counts[list]) : norm > 0 ? std::sqrt(norm) : 1;
       for (std::size_t d = 0; d < dim; ++d) {
         centroids.values[list * dim + d] = static_cast<float>(sums[list * dim + d] / norm);
       }
@@ -141,6 +146,38 @@ Residuals residuals(const CodedVectors& vectors, const Centroids& centroids,
   return found;
 }
 
+// What half the square of a vector is above that of its centroid, in 8 bits: as the values of two further
+// subspaces, of 16 steps and of 1.
+struct Rests {
+  static constexpr std::size_t kSubspaces = 4;  // blocks have a multiple of 4; two stay 0
+  float least = 0, step = 0;
+  std::vector<std::uint8_t> codes;  // empty: the metric needs none
+
+  Rests() = default;
+  Rests(const CodedVectors& vectors, const Centroids& centroids, std::span<const std::uint32_t> lists) {
+    const std::vector<float> of_centroid = half_squares(centroids);
+    std::vector<float> values(vectors.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = vectors.square(i) / 2 - of_centroid[lists[i]];
+    }
+    const auto [low, high] = std::ranges::minmax(values);
+    least = low;
+    step = (high - low) / 255;
+    for (const float value : values) {
+      codes.push_back(step > 0 ? static_cast<std::uint8_t>((value - least) / step + 0.5f) : 0);
+    }
+  }
+
+  static std::array<CodeValues, kSubspaces> values(float least, float step) {
+    std::array<CodeValues, kSubspaces> values{};
+    for (std::size_t c = 0; c < ProductShape::kCodes; ++c) {
+      values[0][c] = -least - 16 * step * static_cast<float>(c);
+      values[1][c] = -step * static_cast<float>(c);
+    }
+    return values;
+  }
+};
+
 constexpr std::uint32_t kSumsEnd = 1 << 18;  // a fast scan's sum and how far a list is behind, together
 
 struct Found {
@@ -160,23 +197,33 @@ Scratch& scratch() {
   return mine;
 }
 
-// The product codes of these rows as blocks; kNone leaves a place empty.
+// Lists are sought while vectors are: when more of them are needed.
+Scratch& scratch_of_lists() {
+  thread_local Scratch mine;
+  return mine;
+}
+
+// The product codes of these rows as blocks, and the rests' where there are some; kNone leaves a place empty.
 void write_codes(SegmentSink& sink, std::string_view section, const CodedVectors& vectors,
-                        std::span<const std::uint32_t> rows, const ProductShape& shape,
-                        std::span<const float> codebook, std::size_t threads, const std::stop_token& stop) {
+                 std::span<const std::uint32_t> rows, const ProductShape& shape, std::span<const float> codebook,
+                 const Rests& rests, std::size_t threads, const std::stop_token& stop) {
   sink.begin(section);
+  const std::size_t subspaces = shape.subspaces + (rests.codes.empty() ? 0 : Rests::kSubspaces);
+  const std::size_t block_bytes = subspaces * kFastScanBytes;
   std::vector<std::uint8_t> blocks;
   const std::size_t all = rows.size() / kFastScanRows;
   for (std::size_t first = 0; first < all; first += kPiece) {
     const std::size_t count = std::min(kPiece, all - first);
-    blocks.assign(count * shape.block_bytes(), 0);
+    blocks.assign(count * block_bytes, 0);
     parallel_for(count, threads, [&](std::size_t b) {
-      std::vector<std::uint8_t> codes(shape.subspaces);
-      const auto block = std::span(blocks).subspan(b * shape.block_bytes(), shape.block_bytes());
+      std::vector<std::uint8_t> codes(subspaces);
+      const auto block = std::span(blocks).subspan(b * block_bytes, block_bytes);
       for (std::size_t i = 0; i < kFastScanRows; ++i) {
         const std::uint32_t row = rows[(first + b) * kFastScanRows + i];
         if (row == kNone) continue;
         encode(vectors, row, shape, codebook, codes);
+        if (!rests.codes.empty()) codes[shape.subspaces] = rests.codes[row] >> 4;
+        if (!rests.codes.empty()) codes[shape.subspaces + 1] = rests.codes[row] & 15;
         put_codes(codes, i, block);
       }
     }, stop);
@@ -186,19 +233,21 @@ void write_codes(SegmentSink& sink, std::string_view section, const CodedVectors
 
 }  // namespace
 
-void write_ivf(const CodedVectors& vectors, const IvfParameters& parameters, SegmentSink& sink,
-               std::size_t threads, std::stop_token stop) {
+void write_ivf(const CodedVectors& vectors, Metric metric, const IvfParameters& parameters,
+               SegmentSink& sink, std::size_t threads, std::stop_token stop) {
   const std::size_t n = vectors.size();
   std::size_t lists = parameters.lists;
   if (lists == 0) lists = static_cast<std::size_t>(4 * std::sqrt(static_cast<double>(n)));
   lists = std::clamp<std::size_t>(lists, 1, std::min(n, kListsMax));
-  const Centroids centroids = learn(vectors, lists, threads, stop);
+  const bool by_direction = metric != Metric::l2 && equally_long(vectors);
+  const Centroids centroids = learn(vectors, by_direction, lists, threads, stop);
   std::vector<std::size_t> rows(n);
   std::iota(rows.begin(), rows.end(), std::size_t{0});
   const auto assigned = assign(vectors, rows, centroids, threads, stop);
   const Residuals rest = residuals(vectors, centroids, assigned, threads);
   const CodedVectors differences{vectors.dim, rest.codes, rest.scales};
-  const ProductShape shape = ProductShape::of(vectors.dim);
+  const ProductShape shape = ProductShape::of(vectors.dim, Rests::kSubspaces);
+  const Rests rests = metric == Metric::l2 ? Rests(vectors, centroids, assigned) : Rests();
   const std::vector<float> codebook = train_codebook(differences, shape, threads);
 
   std::vector<std::vector<std::uint32_t>> members(lists);
@@ -209,7 +258,7 @@ void write_ivf(const CodedVectors& vectors, const IvfParameters& parameters, Seg
     places.insert(places.end(), list.begin(), list.end());
     begins.push_back(static_cast<std::uint32_t>(places.size() / kFastScanRows));
   }
-  const Header header{kLayout, lists, begins.back(), shape.subspaces, shape.width};
+  const Header header{kLayout, lists, begins.back(), shape.subspaces, shape.width, rests.least, rests.step};
   write_array<Header>(sink, kHeader, std::span(&header, 1));
   write_array<float>(sink, kCodebook, codebook);
   write_array<std::int8_t>(sink, kCentroids, centroids.codes);
@@ -217,21 +266,23 @@ void write_ivf(const CodedVectors& vectors, const IvfParameters& parameters, Seg
   write_array<std::uint32_t>(sink, kBegins, begins);
   write_array<std::uint32_t>(sink, kMembers, places);
 
-  write_codes(sink, kCodes, differences, places, shape, codebook, threads, stop);
+  write_codes(sink, kCodes, differences, places, shape, codebook, rests, threads, stop);
 
   std::vector<std::uint32_t> in_order(rounded_up(lists), kNone);
   std::iota(in_order.begin(), in_order.begin() + static_cast<std::ptrdiff_t>(lists), 0u);
   const CodedVectors coded_centroids{vectors.dim, centroids.codes, centroids.scales};
   const std::vector<float> list_codebook = train_codebook(coded_centroids, shape, threads);
   write_array<float>(sink, kListCodebook, list_codebook);
-  write_codes(sink, kListCodes, coded_centroids, in_order, shape, list_codebook, threads, stop);
+  write_codes(sink, kListCodes, coded_centroids, in_order, shape, list_codebook, {}, threads, stop);
 }
 
 bool IvfView::in(const SegmentView& view) { return view.size(kHeader) > 0; }
 
-IvfView::IvfView(const SegmentView& view, std::size_t nodes, std::size_t dim)
+IvfView::IvfView(const SegmentView& view, std::size_t nodes, std::size_t dim, Metric metric)
     : nodes_(nodes),
-      shape_(ProductShape::of(dim)),
+      metric_(metric),
+      shape_(ProductShape::of(dim, Rests::kSubspaces)),
+      block_bytes_(shape_.block_bytes() + (metric == Metric::l2 ? Rests::kSubspaces * kFastScanBytes : 0)),
       codebook_(view, kCodebook),
       centroids_(view, kCentroids),
       scales_(view, kScales),
@@ -250,6 +301,8 @@ IvfView::IvfView(const SegmentView& view, std::size_t nodes, std::size_t dim)
                                            header.width));
   }
   lists_ = header.lists;
+  rest_least_ = header.rest_least;
+  rest_step_ = header.rest_step;
   require_array<float>(view, kCodebook, shape_.codebook_size());
   require_array<std::int8_t>(view, kCentroids, lists_ * dim);
   require_array<float>(view, kScales, lists_);
@@ -257,7 +310,7 @@ IvfView::IvfView(const SegmentView& view, std::size_t nodes, std::size_t dim)
   require_array<std::byte>(view, kListCodes, rounded_up(lists_) / kFastScanRows * shape_.block_bytes());
   require_array<std::uint32_t>(view, kBegins, lists_ + 1);
   require_array<std::uint32_t>(view, kMembers, header.blocks * kFastScanRows);
-  require_array<std::byte>(view, kCodes, header.blocks * shape_.block_bytes());
+  require_array<std::byte>(view, kCodes, header.blocks * block_bytes_);
 }
 
 // About `wanted` lists or more, among them nearly all of the nearest, by their centroids' product codes.
@@ -268,10 +321,10 @@ std::vector<std::uint32_t> IvfView::near_lists(std::span<const float> query, std
     std::iota(lists.begin(), lists.end(), 0u);
     return lists;
   }
-  auto& [smallest, tables, found] = scratch();
+  auto& [smallest, tables, found] = scratch_of_lists();
   smallest.begin(wanted);
   found.clear();
-  make_tables(query, shape_, {list_codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables);
+  make_tables(query, shape_, metric_, {list_codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables);
   const FastScan scan = fast_scan_kernel(simd());
   const std::size_t blocks = (lists_ + kFastScanRows - 1) / kFastScanRows;
   const auto* const codes = list_codes_.array<std::uint8_t>(0, blocks * shape_.block_bytes());
@@ -306,7 +359,7 @@ std::vector<IvfView::Probe> IvfView::nearest_lists(std::span<const float> query,
     if (i + kAhead < near.size()) centroids_.prefetch(near[i + kAhead] * query.size(), query.size());
     std::int32_t sum = 0;
     dot_rows(codes.data(), centroids_.array<std::int8_t>(near[i] * query.size(), query.size()), 1, query.size(), &sum);
-    all[i] = {static_cast<float>(sum) * (scale * *scales_.array<float>(near[i])), near[i]};
+    all[i] = {static_cast<float>(sum) * (scale * *scales_.array<float>(near[i])) - half_square(near[i]), near[i]};
   }
   const auto better = [](const Probe& a, const Probe& b) {
     return a.score != b.score ? a.score > b.score : a.list < b.list;
@@ -316,6 +369,17 @@ std::vector<IvfView::Probe> IvfView::nearest_lists(std::span<const float> query,
   return all;
 }
 
+// What the metric takes off the product with a centroid.
+float IvfView::half_square(std::uint32_t list) const {
+  if (metric_ != Metric::l2) return 0;
+  const std::size_t dim = shape_.dim;
+  const auto* const codes = centroids_.array<std::int8_t>(list * dim, dim);
+  float sum = 0;
+  for (std::size_t d = 0; d < dim; ++d) sum += static_cast<float>(codes[d] * codes[d]);
+  const float scale = *scales_.array<float>(list);
+  return sum * scale * scale / 2;
+}
+
 void IvfView::look_through(const Probe& probe, std::uint32_t offset, const Acceptance& accept,
                            WalkStatistics& statistics) const {
   auto& [smallest, tables, found] = scratch();
@@ -323,12 +387,12 @@ void IvfView::look_through(const Probe& probe, std::uint32_t offset, const Accep
   alignas(64) std::uint16_t sums[kFastScanRows];
   const std::uint32_t first = *begins_.array<std::uint32_t>(probe.list);
   const std::uint32_t last = *begins_.array<std::uint32_t>(probe.list + 1);
-  codes_.prefetch(first * shape_.block_bytes(), 4 * shape_.block_bytes());
+  codes_.prefetch(first * block_bytes_, 4 * block_bytes_);
   for (std::uint32_t b = first; b < last && smallest.below() > offset; ++b) {
     const std::uint32_t below = std::min<std::uint32_t>(smallest.below() - offset, UINT16_MAX);
     const auto* const members = members_.array<std::uint32_t>(std::size_t{b} * kFastScanRows, kFastScanRows);
-    std::uint32_t near = scan(codes_.array<std::uint8_t>(b * shape_.block_bytes(), shape_.block_bytes()),
-                              tables.values.data(), shape_.subspaces, static_cast<std::uint16_t>(below), sums);
+    std::uint32_t near = scan(codes_.array<std::uint8_t>(b * block_bytes_, block_bytes_), tables.values.data(),
+                              block_bytes_ / kFastScanBytes, static_cast<std::uint16_t>(below), sums);
     ++statistics.steps;
     for (; near != 0; near &= near - 1) {
       const auto row = static_cast<std::size_t>(std::countr_zero(near));
@@ -348,7 +412,10 @@ std::vector<Walked> IvfView::probe(std::span<const float> query, std::size_t poo
   auto& [smallest, tables, found] = scratch();
   smallest.begin(pool);
   found.clear();
-  make_tables(query, shape_, {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables);
+  const auto rests = Rests::values(rest_least_, rest_step_);
+  make_tables(query, shape_, Metric::inner_product,
+              {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables,
+              std::span(rests).first(metric_ == Metric::l2 ? rests.size() : 0));
   // A vector's inner product is its centroid's and that of what it differs by; in steps of the tables,
   // less is nearer, and the best centroid counts 0.
   const float best = lists.front().score, step = tables.step > 0 ? tables.step : 1;

@@ -25,6 +25,8 @@ struct Header {
   std::uint64_t blocks;
   std::uint64_t subspaces;
   std::uint64_t width;
+  float rest_least;  // where the metric is l2: code 0 of what a square adds, and the step between codes
+  float rest_step;
 };
 
 }  // namespace hasten::ivf_layout

@@ -20,6 +20,18 @@ using DotRows = void (*)(const std::int8_t* query, const std::int8_t* rows, std:
 /// Whether the processor can run it is for the caller to know (simd()).
 DotRows dot_rows_kernel(Simd level) noexcept;
 
+/// The upper half of a float32, rounded to the nearest, halves to even; what is no number stays none.
+std::uint16_t to_bf16(float value) noexcept;
+
+/// Inner products of one bf16 vector with n others, in float32. Products are exact there and are summed in
+/// one order, so that every level gives the same bits.
+/// @param query  dim values. @param rows  n * dim values. @param out  n sums.
+using DotRowsBf16 = void (*)(const std::uint16_t* query, const std::uint16_t* rows, std::size_t n,
+                             std::size_t dim, float* out) noexcept;
+
+/// As dot_rows_kernel().
+DotRowsBf16 dot_rows_bf16_kernel(Simd level) noexcept;
+
 /// Codes of four bits in blocks of 32 rows, and for each subspace a table of what its 16 codes add to
 /// a row's sum. In a block each subspace has 16 bytes: byte i holds the code of row i in its low
 /// half and that of row i + 16 in its high half. `subspaces` is a multiple of 4, and at most 256.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cmath>
 #include <limits>
 
@@ -77,9 +78,27 @@ void train_subspace(std::span<const float> sample, std::size_t width, std::span<
 
 }  // namespace
 
-ProductShape ProductShape::of(std::size_t dim) noexcept {
+float CodedVectors::square(std::size_t i) const {
+  std::int32_t sum = 0;
+  dot_rows_kernel(simd())(row(i).data(), row(i).data(), 1, dim, &sum);
+  return static_cast<float>(sum) * (scales[i] * scales[i]);
+}
+
+bool equally_long(const CodedVectors& vectors) {
+  constexpr float kEqual = 0.9f;  // the squares of unit vectors differ by what their codes lack
+  float least = std::numeric_limits<float>::infinity(), most = 0;
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    const float square = vectors.square(i);
+    if (square > 0) least = std::min(least, square);
+    most = std::max(most, square);
+  }
+  return least >= kEqual * most;
+}
+
+ProductShape ProductShape::of(std::size_t dim, std::size_t reserved) noexcept {
   std::size_t width = dim < 64 ? 1 : dim < 128 ? 2 : 4;
-  width = std::max(width, (dim + kSubspacesMax - 1) / kSubspacesMax);
+  const std::size_t most = kSubspacesMax - reserved;
+  width = std::max(width, (dim + most - 1) / most);
   const std::size_t used = (dim + width - 1) / width;
   return {dim, width, (used + 3) / 4 * 4};
 }
@@ -120,36 +139,41 @@ void put_codes(std::span<const std::uint8_t> codes, std::size_t i, std::span<std
   }
 }
 
-void make_tables(std::span<const float> query, const ProductShape& shape,
-                 std::span<const float> codebook, ProductTables& tables) {
+void make_tables(std::span<const float> query, const ProductShape& shape, Metric metric,
+                 std::span<const float> codebook, ProductTables& tables,
+                 std::span<const CodeValues> more) {
   constexpr float kLargest = 255;
-  std::array<std::array<float, kCodes>, kSubspacesMax> products;
+  std::array<CodeValues, kSubspacesMax> values;
   std::array<float, kSubspacesMax> largest;
-  tables.values.resize(shape.subspaces * kCodes);
+  const std::size_t subspaces = shape.subspaces + more.size();
+  assert(subspaces <= kSubspacesMax);
+  tables.values.resize(subspaces * kCodes);
   float offset = 0, spread = 0;
   const float* centres = codebook.data();
-  for (std::size_t s = 0; s < shape.subspaces; ++s) {
-    std::array<float, kCodes> sums{};
-    for (std::size_t d = 0; d < shape.width; ++d, centres += kCodes) {
+  const float half = metric == Metric::l2 ? 0.5f : 0;
+  for (std::size_t s = 0; s < subspaces; ++s) {
+    CodeValues sums{};
+    if (s >= shape.subspaces) sums = more[s - shape.subspaces];
+    for (std::size_t d = 0; d < shape.width && s < shape.subspaces; ++d, centres += kCodes) {
       const std::size_t at = s * shape.width + d;
       const float value = at < query.size() ? query[at] : 0;
-      for (std::size_t c = 0; c < kCodes; ++c) sums[c] += value * centres[c];
+      for (std::size_t c = 0; c < kCodes; ++c) sums[c] += (value - half * centres[c]) * centres[c];
     }
     float high = sums[0], low = sums[0];
     for (std::size_t c = 1; c < kCodes; ++c) {
       high = std::max(high, sums[c]);
       low = std::min(low, sums[c]);
     }
-    products[s] = sums;
+    values[s] = sums;
     largest[s] = high;
     offset += high;
     spread = std::max(spread, high - low);
   }
   const float steps = spread > 0 ? kLargest / spread : 0;
-  for (std::size_t s = 0; s < shape.subspaces; ++s) {
+  for (std::size_t s = 0; s < subspaces; ++s) {
     for (std::size_t c = 0; c < kCodes; ++c) {
       // Between 0 and 255, and half a step more: the cast rounds to the nearest.
-      const float steps_below = (largest[s] - products[s][c]) * steps + 0.5f;
+      const float steps_below = (largest[s] - values[s][c]) * steps + 0.5f;
       tables.values[s * kCodes + c] = static_cast<std::uint8_t>(steps_below);
     }
   }

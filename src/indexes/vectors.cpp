@@ -31,36 +31,50 @@ void copy_section(std::span<const VectorInput> inputs, std::string_view section,
   }
 }
 
-void add_index(const CodedVectors& coded, const IndexParameters& index, SegmentSink& sink,
+void add_index(const CodedVectors& coded, Metric metric, const IndexParameters& index, SegmentSink& sink,
                std::size_t threads, const std::stop_token& stop) {
   if (coded.size() == 0) return;
-  if (index.graph) write_graph(coded, build_graph(coded, *index.graph, threads, stop), sink, threads);
-  if (index.lists) write_ivf(coded, *index.lists, sink, threads, stop);
+  if (index.graph) write_graph(coded, build_graph(coded, metric, *index.graph, threads, stop), sink, threads);
+  if (index.lists) write_ivf(coded, metric, *index.lists, sink, threads, stop);
 }
 
 }  // namespace
 
-VectorBuilder::VectorBuilder(std::size_t dim) : dim_(dim) { assert(dim > 0 && dim <= kDimMax); }
+VectorBuilder::VectorBuilder(std::size_t dim, VectorForm form) : dim_(dim), form_(form) {
+  assert(dim > 0 && dim <= kDimMax);
+}
 
 void VectorBuilder::add(const VectorEntry& entry, std::span<const float> vector) {
   assert(entries_.empty() || entries_.back().node < entry.node);
   assert(vector.size() == dim_);
   entries_.push_back(entry);
+  std::vector<float> unit;
+  if (form_.metric == Metric::cosine) vector = unit = normalised(vector);
+  if (form_.metric == Metric::l2) squares_.push_back(static_cast<float>(dot(vector, vector)));
+  if (form_.codes == Codes::bf16) {
+    for (const float value : vector) bf16_.push_back(to_bf16(value));
+  }
   codes_.resize(codes_.size() + dim_);
   scales_.push_back(quantise(vector, std::span(codes_).last(dim_)));
 }
 
 void VectorBuilder::write(SegmentSink& sink, const IndexParameters& index, std::size_t threads,
                           std::stop_token stop) const {
-  const Header header{kLayout, entries_.size(), dim_,
-                      std::ranges::is_sorted(entries_, {}, &VectorEntry::document)};
+  const Header header{kLayout,
+                      entries_.size(),
+                      dim_,
+                      std::ranges::is_sorted(entries_, {}, &VectorEntry::document),
+                      static_cast<std::uint32_t>(form_.metric),
+                      static_cast<std::uint32_t>(form_.codes)};
   write_array<Header>(sink, kHeader, std::span(&header, 1));
   write_column<NodeNumber>(sink, kNodes, entries_, &VectorEntry::node);
   write_column<std::uint32_t>(sink, kDocuments, entries_, &VectorEntry::document);
   write_column<std::uint64_t>(sink, kVectors, entries_, &VectorEntry::vector);
-  write_array<float>(sink, kScales, scales_);
-  write_array<std::int8_t>(sink, kCodes, codes_);
-  add_index({dim_, codes_, scales_}, index, sink, threads, stop);
+  if (form_.codes == Codes::int8) write_array<float>(sink, kScales, scales_);
+  if (form_.codes == Codes::int8) write_array<std::int8_t>(sink, kCodes, codes_);
+  if (form_.codes == Codes::bf16) write_array<std::uint16_t>(sink, kCodes, bf16_);
+  if (form_.metric == Metric::l2) write_array<float>(sink, kSquares, squares_);
+  add_index({dim_, codes_, scales_}, form_.metric, index, sink, threads, stop);
 }
 
 VectorSegment::VectorSegment(const SegmentView& view)
@@ -69,27 +83,32 @@ VectorSegment::VectorSegment(const SegmentView& view)
       documents_(view, kDocuments),
       vectors_(view, kVectors),
       scales_(view, kScales),
-      codes_(view, kCodes) {
-  Header header{};  // of an earlier layout it is shorter
+      codes_(view, kCodes),
+      squares_(view, kSquares) {
+  Header header{};  // of an earlier layout it is shorter, and what it lacks is 0
   const auto bytes = view.bytes(kHeader, 0, std::min<std::uint64_t>(view.size(kHeader), sizeof header));
   if (!bytes.empty()) std::memcpy(&header, bytes.data(), bytes.size());
   if (header.layout == 0 || header.layout > kLayout || header.dim == 0 || header.dim > kDimMax ||
-      header.entries > view.size(kCodes)) {
+      header.entries > view.size(kNodes) || header.metric > static_cast<std::uint32_t>(Metric::l2) ||
+      header.codes > static_cast<std::uint32_t>(Codes::f32)) {
     throw Error(Code::damaged,
                 fmt::format("the header of a segment of vectors is wrong: layout {}, {} entries of {} "
-                            "dimensions",
-                            header.layout, header.entries, header.dim));
+                            "dimensions, metric {}, codes {}",
+                            header.layout, header.entries, header.dim, header.metric, header.codes));
   }
-  require_array<NodeNumber>(view, kNodes, header.entries);
-  require_array<std::uint32_t>(view, kDocuments, header.entries);
-  require_array<std::uint64_t>(view, kVectors, header.entries);
-  require_array<float>(view, kScales, header.entries);
-  require_array<std::int8_t>(view, kCodes, header.entries * header.dim);
+  form_ = {static_cast<Metric>(header.metric), static_cast<Codes>(header.codes)};
   size_ = header.entries;
   dim_ = header.dim;
+  code_bytes_ = form_.codes == Codes::int8 ? dim_ : form_.codes == Codes::bf16 ? 2 * dim_ : 0;
   documents_rise_ = header.layout > 1 && header.documents_rise != 0;
-  if (GraphView::in(view)) graph_.emplace(view, size_, dim_);
-  if (IvfView::in(view)) ivf_.emplace(view, size_, dim_);
+  require_array<NodeNumber>(view, kNodes, size_);
+  require_array<std::uint32_t>(view, kDocuments, size_);
+  require_array<std::uint64_t>(view, kVectors, size_);
+  if (form_.codes == Codes::int8) require_array<float>(view, kScales, size_);
+  require_array<std::byte>(view, kCodes, size_ * code_bytes_);
+  if (form_.metric == Metric::l2) require_array<float>(view, kSquares, size_);
+  if (GraphView::in(view)) graph_.emplace(view, size_, dim_, form_.metric);
+  if (IvfView::in(view)) ivf_.emplace(view, size_, dim_, form_.metric);
 }
 
 VectorEntry VectorSegment::entry(std::size_t position) const {
@@ -101,27 +120,21 @@ std::size_t VectorSegment::find(NodeNumber node) const {
   return find_sorted<NodeNumber>(*view_, kNodes, size_, node);
 }
 
-CodedVectors VectorSegment::coded() const {
-  if (size_ == 0) return {dim_, {}, {}};
-  return {dim_, {codes_.array<std::int8_t>(0, size_ * dim_), size_ * dim_},
-          {scales_.array<float>(0, size_), size_}};
-}
-
 namespace {
 
-// The live codes of all inputs, one after the other.
+// The live int8 codes of all inputs, one after the other.
 struct LiveCodes {
   std::vector<std::int8_t> codes;
   std::vector<float> scales;
 
   explicit LiveCodes(std::span<const VectorInput> inputs) {
     for (const VectorInput& input : inputs) {
-      const CodedVectors coded = input.segment->coded();
-      for_each_live_run(input.deleted, coded.size(), [&](std::size_t first, std::size_t last) {
-        const auto rows = coded.codes.subspan(first * coded.dim, (last - first) * coded.dim);
-        codes.insert(codes.end(), rows.begin(), rows.end());
-        const auto more = coded.scales.subspan(first, last - first);
-        scales.insert(scales.end(), more.begin(), more.end());
+      const std::size_t dim = input.segment->dim();
+      for_each_live_run(input.deleted, input.segment->size(), [&](std::size_t first, std::size_t last) {
+        const auto* const rows = input.segment->codes().array<std::int8_t>(first * dim, (last - first) * dim);
+        codes.insert(codes.end(), rows, rows + (last - first) * dim);
+        const auto* const more = input.segment->scales().array<float>(first, last - first);
+        scales.insert(scales.end(), more, more + (last - first));
       });
     }
   }
@@ -144,29 +157,55 @@ bool documents_rise(std::span<const VectorInput> inputs) {
   return rise;
 }
 
+void check_alike(std::span<const VectorInput> inputs) {
+  const VectorSegment& first = *inputs.front().segment;
+  for (const VectorInput& input : inputs) {
+    if (input.segment->dim() == first.dim() && input.segment->form().metric == first.form().metric) continue;
+    throw Error(Code::mismatch, fmt::format("segments of {} and {} dimensions, metrics {} and {}, cannot be one",
+                                            first.dim(), input.segment->dim(),
+                                            static_cast<int>(first.form().metric),
+                                            static_cast<int>(input.segment->form().metric)));
+  }
+}
+
+void build_anew(std::span<const VectorInput> inputs, SegmentSink& sink, const IndexParameters& index,
+                std::size_t threads, const std::stop_token& stop, VectorForm form, const FullVectors& full) {
+  VectorBuilder builder(inputs.front().segment->dim(), form);
+  for (const VectorInput& input : inputs) {
+    for_each_live_run(input.deleted, input.segment->size(), [&](std::size_t first, std::size_t last) {
+      for (std::size_t i = first; i < last; ++i) {
+        const VectorEntry entry = input.segment->entry(i);
+        builder.add(entry, full(entry.vector));
+      }
+    });
+  }
+  builder.write(sink, index, threads, stop);
+}
+
 }  // namespace
 
-void merge_vectors(std::span<const VectorInput> inputs, SegmentSink& sink,
-                   const IndexParameters& index, std::size_t threads, std::stop_token stop) {
+void merge_vectors(std::span<const VectorInput> inputs, SegmentSink& sink, const IndexParameters& index,
+                   std::size_t threads, std::stop_token stop, VectorForm form, const FullVectors& full) {
   assert(!inputs.empty());
-  const std::size_t dim = inputs.front().segment->dim();
-  Header header{kLayout, 0, dim, documents_rise(inputs)};
-  for (const VectorInput& input : inputs) {
-    if (input.segment->dim() != dim) {
-      throw Error(Code::mismatch, fmt::format("segments of {} and {} dimensions cannot be one", dim,
-                                              input.segment->dim()));
-    }
-    header.entries += count_live(input.deleted, input.segment->size());
+  check_alike(inputs);
+  const bool same = std::ranges::all_of(inputs, [&](const auto& input) { return input.segment->form() == form; });
+  if (!same || (form.codes != Codes::int8 && !index.none())) {
+    return build_anew(inputs, sink, index, threads, stop, form, full);
   }
+  const VectorSegment& first = *inputs.front().segment;
+  Header header{kLayout, 0, first.dim(), documents_rise(inputs), static_cast<std::uint32_t>(form.metric),
+                static_cast<std::uint32_t>(form.codes)};
+  for (const VectorInput& input : inputs) header.entries += count_live(input.deleted, input.segment->size());
   write_array<Header>(sink, kHeader, std::span(&header, 1));
   copy_section(inputs, kNodes, sizeof(NodeNumber), sink);
   copy_section(inputs, kDocuments, sizeof(std::uint32_t), sink);
   copy_section(inputs, kVectors, sizeof(std::uint64_t), sink);
-  copy_section(inputs, kScales, sizeof(float), sink);
-  copy_section(inputs, kCodes, dim, sink);
+  if (form.codes == Codes::int8) copy_section(inputs, kScales, sizeof(float), sink);
+  if (form.codes != Codes::f32) copy_section(inputs, kCodes, first.code_bytes(), sink);
+  if (form.metric == Metric::l2) copy_section(inputs, kSquares, sizeof(float), sink);
   if (index.none()) return;
   const LiveCodes live(inputs);
-  add_index({dim, live.codes, live.scales}, index, sink, threads, stop);
+  add_index({first.dim(), live.codes, live.scales}, form.metric, index, sink, threads, stop);
 }
 
 }  // namespace hasten

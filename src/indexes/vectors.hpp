@@ -14,6 +14,8 @@
 #include "indexes/bm25.hpp"
 #include "indexes/graph.hpp"
 #include "indexes/ivf.hpp"
+#include "indexes/question.hpp"
+#include "indexes/vector_form.hpp"
 
 namespace hasten {
 
@@ -31,13 +33,12 @@ struct IndexParameters {
   bool none() const noexcept { return !graph && !lists; }
 };
 
-/// Collects unit vectors as int8 codes (one scale a vector) and writes a segment of them, with
-/// or without an index over them. The layout stands in docs/format-segments.md. Not thread-safe.
+/// Collects vectors as codes and writes a segment of them, with or without an index over them. The layout stands in docs/format-segments.md. Not thread-safe.
 class VectorBuilder {
  public:
   /// @param dim  1 to 65,536.
-  explicit VectorBuilder(std::size_t dim);
-  /// Nodes come in rising order of number. A vector of zeros is allowed: it scores 0.
+  explicit VectorBuilder(std::size_t dim, VectorForm form = {});
+  /// Nodes come in rising order of number. A vector of zeros is allowed.
   void add(const VectorEntry& entry, std::span<const float> vector);
   std::size_t size() const noexcept { return entries_.size(); }
   void write(SegmentSink& sink, const IndexParameters& index = {}, std::size_t threads = 1,
@@ -45,9 +46,12 @@ class VectorBuilder {
 
  private:
   std::size_t dim_;
+  VectorForm form_;
   std::vector<VectorEntry> entries_;
-  std::vector<std::int8_t> codes_;
+  std::vector<std::int8_t> codes_;  // indexes are built from them, whatever is kept
   std::vector<float> scales_;
+  std::vector<std::uint16_t> bf16_;
+  std::vector<float> squares_;
 };
 
 /// A segment of vectors, open. Costs nothing to open. Thread-safe. All methods throw Error(damaged)
@@ -57,11 +61,12 @@ class VectorSegment {
   explicit VectorSegment(const SegmentView& view);  // borrows the view
   std::size_t size() const noexcept { return size_; }
   std::size_t dim() const noexcept { return dim_; }
+  VectorForm form() const noexcept { return form_; }
+  /// Of one entry; 0 where none are kept.
+  std::size_t code_bytes() const noexcept { return code_bytes_; }
   VectorEntry entry(std::size_t position) const;
   /// The position of a node, or size() when it is not here.
   std::size_t find(NodeNumber node) const;
-  /// All codes: every block of them is checked.
-  CodedVectors coded() const;
   /// Null where there is none.
   const GraphView* graph() const noexcept { return graph_ ? &*graph_ : nullptr; }
   const IvfView* ivf() const noexcept { return ivf_ ? &*ivf_ : nullptr; }
@@ -73,13 +78,16 @@ class VectorSegment {
   const Section& documents() const noexcept { return documents_; }
   const Section& scales() const noexcept { return scales_; }
   const Section& codes() const noexcept { return codes_; }
+  const Section& squares() const noexcept { return squares_; }
 
  private:
   const SegmentView* view_;
   std::size_t size_ = 0;
   std::size_t dim_ = 0;
+  std::size_t code_bytes_ = 0;
+  VectorForm form_;
   bool documents_rise_ = false;
-  Section nodes_, documents_, vectors_, scales_, codes_;
+  Section nodes_, documents_, vectors_, scales_, codes_, squares_;
   std::optional<GraphView> graph_;
   std::optional<IvfView> ivf_;
 };
@@ -93,7 +101,7 @@ struct VectorInput {
 enum class VectorMethod { cheapest, graph, lists };
 
 struct VectorQuery {
-  std::span<const float> vector;          ///< of unit length
+  std::span<const float> vector;
   std::size_t k = 10;
   const DocumentSet* allowed = nullptr;   ///< documents that may answer; null: all
   /// How many of the nearest nodes that may answer a walk goes on from; with lists, how many candidates
@@ -132,23 +140,24 @@ struct VectorAnswer {
   std::vector<VectorPlan> plans;
 };
 
-/// The best k nodes by inner product. Each segment is searched by what promises to be cheapest: a scan
-/// of the int8 codes of what is allowed, a walk through its graph, or the nearest of its lists. The best candidates are scored
+/// The best k nodes by the metric of the segments. Each segment is searched by what promises to be cheapest: a scan
+/// of the codes of what is allowed, a walk through its graph, or the nearest of its lists. The best candidates are scored
 /// again from full precision. The same on every processor, whatever the number of threads; where all
 /// is scanned, also however the nodes are spread over segments.
-/// @param full  row of the vector file -> its full-precision vector; thread-safe.
-/// @throws Error(mismatch) a segment of another dimension; Error(damaged), also where `full` gives a
-///         vector of another dimension.
+/// @throws Error(mismatch) segments of different dimensions or metrics; Error(damaged), also where `full`
+///         gives a vector of another dimension.
 VectorAnswer search_vectors(std::span<const VectorInput> segments, const VectorQuery& query,
-                            const std::function<std::span<const float>(std::uint64_t)>& full);
+                            const FullVectors& full);
 
 /// Writes the live entries of several segments as one, byte for byte what building it from them
-/// would write; inputs by rising numbers, all of one dimension, at least one.
+/// would write; inputs by rising numbers, all of one dimension and metric, at least one.
 /// @param index  with one, the codes of all entries and what building it takes are held in memory.
-/// @throws Error(mismatch) different dimensions; Error(damaged); Error(cancelled); what the sink
-///         throws.
+/// @param form   of the new segment. Where it is not that of every input, or is to have an index and keeps
+///               no int8 codes, the full vectors are read; and else `full` may be empty.
+/// @throws Error(mismatch) different dimensions or metrics; Error(damaged); Error(cancelled); what the
+///         sink throws.
 void merge_vectors(std::span<const VectorInput> inputs, SegmentSink& sink,
-                   const IndexParameters& index = {}, std::size_t threads = 1,
-                   std::stop_token stop = {});
+                   const IndexParameters& index = {}, std::size_t threads = 1, std::stop_token stop = {},
+                   VectorForm form = {}, const FullVectors& full = {});
 
 }  // namespace hasten

@@ -37,11 +37,11 @@ void add(ScoreMoments& to, const ScoreMoments& moments) noexcept {
 // Scans rows of one segment for one question.
 class Scanner {
  public:
-  Scanner(const SearchedSegment& searched, const CodedQuery& query, const DocumentSet* allowed,
+  Scanner(const SearchedSegment& searched, const Question& question, const DocumentSet* allowed,
           bool want_moments)
       : input_(searched.input),
         number_(searched.number),
-        query_(query),
+        question_(question),
         allowed_(allowed),
         want_moments_(want_moments) {}
 
@@ -92,16 +92,12 @@ class Scanner {
   }
 
   void scan_run(std::size_t first, std::size_t last, Candidates& candidates, Seen& seen) const {
-    const std::size_t dim = input_.segment->dim(), rows = last - first;
-    const auto* const codes = input_.segment->codes().array<std::int8_t>(first * dim, rows * dim);
-    const auto* const scales = input_.segment->scales().array<float>(first, rows);
-    std::array<std::int32_t, kBatchRows> sums;
+    const std::size_t rows = last - first;
     std::array<float, kBatchRows> scores;
     for (std::size_t from = 0; from < rows; from += kBatchRows) {
       const std::size_t n = std::min(kBatchRows, rows - from);
-      query_.dot_rows(query_.codes.data(), codes + from * dim, n, dim, sums.data());
+      question_.score_rows(*input_.segment, first + from, n, scores.data());
       for (std::size_t i = 0; i < n; ++i) {
-        scores[i] = static_cast<float>(sums[i]) * (scales[from + i] * query_.scale);
         if (!(scores[i] >= candidates.border())) continue;
         candidates.add({scores[i], number_, static_cast<std::uint32_t>(first + from + i)});
       }
@@ -112,7 +108,7 @@ class Scanner {
 
   const VectorInput& input_;
   std::uint32_t number_;
-  const CodedQuery& query_;
+  const Question& question_;
   const DocumentSet* allowed_;
   bool want_moments_;
 };
@@ -151,9 +147,6 @@ std::vector<std::uint32_t> positions_of(const VectorInput& input, const Document
 
 }  // namespace
 
-CodedQuery::CodedQuery(std::span<const float> query)
-    : codes(query.size()), scale(quantise(query, codes)), dot_rows(dot_rows_kernel(simd())) {}
-
 bool better(const Candidate& a, const Candidate& b) noexcept {
   if (a.score != b.score) return a.score > b.score;
   return a.segment != b.segment ? a.segment < b.segment : a.position < b.position;
@@ -171,17 +164,17 @@ void Candidates::add(const Candidate& candidate) {
   if (heap_.size() == wanted_) border_ = heap_.front().score;
 }
 
-std::size_t scan(const SearchedSegment& searched, const CodedQuery& query, const DocumentSet* allowed,
+std::size_t scan(const SearchedSegment& searched, const Question& question, const DocumentSet* allowed,
                  std::size_t threads, Candidates& candidates, ScoreMoments* moments) {
   const VectorInput& input = searched.input;
   const std::size_t n = input.segment->size();
   if (n == 0) return 0;
   if (allowed != nullptr && allowed->selectivity() < kSparse && input.segment->documents_rise()) {
     const auto positions = positions_of(input, *allowed);
-    score(searched, positions, query, candidates, moments);
+    score(searched, positions, question, candidates, moments);
     return positions.size();
   }
-  const Scanner scanner(searched, query, allowed, moments != nullptr);
+  const Scanner scanner(searched, question, allowed, moments != nullptr);
   const std::size_t slices = (n + kSliceRows - 1) / kSliceRows;
   std::vector<Scanner::Seen> seen(slices);
   const auto scan_slice = [&](std::size_t i, Candidates& found) {
@@ -210,20 +203,16 @@ std::size_t scan(const SearchedSegment& searched, const CodedQuery& query, const
 }
 
 void score(const SearchedSegment& searched, std::span<const std::uint32_t> positions,
-           const CodedQuery& query, Candidates& candidates, ScoreMoments* moments) {
+           const Question& question, Candidates& candidates, ScoreMoments* moments) {
   const VectorSegment& segment = *searched.input.segment;
-  const std::size_t dim = segment.dim();
   const auto ask_for = [&](std::size_t i) {
-    if (i < positions.size()) segment.codes().prefetch(positions[i] * dim, dim);
+    if (i < positions.size()) question.prefetch(segment, positions[i]);
   };
   for (std::size_t i = 0; i < kAhead; ++i) ask_for(i);
   for (std::size_t i = 0; i < positions.size(); ++i) {
     ask_for(i + kAhead);
-    std::int32_t sum = 0;
-    query.dot_rows(query.codes.data(), segment.codes().array<std::int8_t>(positions[i] * dim, dim), 1,
-                   dim, &sum);
-    const float score =
-        static_cast<float>(sum) * (*segment.scales().array<float>(positions[i]) * query.scale);
+    float score = 0;
+    question.score_rows(segment, positions[i], 1, &score);
     if (moments != nullptr) add(*moments, moments_of({&score, 1}));
     if (score >= candidates.border()) candidates.add({score, searched.number, positions[i]});
   }

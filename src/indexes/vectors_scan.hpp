@@ -6,18 +6,9 @@
 #include <span>
 #include <vector>
 
-#include "indexes/kernels.hpp"
 #include "indexes/vectors.hpp"
 
 namespace hasten {
-
-/// A question as the int8 kernels take it.
-struct CodedQuery {
-  explicit CodedQuery(std::span<const float> query);
-  std::vector<std::int8_t> codes;
-  float scale;
-  DotRows dot_rows;
-};
 
 /// A node that may be among the best, by its approximate score.
 struct Candidate {
@@ -55,11 +46,11 @@ struct SearchedSegment {
 /// Scores every node of a segment that is alive and allowed.
 /// @param moments  added to, where wanted.
 /// @return how many were scored.
-std::size_t scan(const SearchedSegment& searched, const CodedQuery& query, const DocumentSet* allowed,
+std::size_t scan(const SearchedSegment& searched, const Question& question, const DocumentSet* allowed,
                  std::size_t threads, Candidates& candidates, ScoreMoments* moments);
 
 /// Scores these nodes. @param moments  added to, where wanted.
 void score(const SearchedSegment& searched, std::span<const std::uint32_t> positions,
-           const CodedQuery& query, Candidates& candidates, ScoreMoments* moments);
+           const Question& question, Candidates& candidates, ScoreMoments* moments);
 
 }  // namespace hasten

@@ -72,10 +72,10 @@ VectorPlan estimate(const VectorInput& input, const VectorQuery& query) {
 // One search over all segments.
 class Search {
  public:
-  Search(const VectorQuery& query, const std::function<std::span<const float>(std::uint64_t)>& full)
+  Search(const VectorQuery& query, Metric metric, const FullVectors& full)
       : query_(query),
         full_(full),
-        coded_(query.vector),
+        question_(query.vector, metric, full),
         candidates_(times(query.k, kOversample, kCandidatesMin)) {}
 
   VectorAnswer run(std::span<const VectorInput> segments) {
@@ -96,7 +96,7 @@ class Search {
  private:
   void search_codes(const SearchedSegment& searched, VectorPlan& plan) {
     plan.method = plan.steps > 0 ? "graph, then scan" : "scan";
-    plan.scored += scan(searched, coded_, query_.allowed, query_.threads, candidates_,
+    plan.scored += scan(searched, question_, query_.allowed, query_.threads, candidates_,
                         query_.moments ? &answer_.moments : nullptr);
     scanned_ = true;
   }
@@ -110,7 +110,7 @@ class Search {
     const auto steps_max = static_cast<std::size_t>(2 * plan.scan_us / kStepNs * 1000) + 1;
     WalkStatistics statistics;
     const std::size_t candidates = candidates_of_walk(query_, selectivity_of(query_));
-    const auto found = segment.graph()->walk(query_.vector, query_.pool, candidates, steps_max, accept,
+    const auto found = segment.graph()->walk(question_.vector(), query_.pool, candidates, steps_max, accept,
                                              &statistics);
     plan.steps = statistics.steps;
     if (statistics.steps >= steps_max) return search_codes(searched, plan);
@@ -122,7 +122,7 @@ class Search {
     const VectorSegment& segment = *searched.input.segment;
     const Acceptance accept(searched.input.deleted, query_.allowed, segment.documents());
     WalkStatistics statistics;
-    const auto found = segment.ivf()->probe(query_.vector, std::max(query_.pool, query_.k), query_.probes,
+    const auto found = segment.ivf()->probe(question_.vector(), std::max(query_.pool, query_.k), query_.probes,
                                             accept, &statistics);
     plan.steps = statistics.steps;
     take(searched, found, accept, plan);
@@ -133,7 +133,7 @@ class Search {
             VectorPlan& plan) {
     positions_.clear();
     for (const Walked& walked : found) positions_.push_back(walked.position);
-    score(searched, positions_, coded_, candidates_, nullptr);
+    score(searched, positions_, question_, candidates_, nullptr);
     plan.scored = positions_.size();
     if (query_.moments) sample_moments(searched, accept);
   }
@@ -148,7 +148,7 @@ class Search {
     }
     Candidates none(1);
     ScoreMoments sampled;
-    score(searched, positions_, coded_, none, &sampled);
+    score(searched, positions_, question_, none, &sampled);
     const double share = static_cast<double>(n) / static_cast<double>(std::max<std::size_t>(rows, 1));
     answer_.moments.count += static_cast<std::uint64_t>(std::llround(static_cast<double>(sampled.count) * share));
     answer_.moments.sum += sampled.sum * share;
@@ -168,7 +168,7 @@ class Search {
       prefetch(std::as_bytes(vectors.back()));
     }
     for (std::size_t i = 0; i < best.size(); ++i) {
-      answer_.best.push_back({entries[i].node, exact_score(vectors[i], entries[i].vector)});
+      answer_.best.push_back({entries[i].node, question_.exact_score(vectors[i], entries[i].vector)});
     }
     std::ranges::sort(answer_.best, [](const Scored& a, const Scored& b) {
       return a.score != b.score ? a.score > b.score : a.node < b.node;
@@ -176,39 +176,34 @@ class Search {
     answer_.best.resize(std::min(answer_.best.size(), query_.k));
   }
 
-  double exact_score(std::span<const float> vector, std::uint64_t row) const {
-    if (vector.size() != query_.vector.size()) {
-      throw Error(Code::damaged, fmt::format("vector {} has {} dimensions; its segment has {}", row,
-                                             vector.size(), query_.vector.size()));
-    }
-    const double score = dot(query_.vector, vector);
-    if (!std::isnan(score)) return score;
-    throw Error(Code::damaged, fmt::format("vector {} holds what is no number", row));
-  }
-
   const VectorQuery& query_;
-  const std::function<std::span<const float>(std::uint64_t)>& full_;
-  CodedQuery coded_;
+  const FullVectors& full_;
+  Question question_;
   Candidates candidates_;
   bool scanned_ = false;
   std::vector<std::uint32_t> positions_;
   VectorAnswer answer_;
 };
 
-void check_dimensions(std::span<const VectorInput> segments, std::size_t dim) {
+void check_alike(std::span<const VectorInput> segments, std::size_t dim) {
   for (const VectorInput& input : segments) {
-    if (input.segment->dim() == dim) continue;
-    throw Error(Code::mismatch, fmt::format("a question of {} dimensions for vectors of {}", dim,
-                                            input.segment->dim()));
+    if (input.segment->dim() != dim) {
+      throw Error(Code::mismatch, fmt::format("a question of {} dimensions for vectors of {}", dim,
+                                              input.segment->dim()));
+    }
+    if (input.segment->form().metric != segments.front().segment->form().metric) {
+      throw Error(Code::mismatch, "segments of different metrics cannot be searched together");
+    }
   }
 }
 
 }  // namespace
 
 VectorAnswer search_vectors(std::span<const VectorInput> segments, const VectorQuery& query,
-                            const std::function<std::span<const float>(std::uint64_t)>& full) {
-  check_dimensions(segments, query.vector.size());
-  return Search(query, full).run(segments);
+                            const FullVectors& full) {
+  check_alike(segments, query.vector.size());
+  const Metric metric = segments.empty() ? Metric::inner_product : segments.front().segment->form().metric;
+  return Search(query, metric, full).run(segments);
 }
 
 }  // namespace hasten

@@ -201,7 +201,7 @@ TEST_F(Graph, EveryNodeIsReached) {
     codes.resize(codes.size() + vector.size());
     scales.push_back(quantise(vector, std::span(codes).last(vector.size())));
   }
-  const NeighbourGraph graph = build_graph({16, codes, scales}, {}, 2);
+  const NeighbourGraph graph = build_graph({16, codes, scales}, Metric::inner_product, {}, 2);
   std::set<std::uint32_t> reached{graph.entry};
   std::vector<std::uint32_t> open{graph.entry};
   while (!open.empty()) {

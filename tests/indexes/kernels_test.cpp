@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -32,6 +33,7 @@ TEST(DotRows, EveryLevelOfThisProcessorHasAKernel) {
   EXPECT_GE(levels().size(), 1u);
   for (Simd level : levels()) {
     EXPECT_NE(dot_rows_kernel(level), nullptr) << to_string(level);
+    EXPECT_NE(dot_rows_bf16_kernel(level), nullptr) << to_string(level);
     EXPECT_NE(fast_scan_kernel(level), nullptr) << to_string(level);
   }
 }
@@ -54,6 +56,50 @@ TEST(DotRows, EveryLevelAndLengthGivesTheSum) {
       }
     }
   }
+}
+
+TEST(DotRowsBf16, EveryLevelAndLengthGivesTheSameBits) {
+  std::mt19937_64 random(2);
+  std::normal_distribution<float> normal;
+  constexpr std::size_t kRows = 3;
+  for (std::size_t dim = 1; dim <= 400; ++dim) {
+    const auto query = std::make_unique<std::uint16_t[]>(dim);
+    const auto rows = std::make_unique<std::uint16_t[]>(kRows * dim);
+    for (std::size_t i = 0; i < dim; ++i) query[i] = to_bf16(normal(random));
+    for (std::size_t i = 0; i < kRows * dim; ++i) rows[i] = to_bf16(normal(random));
+    float want[kRows];
+    dot_rows_bf16_kernel(Simd::scalar)(query.get(), rows.get(), kRows, dim, want);
+    for (std::size_t row = 0; row < kRows; ++row) {
+      double sum = 0;
+      for (std::size_t i = 0; i < dim; ++i) {
+        const auto value = [](std::uint16_t half) {
+          return static_cast<double>(std::bit_cast<float>(std::uint32_t{half} << 16));
+        };
+        sum += value(query[i]) * value(rows[row * dim + i]);
+      }
+      ASSERT_NEAR(static_cast<double>(want[row]), sum, 1e-5 * static_cast<double>(dim));
+    }
+    for (Simd level : levels()) {
+      float out[kRows];
+      dot_rows_bf16_kernel(level)(query.get(), rows.get(), kRows, dim, out);
+      for (std::size_t row = 0; row < kRows; ++row) {
+        ASSERT_EQ(std::bit_cast<std::uint32_t>(out[row]), std::bit_cast<std::uint32_t>(want[row]))
+            << to_string(level) << ", " << dim << " dimensions, row " << row;
+      }
+    }
+  }
+}
+
+TEST(DotRowsBf16, HalvesAreRoundedToTheNearestAndToEven) {
+  const struct {
+    std::uint32_t bits;
+    std::uint16_t want;
+  } kCases[] = {{0x3f800000, 0x3f80}, {0x3f808000, 0x3f80}, {0x3f818000, 0x3f82}, {0x3f808001, 0x3f81},
+                {0xbf80ffff, 0xbf81}, {0x7f7fffff, 0x7f80}, {0x7f800000, 0x7f80}, {0xff800000, 0xff80},
+                {0x80000000, 0x8000}, {0, 0}};
+  for (const auto& c : kCases) EXPECT_EQ(to_bf16(std::bit_cast<float>(c.bits)), c.want) << std::hex << c.bits;
+  EXPECT_TRUE(std::isnan(std::bit_cast<float>(std::uint32_t{to_bf16(std::nanf(""))} << 16)));
+  EXPECT_TRUE(std::isnan(std::bit_cast<float>(std::uint32_t{to_bf16(std::bit_cast<float>(0x7f800001u))} << 16)));
 }
 
 TEST(DotRows, ExtremesDoNotSaturate) {

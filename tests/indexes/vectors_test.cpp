@@ -344,7 +344,9 @@ TEST(Vectors, WrongHeadersAreDamaged) {
     std::string bytes;
   } kCases[] = {{"no header", "header", ""},
                 {"no layout", "header", header(0, 10, 8)},
-                {"a later layout", "header", header(3, 10, 8)},
+                {"a later layout", "header", header(4, 10, 8)},
+                {"no such metric", "header", header(3, 10, 8) + std::string(8, '\0') + "\3" + std::string(7, '\0')},
+                {"no such codes", "header", header(3, 10, 8) + std::string(12, '\0') + "\3" + std::string(3, '\0')},
                 {"no dimension", "header", header(1, 10, 0)},
                 {"too many dimensions", "header", header(1, 10, 1 << 17)},
                 {"too many entries", "header", header(1, std::uint64_t{1} << 61, 8)},
