@@ -63,6 +63,8 @@ IndexParameters parameters_of(const std::string& index) {
   IndexParameters parameters;
   if (index.find("graph") != index.npos) parameters.graph.emplace();
   if (index.find("lists") != index.npos) parameters.lists.emplace();
+  if (index.find("pq") != index.npos) parameters.lists = IvfParameters{.lists = 1};
+  if (index.find("bits") != index.npos) parameters.bits.emplace();
   return parameters;
 }
 

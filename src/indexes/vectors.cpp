@@ -36,6 +36,7 @@ void add_index(const CodedVectors& coded, Metric metric, const IndexParameters& 
   if (coded.size() == 0) return;
   if (index.graph) write_graph(coded, build_graph(coded, metric, *index.graph, threads, stop), sink, threads);
   if (index.lists) write_ivf(coded, metric, *index.lists, sink, threads, stop);
+  if (index.bits) write_one_bit(coded, *index.bits, sink, threads, stop);
 }
 
 }  // namespace
@@ -109,6 +110,7 @@ VectorSegment::VectorSegment(const SegmentView& view)
   if (form_.metric == Metric::l2) require_array<float>(view, kSquares, size_);
   if (GraphView::in(view)) graph_.emplace(view, size_, dim_, form_.metric);
   if (IvfView::in(view)) ivf_.emplace(view, size_, dim_, form_.metric);
+  if (OneBitView::in(view)) bits_.emplace(view, size_, dim_, form_.metric);
 }
 
 VectorEntry VectorSegment::entry(std::size_t position) const {

@@ -14,6 +14,7 @@
 #include "indexes/bm25.hpp"
 #include "indexes/graph.hpp"
 #include "indexes/ivf.hpp"
+#include "indexes/one_bit.hpp"
 #include "indexes/question.hpp"
 #include "indexes/vector_form.hpp"
 
@@ -30,7 +31,8 @@ struct VectorEntry {
 struct IndexParameters {
   std::optional<GraphParameters> graph;
   std::optional<IvfParameters> lists;
-  bool none() const noexcept { return !graph && !lists; }
+  std::optional<OneBitParameters> bits;
+  bool none() const noexcept { return !graph && !lists && !bits; }
 };
 
 /// Collects vectors as codes and writes a segment of them, with or without an index over them. The layout stands in docs/format-segments.md. Not thread-safe.
@@ -70,6 +72,7 @@ class VectorSegment {
   /// Null where there is none.
   const GraphView* graph() const noexcept { return graph_ ? &*graph_ : nullptr; }
   const IvfView* ivf() const noexcept { return ivf_ ? &*ivf_ : nullptr; }
+  const OneBitView* bits() const noexcept { return bits_ ? &*bits_ : nullptr; }
   const SegmentView& view() const noexcept { return *view_; }
 
   NodeNumber node(std::size_t position) const { return *nodes_.array<NodeNumber>(position); }
@@ -90,6 +93,7 @@ class VectorSegment {
   Section nodes_, documents_, vectors_, scales_, codes_, squares_;
   std::optional<GraphView> graph_;
   std::optional<IvfView> ivf_;
+  std::optional<OneBitView> bits_;
 };
 
 struct VectorInput {
@@ -98,14 +102,14 @@ struct VectorInput {
 };
 
 /// What a search may use: what promises to be cheapest, or one of them wherever a segment has it.
-enum class VectorMethod { cheapest, graph, lists };
+enum class VectorMethod { cheapest, graph, lists, bits };
 
 struct VectorQuery {
   std::span<const float> vector;
   std::size_t k = 10;
   const DocumentSet* allowed = nullptr;   ///< documents that may answer; null: all
-  /// How many of the nearest nodes that may answer a walk goes on from; with lists, how many candidates
-  /// they give.
+  /// How many of the nearest nodes that may answer a walk goes on from; with lists and 1-bit codes, how
+  /// many candidates they give.
   std::size_t pool = 64;
   std::size_t probes = 16;                ///< inverted lists that are looked through
   bool exact = false;                     ///< scan, whatever it costs
@@ -124,12 +128,11 @@ struct ScoreMoments {
 
 /// How one segment was searched, and why.
 struct VectorPlan {
-  std::string_view method;    ///< "scan", "graph", "graph, then scan" where the walk gave up, or "lists"
+  std::string_view method;    ///< "scan", "graph", "graph, then scan" where the walk gave up, "lists" or "bits"
   std::size_t nodes = 0;      ///< of the segment
   std::size_t expected = 0;   ///< nodes that would be allowed, estimated
   double scan_us = 0;         ///< what scanning them would cost, estimated
-  double walk_us = 0;         ///< what a walk through the graph would cost; 0 without
-  double lists_us = 0;        ///< what looking through lists would cost; 0 without
+  double walk_us = 0;         ///< what the cheapest of its indexes would cost; 0 without
   std::size_t scored = 0;     ///< nodes whose int8 code was looked at
   std::size_t steps = 0;      ///< of the walk; blocks of lists
 };

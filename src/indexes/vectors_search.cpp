@@ -22,6 +22,7 @@ constexpr double kSparseRowNs = 30;      // rows here and there
 constexpr double kSkippedRowNs = 0.8;    // a row whose document is not allowed
 constexpr double kStepNs = 250;          // a step of a walk
 constexpr double kListsNs = 6000;        // finding the nearest lists
+constexpr double kBitsRowNs = 2;         // a vector's 1-bit code
 constexpr double kListRowNs = 1.5;       // a vector of a list that is looked through
 constexpr double kDimensions = 384;
 
@@ -45,28 +46,37 @@ double selectivity_of(const VectorQuery& query) {
   return query.allowed == nullptr ? 1 : query.allowed->selectivity();
 }
 
-// What scanning and walking one segment would cost.
-VectorPlan estimate(const VectorInput& input, const VectorQuery& query) {
-  VectorPlan plan;
-  plan.nodes = input.segment->size();
-  const double nodes = static_cast<double>(plan.nodes);
-  const double selectivity = selectivity_of(query);
-  const double bytes = static_cast<double>(input.segment->dim()) / kDimensions;
-  plan.expected = static_cast<std::size_t>(std::ceil(selectivity * nodes));
+struct Choice {
+  VectorMethod method = VectorMethod::cheapest;  // none of its indexes
+  double us = 0;
+};
+
+// The cheapest of a segment's indexes, of those that may be used.
+Choice cheapest_index(const VectorSegment& segment, const VectorQuery& query, double selectivity) {
+  const double nodes = static_cast<double>(segment.size()), pool = static_cast<double>(query.pool);
+  const double bytes = static_cast<double>(segment.dim()) / kDimensions;
+  Choice best;
+  const auto consider = [&](VectorMethod method, bool there, double ns) {
+    if (!there || (query.method != VectorMethod::cheapest && query.method != method)) return;
+    const double us = ns * bytes / 1000;
+    if (best.us == 0 || us < best.us) best = {method, us};
+  };
+  consider(VectorMethod::graph, segment.graph() != nullptr,
+           pool / selectivity * kStepNs +
+               static_cast<double>(candidates_of_walk(query, selectivity)) * kSparseRowNs);
+  if (const IvfView* const lists = segment.ivf()) {
+    const double rows = nodes * std::min(1.0, static_cast<double>(query.probes) / static_cast<double>(lists->lists()));
+    consider(VectorMethod::lists, true, kListsNs + rows * kListRowNs + pool * kSparseRowNs);
+  }
+  consider(VectorMethod::bits, segment.bits() != nullptr, nodes * kBitsRowNs + pool * kSparseRowNs);
+  return best;
+}
+
+double scan_us(const VectorSegment& segment, double selectivity) {
+  const double nodes = static_cast<double>(segment.size());
+  const double bytes = static_cast<double>(segment.dim()) / kDimensions;
   const double row = selectivity > 0.9 ? kScanRowNs : kSparseRowNs;
-  plan.scan_us = (selectivity * nodes * row * bytes + (selectivity < 1 ? nodes * kSkippedRowNs : 0)) / 1000;
-  if (selectivity == 0) return plan;
-  const auto pool = static_cast<double>(query.pool);
-  if (input.segment->graph() != nullptr && query.method != VectorMethod::lists) {
-    const auto candidates = static_cast<double>(candidates_of_walk(query, selectivity));
-    plan.walk_us = (pool / selectivity * kStepNs + candidates * kSparseRowNs) * bytes / 1000;
-  }
-  if (input.segment->ivf() != nullptr && query.method != VectorMethod::graph) {
-    const auto lists = static_cast<double>(input.segment->ivf()->lists());
-    const double rows = nodes * std::min(1.0, static_cast<double>(query.probes) / lists);
-    plan.lists_us = (kListsNs + rows * kListRowNs + pool * kSparseRowNs) * bytes / 1000;
-  }
-  return plan;
+  return (selectivity * nodes * row * bytes + (selectivity < 1 ? nodes * kSkippedRowNs : 0)) / 1000;
 }
 
 // One search over all segments.
@@ -79,21 +89,28 @@ class Search {
         candidates_(times(query.k, kOversample, kCandidatesMin)) {}
 
   VectorAnswer run(std::span<const VectorInput> segments) {
-    for (std::uint32_t i = 0; i < segments.size(); ++i) {
-      VectorPlan plan = estimate(segments[i], query_);
-      const SearchedSegment searched{segments[i], i};
-      const bool walk = plan.walk_us > 0 && (plan.lists_us == 0 || plan.walk_us <= plan.lists_us);
-      const double cheaper = walk ? plan.walk_us : plan.lists_us;
-      if (query_.exact || cheaper == 0 || cheaper >= plan.scan_us) search_codes(searched, plan);
-      else if (walk) search_graph(searched, plan);
-      else search_lists(searched, plan);
-      answer_.plans.push_back(plan);
-    }
+    for (std::uint32_t i = 0; i < segments.size(); ++i) search({segments[i], i});
     score_exactly(segments);
     return std::move(answer_);
   }
 
  private:
+  void search(const SearchedSegment& searched) {
+    const VectorSegment& segment = *searched.input.segment;
+    const double selectivity = selectivity_of(query_);
+    VectorPlan plan;
+    plan.nodes = segment.size();
+    plan.expected = static_cast<std::size_t>(std::ceil(selectivity * static_cast<double>(plan.nodes)));
+    plan.scan_us = scan_us(segment, selectivity);
+    const Choice index = selectivity > 0 ? cheapest_index(segment, query_, selectivity) : Choice();
+    plan.walk_us = index.us;
+    if (query_.exact || index.us == 0 || index.us >= plan.scan_us) search_codes(searched, plan);
+    else if (index.method == VectorMethod::graph) search_graph(searched, plan);
+    else if (index.method == VectorMethod::lists) search_lists(searched, plan);
+    else search_bits(searched, plan);
+    answer_.plans.push_back(plan);
+  }
+
   void search_codes(const SearchedSegment& searched, VectorPlan& plan) {
     plan.method = plan.steps > 0 ? "graph, then scan" : "scan";
     plan.scored += scan(searched, question_, query_.allowed, query_.threads, candidates_,
@@ -128,7 +145,18 @@ class Search {
     take(searched, found, accept, plan);
   }
 
-  // Scores by int8 codes what was found by estimates.
+  void search_bits(const SearchedSegment& searched, VectorPlan& plan) {
+    plan.method = "bits";
+    const VectorSegment& segment = *searched.input.segment;
+    const Acceptance accept(searched.input.deleted, query_.allowed, segment.documents());
+    WalkStatistics statistics;
+    const auto found = segment.bits()->scan(question_.vector(), std::max(query_.pool, query_.k), accept,
+                                            segment.squares(), &statistics);
+    plan.steps = statistics.steps;
+    take(searched, found, accept, plan);
+  }
+
+  // Scores by their codes what was found by estimates.
   void take(const SearchedSegment& searched, const std::vector<Walked>& found, const Acceptance& accept,
             VectorPlan& plan) {
     positions_.clear();

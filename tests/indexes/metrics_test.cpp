@@ -19,7 +19,7 @@ using testing::clustered;
 using testing::MemorySegment;
 
 constexpr std::size_t kDim = 48;
-constexpr std::size_t kNodes = 4000;
+constexpr std::size_t kNodes = 3000;
 constexpr std::size_t kTop = 10;
 
 using Vectors = std::vector<std::vector<float>>;
@@ -71,6 +71,7 @@ IndexParameters parameters_of(std::string_view index) {
   IndexParameters parameters;
   if (index == "graph") parameters.graph.emplace();
   if (index == "lists") parameters.lists.emplace();
+  if (index == "bits") parameters.bits.emplace();
   if (index == "pq") parameters.lists = IvfParameters{.lists = 1};
   return parameters;
 }
@@ -79,7 +80,7 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   for (const Metric metric : {Metric::inner_product, Metric::cosine, Metric::l2}) {
     for (const Codes codes : {Codes::int8, Codes::bf16, Codes::f32}) {
-      for (const char* index : {"none", "graph", "lists", "pq"}) all.push_back({metric, codes, index});
+      for (const char* index : {"none", "graph", "lists", "pq", "bits"}) all.push_back({metric, codes, index});
     }
   }
   return all;
