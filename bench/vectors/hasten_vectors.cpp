@@ -1,6 +1,6 @@
 // Our vector index as one contender of bench/vectors: takes commands on stdin, a line each, and
 // answers each with one line of JSON.
-//   build BASE.fbin SEGMENT THREADS graph|lists|graph+lists   builds the segment
+//   build BASE.fbin SEGMENT THREADS graph|lists|pq|bits|disk, or several: graph+lists   builds the segment
 //   open BASE.fbin SEGMENT              maps it; later searches ask it
 //   search QUERIES.fbin K POOL OUT      (POOL as 100/16 for lists: pool and probes) every question once; int32 ids to OUT, K a question
 //   filter FILE                         only vectors whose byte in FILE is not 0; "-": all
@@ -20,6 +20,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "bench/stopwatch.hpp"
@@ -35,33 +36,54 @@ using bench::Stopwatch;
 class Vectors {
  public:
   explicit Vectors(const std::string& file) {
-    const int descriptor = ::open(file.c_str(), O_RDONLY);
+    descriptor_ = ::open(file.c_str(), O_RDONLY);
     struct stat status {};
-    if (descriptor < 0 || ::fstat(descriptor, &status) != 0) throw std::runtime_error("cannot open " + file);
+    if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) throw std::runtime_error("cannot open " + file);
     bytes_ = static_cast<std::size_t>(status.st_size);
-    data_ = static_cast<const char*>(::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, descriptor, 0));
-    ::close(descriptor);
+    data_ = static_cast<const char*>(::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, descriptor_, 0));
     const auto* const header = reinterpret_cast<const std::uint32_t*>(data_);
     rows = header[0];
     dim = header[1];
   }
-  ~Vectors() { ::munmap(const_cast<char*>(data_), bytes_); }
+  ~Vectors() {
+    ::munmap(const_cast<char*>(data_), bytes_);
+    ::close(descriptor_);
+  }
   Vectors(const Vectors&) = delete;
   Vectors& operator=(const Vectors&) = delete;
   std::span<const float> row(std::size_t i) const {
     return {reinterpret_cast<const float*>(data_ + 8) + i * dim, dim};
   }
+  /// Reads a row without mapping it, once; forget() before the next question.
+  std::span<const float> read(std::size_t i) const {
+    auto& values = read_[i];
+    if (values.empty()) {
+      values.resize(dim);
+      const auto bytes = std::as_writable_bytes(std::span(values));
+      if (::pread(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(8 + i * bytes.size())) < 0) {
+        throw std::runtime_error("cannot read a vector");
+      }
+    }
+    return values;
+  }
+  void fetch(std::size_t i) const {
+    ::posix_fadvise(descriptor_, static_cast<off_t>(8 + i * dim * 4), static_cast<off_t>(dim * 4), POSIX_FADV_WILLNEED);
+  }
+  void forget() const { read_.clear(); }
   std::size_t rows = 0, dim = 0;
 
  private:
+  int descriptor_ = -1;
   const char* data_ = nullptr;
   std::size_t bytes_ = 0;
+  mutable std::unordered_map<std::size_t, std::vector<float>> read_;
 };
 
 /// "graph", "lists", or both: "graph+lists".
 IndexParameters parameters_of(const std::string& index) {
   IndexParameters parameters;
   if (index.find("graph") != index.npos) parameters.graph.emplace();
+  if (index == "disk") parameters.graph = GraphParameters{.on_disk = true};
   if (index.find("lists") != index.npos) parameters.lists.emplace();
   if (index.find("pq") != index.npos) parameters.lists = IvfParameters{.lists = 1};
   if (index.find("bits") != index.npos) parameters.bits.emplace();
@@ -72,7 +94,8 @@ std::string build(const std::string& base, const std::string& file, std::size_t 
                   const std::string& index) {
   const Vectors vectors(base);
   const Stopwatch watch;
-  VectorBuilder builder(vectors.dim);
+  const bool on_disk = index == "disk";
+  VectorBuilder builder(vectors.dim, {Metric::inner_product, on_disk ? Codes::f32 : Codes::int8});
   for (std::size_t i = 0; i < vectors.rows; ++i) {
     builder.add({i, static_cast<std::uint32_t>(i), i}, vectors.row(i));
   }
@@ -109,7 +132,8 @@ class Contender {
     const std::size_t pool = std::stoul(setting), slash = setting.find('/');
     const Vectors queries(file);
     const VectorInput input{&*segment_, {}};
-    const auto full = [&](std::uint64_t row) { return base_->row(row); };
+    const bool on_disk = segment_->form().codes == Codes::f32;
+    const FullVectors full = [&](std::uint64_t row) { return on_disk ? base_->read(row) : base_->row(row); };
     std::vector<std::int32_t> ids(queries.rows * k, -1);
     std::vector<double> micros(queries.rows);
     std::size_t steps = 0, scored = 0;
@@ -123,6 +147,8 @@ class Contender {
       if (slash != setting.npos) query.probes = std::stoul(setting.substr(slash + 1));
       query.exact = pool == 0;
       query.allowed = allowed_ ? &*allowed_ : nullptr;
+      if (on_disk) query.fetch = [&](std::uint64_t row) { base_->fetch(row); };
+      base_->forget();
       const VectorAnswer answer = search_vectors({&input, 1}, query, full);
       for (std::size_t j = 0; j < answer.best.size(); ++j) {
         ids[i * k + j] = static_cast<std::int32_t>(answer.best[j].node);

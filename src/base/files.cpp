@@ -207,6 +207,23 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
+void MappedFile::read(std::uint64_t offset, std::span<std::byte> to) const {
+  while (!to.empty()) {
+    const ssize_t n = ::pread(file_.get(), to.data(), to.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_errno("read", path_);
+    if (n == 0) throw Error(Code::damaged, path_.string() + " was cut short");
+    to = to.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
+  }
+}
+
+void MappedFile::fetch(std::uint64_t offset, std::uint64_t length) const noexcept {
+#ifdef POSIX_FADV_WILLNEED
+  ::posix_fadvise(file_.get(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED);
+#endif
+}
+
 bool MappedFile::cut_short() const noexcept {
   struct stat status {};
   return file_ && (::fstat(file_.get(), &status) != 0 ||

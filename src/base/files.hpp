@@ -67,6 +67,10 @@ class MappedFile {
   ~MappedFile();
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
   const std::filesystem::path& path() const noexcept { return path_; }
+  /// Reads bytes without mapping them. @throws Error(io|damaged) what the file no longer has.
+  void read(std::uint64_t offset, std::span<std::byte> to) const;
+  /// Has the system fetch bytes that will be read() soon.
+  void fetch(std::uint64_t offset, std::uint64_t length) const noexcept;
   /// Whether the file has become shorter than the mapping: touching the end would raise SIGBUS.
   bool cut_short() const noexcept;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,15 @@ class SegmentView {
     const std::atomic<std::uint64_t>* checked = nullptr;  ///< a bit a block; null: nothing to check
   };
   virtual Place place(std::string_view section) const = 0;
+
+  /// Reads bytes of a section into memory of the caller's, checked as by bytes(): for what is too large to
+  /// be mapped into memory bit by bit. @throws Error(damaged|io)
+  virtual void read(std::string_view section, std::uint64_t offset, std::span<std::byte> to) const {
+    const auto from = bytes(section, offset, to.size());
+    std::copy(from.begin(), from.end(), to.begin());
+  }
+  /// Says that bytes will be read soon, so that the disk fetches them meanwhile. Anything may be asked for.
+  virtual void fetch(std::string_view /*section*/, std::uint64_t /*offset*/, std::uint64_t /*length*/) const {}
 };
 
 /// A section, looked up once for many small reads: a read costs a comparison and a bit test.
@@ -58,6 +68,10 @@ class Section {
   const T* array(std::uint64_t first, std::uint64_t count = 1) const {
     return reinterpret_cast<const T*>(at(first * sizeof(T), count * sizeof(T)));
   }
+
+  /// As SegmentView's.
+  void read(std::uint64_t offset, std::span<std::byte> to) const { view_->read(name_, offset, to); }
+  void fetch(std::uint64_t offset, std::uint64_t length) const { view_->fetch(name_, offset, length); }
 
   /// Asks the processor for bytes that will be read soon. Anything may be asked for.
   void prefetch(std::uint64_t offset, std::uint64_t length) const noexcept {

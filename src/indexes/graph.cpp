@@ -20,6 +20,7 @@ namespace {
 constexpr std::uint32_t kNone = NeighbourGraph::kNone;
 constexpr std::size_t kNodesPerSeed = 128;
 constexpr std::size_t kSeedsMax = 4096;
+constexpr std::size_t kBeam = 4;            // nodes asked of the disk at a time
 constexpr std::size_t kPieceNodes = 4096;  // records made at a time
 
 std::size_t rounded_up(std::size_t n) { return (n + kFastScanRows - 1) / kFastScanRows * kFastScanRows; }
@@ -57,7 +58,7 @@ Scratch& scratch() {
 
 }  // namespace
 
-void write_graph(const CodedVectors& vectors, const NeighbourGraph& graph, SegmentSink& sink,
+void write_graph(const CodedVectors& vectors, const NeighbourGraph& graph, bool on_disk, SegmentSink& sink,
                  std::size_t threads) {
   const ProductShape shape = ProductShape::of(vectors.dim);
   const std::size_t nodes = vectors.size();
@@ -70,7 +71,7 @@ void write_graph(const CodedVectors& vectors, const NeighbourGraph& graph, Segme
   });
 
   const std::vector<std::uint32_t> seeds = choose_seeds(nodes, graph.entry);
-  const Header header{kLayout, graph.degree, seeds.size(), shape.subspaces, shape.width};
+  const Header header{kLayout, graph.degree, seeds.size(), shape.subspaces, shape.width, on_disk};
   write_array<Header>(sink, kHeader, std::span(&header, 1));
   write_array<float>(sink, kCodebook, codebook);
   write_array<std::uint32_t>(sink, kSeeds, seeds);
@@ -114,8 +115,10 @@ GraphView::GraphView(const SegmentView& view, std::size_t nodes, std::size_t dim
       records_(view, kRecords),
       seed_nodes_(view, kSeeds),
       seed_codes_(view, kSeedCodes) {
-  const auto header = read_one<Header>(view, kHeader, 0);
-  if (header.layout != kLayout || header.degree == 0 || header.degree % kFastScanRows != 0 ||
+  Header header{};  // of layout 1 it is shorter, and what it lacks is 0
+  const auto bytes = view.bytes(kHeader, 0, std::min<std::uint64_t>(view.size(kHeader), sizeof header));
+  if (!bytes.empty()) std::memcpy(&header, bytes.data(), bytes.size());
+  if (header.layout == 0 || header.layout > kLayout || header.on_disk > 1 || header.degree == 0 || header.degree % kFastScanRows != 0 ||
       header.degree > 1024 || header.subspaces != shape_.subspaces ||
       header.width != shape_.width || header.seeds == 0 || header.seeds > nodes) {
     throw Error(Code::damaged, fmt::format("the header of a graph is wrong: layout {}, degree {}, {} "
@@ -124,16 +127,12 @@ GraphView::GraphView(const SegmentView& view, std::size_t nodes, std::size_t dim
                                            header.subspaces, header.width));
   }
   degree_ = header.degree;
+  on_disk_ = header.on_disk != 0;
   seeds_ = header.seeds;
   require_array<float>(view, kCodebook, shape_.codebook_size());
   require_array<std::uint32_t>(view, kSeeds, seeds_);
   require_array<std::byte>(view, kSeedCodes, rounded_up(seeds_) / kFastScanRows * shape_.block_bytes());
   require_array<std::byte>(view, kRecords, nodes * record_bytes(degree_, shape_.block_bytes()));
-}
-
-void GraphView::prefetch(std::uint32_t position) const noexcept {
-  const std::size_t record = record_bytes(degree_, shape_.block_bytes());
-  records_.prefetch(position * record, record);
 }
 
 // The nearest seed, and the one from which all can be reached.
@@ -164,6 +163,69 @@ void GraphView::enter(const ProductTables& tables, const Acceptance& accept,
   }
 }
 
+// Looks at the neighbours of the node whose record this is.
+void GraphView::look_around(const std::uint8_t* record, FastScan scan, const ProductTables& tables,
+                            const Acceptance& accept, Frontier& frontier) const {
+  alignas(64) std::uint16_t sums[kFastScanRows];
+  for (std::size_t g = 0; g < degree_; g += kFastScanRows) {
+    const auto* const links = reinterpret_cast<const std::uint32_t*>(record);
+    std::uint32_t near = scan(record + kFastScanRows * sizeof(std::uint32_t), tables.values.data(),
+                              shape_.subspaces, frontier.below(), sums);
+    for (; near != 0; near &= near - 1) {
+      const auto row = static_cast<std::size_t>(std::countr_zero(near));
+      const std::uint32_t node = links[row];
+      if (node >= nodes_ || frontier.seen(node)) continue;
+      frontier.add(node, sums[row], accept(node));
+    }
+    record += group_bytes(shape_.block_bytes());
+  }
+}
+
+std::size_t GraphView::walk_in_memory(const ProductTables& tables, std::size_t steps_max,
+                                      const Acceptance& accept, Frontier& frontier) const {
+  const FastScan scan = fast_scan_kernel(simd());
+  const std::size_t bytes = record_bytes(degree_, shape_.block_bytes());
+  std::uint32_t asked_for = kNone;
+  const auto ask_for_next = [&] {
+    const auto* const next = frontier.peek();
+    if (next == nullptr || next->position == asked_for) return;
+    asked_for = next->position;
+    records_.prefetch(asked_for * bytes, bytes);
+  };
+  std::size_t steps = 0;
+  for (const Frontier::Met* met; steps < steps_max && (met = frontier.pop()) != nullptr; ++steps) {
+    const auto* const record = records_.array<std::uint8_t>(met->position * bytes, bytes);
+    ask_for_next();
+    look_around(record, scan, tables, accept, frontier);
+    ask_for_next();
+  }
+  return steps;
+}
+
+// Several nodes at a time, so that the disk fetches their records side by side.
+std::size_t GraphView::walk_on_disk(const ProductTables& tables, std::size_t steps_max,
+                                    const Acceptance& accept, Frontier& frontier) const {
+  const FastScan scan = fast_scan_kernel(simd());
+  const std::size_t bytes = record_bytes(degree_, shape_.block_bytes());
+  std::vector<std::uint32_t> record((bytes + 3) / 4), beam;
+  std::size_t steps = 0;
+  do {
+    beam.clear();
+    while (beam.size() < kBeam && steps + beam.size() < steps_max) {
+      const auto* const met = frontier.pop();
+      if (met == nullptr) break;
+      beam.push_back(met->position);
+      records_.fetch(met->position * bytes, bytes);
+    }
+    for (const std::uint32_t position : beam) {
+      records_.read(position * bytes, std::as_writable_bytes(std::span(record)).first(bytes));
+      look_around(reinterpret_cast<const std::uint8_t*>(record.data()), scan, tables, accept, frontier);
+    }
+    steps += beam.size();
+  } while (!beam.empty());
+  return steps;
+}
+
 std::vector<Walked> GraphView::walk(std::span<const float> query, std::size_t pool, std::size_t candidates,
                                     std::size_t steps_max, const Acceptance& accept,
                                     WalkStatistics* statistics) const {
@@ -174,34 +236,8 @@ std::vector<Walked> GraphView::walk(std::span<const float> query, std::size_t po
   frontier.begin(nodes_, pool, std::max(pool, candidates));
   enter(tables, accept, frontier);
 
-  const FastScan scan = fast_scan_kernel(simd());
-  const std::size_t record = record_bytes(degree_, shape_.block_bytes());
-  alignas(64) std::uint16_t sums[kFastScanRows];
-  std::size_t steps = 0;
-  std::uint32_t asked_for = kNone;
-  const auto ask_for_next = [&] {
-    const auto* const next = frontier.peek();
-    if (next == nullptr || next->position == asked_for) return;
-    asked_for = next->position;
-    prefetch(asked_for);
-  };
-  for (const Frontier::Met* met; steps < steps_max && (met = frontier.pop()) != nullptr; ++steps) {
-    const auto* group = records_.array<std::uint8_t>(met->position * record, record);
-    ask_for_next();
-    for (std::size_t g = 0; g < degree_; g += kFastScanRows) {
-      const auto* const links = reinterpret_cast<const std::uint32_t*>(group);
-      std::uint32_t near = scan(group + kFastScanRows * sizeof(std::uint32_t), tables.values.data(),
-                                shape_.subspaces, frontier.below(), sums);
-      for (; near != 0; near &= near - 1) {
-        const auto row = static_cast<std::size_t>(std::countr_zero(near));
-        const std::uint32_t node = links[row];
-        if (node >= nodes_ || frontier.seen(node)) continue;
-        frontier.add(node, sums[row], accept(node));
-      }
-      group += group_bytes(shape_.block_bytes());
-    }
-    ask_for_next();
-  }
+  const std::size_t steps = on_disk_ ? walk_on_disk(tables, steps_max, accept, frontier)
+                                               : walk_in_memory(tables, steps_max, accept, frontier);
   if (statistics != nullptr) statistics->steps += steps;
 
   std::vector<Walked> found;

@@ -19,7 +19,9 @@ class Frontier;
 /// The layout stands in docs/format-segments.md.
 /// Source: Gou et al. 2024, "SymphonyQG: towards symphonious integration of quantization and graph"
 /// (codes beside the links); with product codes in place of RaBitQ's.
-void write_graph(const CodedVectors& vectors, const NeighbourGraph& graph, SegmentSink& sink,
+/// @param on_disk  as GraphParameters::on_disk. Source: Subramanya et al. 2019, "DiskANN"; the codes of the
+///                 neighbours on disk, too: Tatsuno et al. 2024, "AiSAQ".
+void write_graph(const CodedVectors& vectors, const NeighbourGraph& graph, bool on_disk, SegmentSink& sink,
                  std::size_t threads);
 
 /// What a walk found: a node's position, and an estimate of its inner product with the question.
@@ -46,6 +48,7 @@ class GraphView {
   /// @param accept     whether a node may be in the answer; every node is walked through all the
   ///                   same.
   /// @param steps_max  gives up after so many steps, with what was found.
+  /// Of a segment on disk several nodes are asked for at a time.
   /// @return about `candidates` nodes, in no order; the same on every processor.
   /// @throws Error(damaged)
   std::vector<Walked> walk(std::span<const float> query, std::size_t pool, std::size_t candidates,
@@ -53,11 +56,17 @@ class GraphView {
                            WalkStatistics* statistics = nullptr) const;
 
  private:
+  std::size_t walk_in_memory(const ProductTables& tables, std::size_t steps_max, const Acceptance& accept,
+                             Frontier& frontier) const;
+  std::size_t walk_on_disk(const ProductTables& tables, std::size_t steps_max, const Acceptance& accept,
+                           Frontier& frontier) const;
+  void look_around(const std::uint8_t* record, FastScan scan, const ProductTables& tables,
+                   const Acceptance& accept, Frontier& frontier) const;
   void enter(const ProductTables& tables, const Acceptance& accept, Frontier& frontier) const;
-  void prefetch(std::uint32_t position) const noexcept;
 
   std::size_t nodes_ = 0;
   std::size_t degree_ = 0;
+  bool on_disk_ = false;
   std::size_t seeds_ = 0;
   ProductShape shape_;
   Metric metric_;

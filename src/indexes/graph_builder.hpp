@@ -15,6 +15,8 @@ struct GraphParameters {
   std::size_t degree = 32;  ///< most neighbours of a node; a multiple of 32
   std::size_t pool = 128;   ///< candidates kept while the neighbours of a new node are sought
   float alpha = 1.2f;       ///< above 1: more long links, fewer hops
+  /// Whether records are read from disk as a walk comes to them, instead of being mapped into memory.
+  bool on_disk = false;
 };
 
 /// A directed graph over vectors, each linked to near ones in different directions.

@@ -14,7 +14,7 @@ inline constexpr std::string_view kRecords = "links";         // a record a node
 inline constexpr std::string_view kSeeds = "seeds";           // u32 a seed; the first is the entry
 inline constexpr std::string_view kSeedCodes = "seed_codes";  // blocks of 32 seeds
 
-inline constexpr std::uint64_t kLayout = 1;
+inline constexpr std::uint64_t kLayout = 2;
 
 struct Header {
   std::uint64_t layout;
@@ -22,6 +22,7 @@ struct Header {
   std::uint64_t seeds;
   std::uint64_t subspaces;
   std::uint64_t width;
+  std::uint64_t on_disk;  // 1: records are read one by one, and not mapped
 };
 
 // A record holds `degree / 32` groups: 32 numbers of neighbours, and a block of their codes.

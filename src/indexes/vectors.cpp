@@ -34,7 +34,10 @@ void copy_section(std::span<const VectorInput> inputs, std::string_view section,
 void add_index(const CodedVectors& coded, Metric metric, const IndexParameters& index, SegmentSink& sink,
                std::size_t threads, const std::stop_token& stop) {
   if (coded.size() == 0) return;
-  if (index.graph) write_graph(coded, build_graph(coded, metric, *index.graph, threads, stop), sink, threads);
+  if (index.graph) {
+    const NeighbourGraph graph = build_graph(coded, metric, *index.graph, threads, stop);
+    write_graph(coded, graph, index.graph->on_disk, sink, threads);
+  }
   if (index.lists) write_ivf(coded, metric, *index.lists, sink, threads, stop);
   if (index.bits) write_one_bit(coded, *index.bits, sink, threads, stop);
 }

@@ -114,8 +114,11 @@ struct VectorQuery {
   std::size_t probes = 16;                ///< inverted lists that are looked through
   bool exact = false;                     ///< scan, whatever it costs
   VectorMethod method = VectorMethod::cheapest;
+  VectorMethod method = VectorMethod::cheapest;
   std::size_t threads = 1;                ///< how many share a scan
   bool moments = false;                   ///< wanted
+  /// Called with rows of the vector file that will be read soon. May be empty.
+  std::function<void(std::uint64_t)> fetch;
 };
 
 /// What the scores of nodes that are alive and allowed are like: of all of them where they were

@@ -161,9 +161,16 @@ class Search {
             VectorPlan& plan) {
     positions_.clear();
     for (const Walked& walked : found) positions_.push_back(walked.position);
+    fetch(*searched.input.segment);
     score(searched, positions_, question_, candidates_, nullptr);
     plan.scored = positions_.size();
     if (query_.moments) sample_moments(searched, accept);
+  }
+
+  // Without codes the full vectors are read at once.
+  void fetch(const VectorSegment& segment) const {
+    if (!query_.fetch || segment.code_bytes() > 0) return;
+    for (const std::uint32_t position : positions_) query_.fetch(segment.entry(position).vector);
   }
 
   void sample_moments(const SearchedSegment& searched, const Acceptance& accept) {

@@ -104,10 +104,12 @@ struct SegmentFile::State {
     return file.bytes().subspan(from, std::min(block_bytes, sections_end - from));
   }
 
-  void check_block(std::uint64_t number) const {
+  void check_block(std::uint64_t number) const { check_block(number, block(number)); }
+
+  void check_block(std::uint64_t number, std::span<const std::byte> content) const {
     const auto stored = load<std::uint64_t>(
         file.bytes().subspan(sections_end + number * sizeof(std::uint64_t), sizeof(std::uint64_t)));
-    if (stored == checksum(block(number))) return;
+    if (stored == checksum(content)) return;
     damaged(file.path(),
             fmt::format("block {} (bytes {} to {}, section {}) does not fit its checksum", number,
                         number * block_bytes, number * block_bytes + block(number).size(),
@@ -123,6 +125,21 @@ struct SegmentFile::State {
       names += fmt::format("{}'{}'", names.empty() ? "" : ", ", name_of(s.name));
     }
     return names.empty() ? "none" : names;
+  }
+
+  // Reads the blocks that hold [from, from + to.size()) without mapping them, and checks those that were not.
+  void read(std::uint64_t from, std::span<std::byte> to) const {
+    const std::uint64_t first = from / block_bytes, last = (from + to.size() - 1) / block_bytes;
+    std::vector<std::byte> blocks_read(std::min((last + 1) * block_bytes, sections_end) - first * block_bytes);
+    file.read(first * block_bytes, blocks_read);
+    for (std::uint64_t i = first; i <= last; ++i) {
+      const std::uint64_t bit = std::uint64_t{1} << (i % 64);
+      if ((checked[i / 64].load(std::memory_order_relaxed) & bit) != 0) continue;
+      const auto content = std::span(blocks_read).subspan((i - first) * block_bytes);
+      check_block(i, content.first(std::min<std::size_t>(content.size(), block_bytes)));
+      checked[i / 64].fetch_or(bit, std::memory_order_relaxed);
+    }
+    std::memcpy(to.data(), blocks_read.data() + (from - first * block_bytes), to.size());
   }
 
   // Two threads may check the same block at once: both find the same, and set the same bit. Relaxed
@@ -185,6 +202,21 @@ SegmentView::Place SegmentFile::place(std::string_view section) const {
   if (found == nullptr) return {};
   return {state_->file.bytes().data() + found->offset, found->length, found->offset,
           static_cast<unsigned>(std::countr_zero(state_->block_bytes)), state_->checked.get()};
+}
+
+void SegmentFile::read(std::string_view section, std::uint64_t offset, std::span<std::byte> to) const {
+  const auto* const found = state_->find(section);
+  const std::uint64_t size = found == nullptr ? 0 : found->length;
+  if (offset > size || to.size() > size - offset) {
+    damaged(state_->file.path(), fmt::format("section '{}' has {} bytes; {} from {} were wanted",
+                                             section, size, to.size(), offset));
+  }
+  if (!to.empty()) state_->read(found->offset + offset, to);
+}
+
+void SegmentFile::fetch(std::string_view section, std::uint64_t offset, std::uint64_t length) const {
+  const auto* const found = state_->find(section);
+  if (found != nullptr) state_->file.fetch(found->offset + offset, length);
 }
 
 void SegmentFile::verify() const {
