@@ -85,6 +85,7 @@ IndexParameters parameters_of(const std::string& index) {
   if (index.find("graph") != index.npos) parameters.graph.emplace();
   if (index == "disk") parameters.graph = GraphParameters{.on_disk = true};
   if (index.find("lists") != index.npos) parameters.lists.emplace();
+  if (index == "ivf") parameters.lists = IvfParameters{.product_codes = false};
   if (index.find("pq") != index.npos) parameters.lists = IvfParameters{.lists = 1};
   if (index.find("bits") != index.npos) parameters.bits.emplace();
   return parameters;

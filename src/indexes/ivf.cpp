@@ -244,11 +244,9 @@ void write_ivf(const CodedVectors& vectors, Metric metric, const IvfParameters& 
   std::vector<std::size_t> rows(n);
   std::iota(rows.begin(), rows.end(), std::size_t{0});
   const auto assigned = assign(vectors, rows, centroids, threads, stop);
-  const Residuals rest = residuals(vectors, centroids, assigned, threads);
-  const CodedVectors differences{vectors.dim, rest.codes, rest.scales};
   const ProductShape shape = ProductShape::of(vectors.dim, Rests::kSubspaces);
-  const Rests rests = metric == Metric::l2 ? Rests(vectors, centroids, assigned) : Rests();
-  const std::vector<float> codebook = train_codebook(differences, shape, threads);
+  const bool coded = parameters.product_codes;
+  const Rests rests = coded && metric == Metric::l2 ? Rests(vectors, centroids, assigned) : Rests();
 
   std::vector<std::vector<std::uint32_t>> members(lists);
   for (std::uint32_t i = 0; i < n; ++i) members[assigned[i]].push_back(i);
@@ -258,15 +256,20 @@ void write_ivf(const CodedVectors& vectors, Metric metric, const IvfParameters& 
     places.insert(places.end(), list.begin(), list.end());
     begins.push_back(static_cast<std::uint32_t>(places.size() / kFastScanRows));
   }
-  const Header header{kLayout, lists, begins.back(), shape.subspaces, shape.width, rests.least, rests.step};
+  const Header header{kLayout, lists, begins.back(), coded ? shape.subspaces : 0, shape.width, rests.least, rests.step};
   write_array<Header>(sink, kHeader, std::span(&header, 1));
-  write_array<float>(sink, kCodebook, codebook);
   write_array<std::int8_t>(sink, kCentroids, centroids.codes);
   write_array<float>(sink, kScales, centroids.scales);
   write_array<std::uint32_t>(sink, kBegins, begins);
   write_array<std::uint32_t>(sink, kMembers, places);
 
-  write_codes(sink, kCodes, differences, places, shape, codebook, rests, threads, stop);
+  if (coded) {
+    const Residuals rest = residuals(vectors, centroids, assigned, threads);
+    const CodedVectors differences{vectors.dim, rest.codes, rest.scales};
+    const std::vector<float> codebook = train_codebook(differences, shape, threads);
+    write_array<float>(sink, kCodebook, codebook);
+    write_codes(sink, kCodes, differences, places, shape, codebook, rests, threads, stop);
+  }
 
   std::vector<std::uint32_t> in_order(rounded_up(lists), kNone);
   std::iota(in_order.begin(), in_order.begin() + static_cast<std::ptrdiff_t>(lists), 0u);
@@ -293,7 +296,7 @@ IvfView::IvfView(const SegmentView& view, std::size_t nodes, std::size_t dim, Me
       codes_(view, kCodes) {
   const auto header = read_one<Header>(view, kHeader, 0);
   if (header.layout != kLayout || header.lists == 0 || header.lists > kListsMax ||
-      header.blocks > nodes + header.lists || header.subspaces != shape_.subspaces ||
+      header.blocks > nodes + header.lists || (header.subspaces != 0 && header.subspaces != shape_.subspaces) ||
       header.width != shape_.width) {
     throw Error(Code::damaged, fmt::format("the header of inverted lists is wrong: layout {}, {} lists, {} "
                                            "blocks, {} subspaces of {} dimensions",
@@ -301,16 +304,17 @@ IvfView::IvfView(const SegmentView& view, std::size_t nodes, std::size_t dim, Me
                                            header.width));
   }
   lists_ = header.lists;
+  product_codes_ = header.subspaces != 0;
   rest_least_ = header.rest_least;
   rest_step_ = header.rest_step;
-  require_array<float>(view, kCodebook, shape_.codebook_size());
+  if (product_codes_) require_array<float>(view, kCodebook, shape_.codebook_size());
   require_array<std::int8_t>(view, kCentroids, lists_ * dim);
   require_array<float>(view, kScales, lists_);
   require_array<float>(view, kListCodebook, shape_.codebook_size());
   require_array<std::byte>(view, kListCodes, rounded_up(lists_) / kFastScanRows * shape_.block_bytes());
   require_array<std::uint32_t>(view, kBegins, lists_ + 1);
   require_array<std::uint32_t>(view, kMembers, header.blocks * kFastScanRows);
-  require_array<std::byte>(view, kCodes, header.blocks * block_bytes_);
+  if (product_codes_) require_array<std::byte>(view, kCodes, header.blocks * block_bytes_);
 }
 
 // About `wanted` lists or more, among them nearly all of the nearest, by their centroids' product codes.
@@ -404,6 +408,18 @@ void IvfView::look_through(const Probe& probe, std::uint32_t offset, const Accep
   }
 }
 
+void IvfView::take_all(const Probe& probe, const Acceptance& accept, WalkStatistics& statistics) const {
+  auto& found = scratch().found;
+  const std::size_t first = *begins_.array<std::uint32_t>(probe.list) * kFastScanRows;
+  const std::size_t last = *begins_.array<std::uint32_t>(probe.list + 1) * kFastScanRows;
+  if (first >= last) return;
+  const auto* const members = members_.array<std::uint32_t>(first, last - first);
+  for (std::size_t i = 0; i < last - first; ++i) {
+    if (members[i] < nodes_ && accept(members[i])) found.push_back({members[i], 0});
+  }
+  statistics.steps += (last - first) / kFastScanRows;
+}
+
 std::vector<Walked> IvfView::probe(std::span<const float> query, std::size_t pool, std::size_t probes,
                                    const Acceptance& accept, WalkStatistics* statistics) const {
   constexpr std::size_t kMore = 4;
@@ -412,10 +428,12 @@ std::vector<Walked> IvfView::probe(std::span<const float> query, std::size_t poo
   auto& [smallest, tables, found] = scratch();
   smallest.begin(pool);
   found.clear();
-  const auto rests = Rests::values(rest_least_, rest_step_);
-  make_tables(query, shape_, Metric::inner_product,
-              {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables,
-              std::span(rests).first(metric_ == Metric::l2 ? rests.size() : 0));
+  if (product_codes_) {
+    const auto rests = Rests::values(rest_least_, rest_step_);
+    make_tables(query, shape_, Metric::inner_product,
+                {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables,
+                std::span(rests).first(metric_ == Metric::l2 ? rests.size() : 0));
+  }
   // A vector's inner product is its centroid's and that of what it differs by; in steps of the tables,
   // less is nearer, and the best centroid counts 0.
   const float best = lists.front().score, step = tables.step > 0 ? tables.step : 1;
@@ -426,7 +444,8 @@ std::vector<Walked> IvfView::probe(std::span<const float> query, std::size_t poo
       if (looked_through[probe.list]) continue;
       looked_through[probe.list] = true;
       const float behind = std::clamp((best - probe.score) / step, 0.0f, 180'000.0f);
-      look_through(probe, static_cast<std::uint32_t>(std::lrint(behind)), accept, counted);
+      if (product_codes_) look_through(probe, static_cast<std::uint32_t>(std::lrint(behind)), accept, counted);
+      else take_all(probe, accept, counted);
     }
     if (found.size() >= pool || lists.size() == lists_) break;
     lists = nearest_lists(query, kMore * lists.size());

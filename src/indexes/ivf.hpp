@@ -16,6 +16,8 @@ namespace hasten {
 /// How lists are made.
 struct IvfParameters {
   std::size_t lists = 0;  ///< 0: four times the square root of the number of vectors
+  /// Whether lists hold product codes of their vectors, to choose candidates by; else all of a list are.
+  bool product_codes = true;
 };
 
 /// Writes the sections of inverted lists over the vectors of a segment: each vector stands in the list of
@@ -35,11 +37,12 @@ class IvfView {
   IvfView(const SegmentView& view, std::size_t nodes, std::size_t dim, Metric metric);
 
   std::size_t lists() const noexcept { return lists_; }
+  bool product_codes() const noexcept { return product_codes_; }
 
   /// Looks through the `probes` lists whose centroids are nearest to the question, and through more while
   /// fewer than `pool` accepted nodes were met.
   /// @param pool    how many accepted nodes are wanted.
-  /// @return about `pool` nodes, or fewer where the lists hold no more, in no order; the same on every
+  /// @return about `pool` nodes, all of the lists' where they have no product codes, or fewer where the lists hold no more, in no order; the same on every
   ///         processor. @throws Error(damaged)
   std::vector<Walked> probe(std::span<const float> query, std::size_t pool, std::size_t probes,
                             const Acceptance& accept, WalkStatistics* statistics = nullptr) const;
@@ -53,10 +56,12 @@ class IvfView {
   float half_square(std::uint32_t list) const;
   void look_through(const Probe& probe, std::uint32_t offset, const Acceptance& accept,
                     WalkStatistics& statistics) const;
+  void take_all(const Probe& probe, const Acceptance& accept, WalkStatistics& statistics) const;
   std::vector<std::uint32_t> near_lists(std::span<const float> query, std::size_t wanted) const;
 
   std::size_t nodes_ = 0;
   std::size_t lists_ = 0;
+  bool product_codes_ = true;
   Metric metric_;
   ProductShape shape_;
   std::size_t block_bytes_ = 0;

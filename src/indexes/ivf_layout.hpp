@@ -23,7 +23,7 @@ struct Header {
   std::uint64_t layout;
   std::uint64_t lists;
   std::uint64_t blocks;
-  std::uint64_t subspaces;
+  std::uint64_t subspaces;  // 0: lists hold no product codes
   std::uint64_t width;
   float rest_least;  // where the metric is l2: code 0 of what a square adds, and the step between codes
   float rest_step;

@@ -114,7 +114,6 @@ struct VectorQuery {
   std::size_t probes = 16;                ///< inverted lists that are looked through
   bool exact = false;                     ///< scan, whatever it costs
   VectorMethod method = VectorMethod::cheapest;
-  VectorMethod method = VectorMethod::cheapest;
   std::size_t threads = 1;                ///< how many share a scan
   bool moments = false;                   ///< wanted
   /// Called with rows of the vector file that will be read soon. May be empty.

@@ -66,7 +66,9 @@ Choice cheapest_index(const VectorSegment& segment, const VectorQuery& query, do
                static_cast<double>(candidates_of_walk(query, selectivity)) * kSparseRowNs);
   if (const IvfView* const lists = segment.ivf()) {
     const double rows = nodes * std::min(1.0, static_cast<double>(query.probes) / static_cast<double>(lists->lists()));
-    consider(VectorMethod::lists, true, kListsNs + rows * kListRowNs + pool * kSparseRowNs);
+    const double candidates = lists->product_codes() ? rows * kListRowNs + pool * kSparseRowNs
+                                                     : selectivity * rows * kSparseRowNs;
+    consider(VectorMethod::lists, true, kListsNs + candidates);
   }
   consider(VectorMethod::bits, segment.bits() != nullptr, nodes * kBitsRowNs + pool * kSparseRowNs);
   return best;

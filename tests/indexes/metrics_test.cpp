@@ -71,6 +71,7 @@ IndexParameters parameters_of(std::string_view index) {
   IndexParameters parameters;
   if (index == "graph") parameters.graph.emplace();
   if (index == "lists") parameters.lists.emplace();
+  if (index == "ivf") parameters.lists = IvfParameters{.product_codes = false};
   if (index == "bits") parameters.bits.emplace();
   if (index == "pq") parameters.lists = IvfParameters{.lists = 1};
   return parameters;
@@ -80,7 +81,7 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   for (const Metric metric : {Metric::inner_product, Metric::cosine, Metric::l2}) {
     for (const Codes codes : {Codes::int8, Codes::bf16, Codes::f32}) {
-      for (const char* index : {"none", "graph", "lists", "pq", "bits"}) all.push_back({metric, codes, index});
+      for (const char* index : {"none", "graph", "lists", "ivf", "pq", "bits"}) all.push_back({metric, codes, index});
     }
   }
   return all;
