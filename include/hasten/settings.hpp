@@ -31,6 +31,31 @@ struct GroupSettings {
   std::uint64_t chunk_overlap = 25;
 };
 
+/// How vectors are searched; docs/indexes.md explains each.
+enum class IndexKind {
+  smart,   ///< by size and memory: flat, graph, disk or ivf_pq
+  flat,    ///< all codes are scanned
+  graph,   ///< from near to nearer vectors
+  ivf,     ///< the nearest of k-means' lists, all of their vectors
+  pq,      ///< all 4-bit product codes are scanned
+  ivf_pq,  ///< the nearest lists' 4-bit product codes
+  rabitq,  ///< all 1-bit codes are scanned
+  disk,    ///< a graph whose records and vectors stay on disk
+};
+std::string_view to_string(IndexKind kind) noexcept;
+IndexKind index_kind_from_string(std::string_view word);  ///< @throws Error(invalid)
+
+/// What is kept of each vector beside its full precision, to find candidates by.
+enum class VectorCodes { int8, bf16, f32 };
+std::string_view to_string(VectorCodes codes) noexcept;
+VectorCodes vector_codes_from_string(std::string_view word);  ///< @throws Error(invalid)
+
+/// `[index]`. Segments of other settings are rewritten by the next ingest or compact.
+struct IndexSettings {
+  IndexKind kind = IndexKind::smart;
+  VectorCodes codes = VectorCodes::int8;  ///< f32: none; `disk` keeps none
+};
+
 inline constexpr std::string_view kDefaultEmbedder = "multilingual-e5-small";
 
 /// Everything that can be set, with its default. `hasten.toml` has the same keys.
@@ -46,6 +71,7 @@ struct Settings {
   /// What share of the true nearest passages a search by meaning is to find, 0 to 1. It decides how far
   /// walks through a graph go, by what was measured on this knowledge base; 1: everything is scanned.
   double recall = 0.95;
+  IndexSettings index;
   double bm25_k1 = 1.5;
   double bm25_b = 0.75;
 

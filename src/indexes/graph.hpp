@@ -42,6 +42,8 @@ class GraphView {
   /// @param nodes  of the segment. @param dim  of its vectors. @throws Error(damaged)
   GraphView(const SegmentView& view, std::size_t nodes, std::size_t dim, Metric metric);
 
+  bool on_disk() const noexcept { return on_disk_; }
+
   /// Walks from the seed nearest to the question to ever nearer nodes, until the `pool` nearest
   /// accepted ones that it met have no nearer neighbours.
   /// @param candidates  how many accepted nodes are wanted: `pool` or more.

@@ -15,7 +15,7 @@
 #include "indexes/graph.hpp"
 #include "indexes/ivf.hpp"
 #include "indexes/one_bit.hpp"
-#include "indexes/question.hpp"
+#include "indexes/coded_query.hpp"
 #include "indexes/vector_form.hpp"
 
 namespace hasten {

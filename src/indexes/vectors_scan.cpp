@@ -37,11 +37,11 @@ void add(ScoreMoments& to, const ScoreMoments& moments) noexcept {
 // Scans rows of one segment for one question.
 class Scanner {
  public:
-  Scanner(const SearchedSegment& searched, const Question& question, const DocumentSet* allowed,
+  Scanner(const SearchedSegment& searched, const CodedQuery& query, const DocumentSet* allowed,
           bool want_moments)
       : input_(searched.input),
         number_(searched.number),
-        question_(question),
+        coded_(query),
         allowed_(allowed),
         want_moments_(want_moments) {}
 
@@ -96,7 +96,7 @@ class Scanner {
     std::array<float, kBatchRows> scores;
     for (std::size_t from = 0; from < rows; from += kBatchRows) {
       const std::size_t n = std::min(kBatchRows, rows - from);
-      question_.score_rows(*input_.segment, first + from, n, scores.data());
+      coded_.score_rows(*input_.segment, first + from, n, scores.data());
       for (std::size_t i = 0; i < n; ++i) {
         if (!(scores[i] >= candidates.border())) continue;
         candidates.add({scores[i], number_, static_cast<std::uint32_t>(first + from + i)});
@@ -108,7 +108,7 @@ class Scanner {
 
   const VectorInput& input_;
   std::uint32_t number_;
-  const Question& question_;
+  const CodedQuery& coded_;
   const DocumentSet* allowed_;
   bool want_moments_;
 };
@@ -164,17 +164,17 @@ void Candidates::add(const Candidate& candidate) {
   if (heap_.size() == wanted_) border_ = heap_.front().score;
 }
 
-std::size_t scan(const SearchedSegment& searched, const Question& question, const DocumentSet* allowed,
+std::size_t scan(const SearchedSegment& searched, const CodedQuery& query, const DocumentSet* allowed,
                  std::size_t threads, Candidates& candidates, ScoreMoments* moments) {
   const VectorInput& input = searched.input;
   const std::size_t n = input.segment->size();
   if (n == 0) return 0;
   if (allowed != nullptr && allowed->selectivity() < kSparse && input.segment->documents_rise()) {
     const auto positions = positions_of(input, *allowed);
-    score(searched, positions, question, candidates, moments);
+    score(searched, positions, query, candidates, moments);
     return positions.size();
   }
-  const Scanner scanner(searched, question, allowed, moments != nullptr);
+  const Scanner scanner(searched, query, allowed, moments != nullptr);
   const std::size_t slices = (n + kSliceRows - 1) / kSliceRows;
   std::vector<Scanner::Seen> seen(slices);
   const auto scan_slice = [&](std::size_t i, Candidates& found) {
@@ -203,16 +203,16 @@ std::size_t scan(const SearchedSegment& searched, const Question& question, cons
 }
 
 void score(const SearchedSegment& searched, std::span<const std::uint32_t> positions,
-           const Question& question, Candidates& candidates, ScoreMoments* moments) {
+           const CodedQuery& query, Candidates& candidates, ScoreMoments* moments) {
   const VectorSegment& segment = *searched.input.segment;
   const auto ask_for = [&](std::size_t i) {
-    if (i < positions.size()) question.prefetch(segment, positions[i]);
+    if (i < positions.size()) query.prefetch(segment, positions[i]);
   };
   for (std::size_t i = 0; i < kAhead; ++i) ask_for(i);
   for (std::size_t i = 0; i < positions.size(); ++i) {
     ask_for(i + kAhead);
     float score = 0;
-    question.score_rows(segment, positions[i], 1, &score);
+    query.score_rows(segment, positions[i], 1, &score);
     if (moments != nullptr) add(*moments, moments_of({&score, 1}));
     if (score >= candidates.border()) candidates.add({score, searched.number, positions[i]});
   }

@@ -46,11 +46,11 @@ struct SearchedSegment {
 /// Scores every node of a segment that is alive and allowed.
 /// @param moments  added to, where wanted.
 /// @return how many were scored.
-std::size_t scan(const SearchedSegment& searched, const Question& question, const DocumentSet* allowed,
+std::size_t scan(const SearchedSegment& searched, const CodedQuery& query, const DocumentSet* allowed,
                  std::size_t threads, Candidates& candidates, ScoreMoments* moments);
 
 /// Scores these nodes. @param moments  added to, where wanted.
 void score(const SearchedSegment& searched, std::span<const std::uint32_t> positions,
-           const Question& question, Candidates& candidates, ScoreMoments* moments);
+           const CodedQuery& query, Candidates& candidates, ScoreMoments* moments);
 
 }  // namespace hasten

@@ -87,7 +87,7 @@ class Search {
   Search(const VectorQuery& query, Metric metric, const FullVectors& full)
       : query_(query),
         full_(full),
-        question_(query.vector, metric, full),
+        coded_(query.vector, metric, full),
         candidates_(times(query.k, kOversample, kCandidatesMin)) {}
 
   VectorAnswer run(std::span<const VectorInput> segments) {
@@ -115,7 +115,7 @@ class Search {
 
   void search_codes(const SearchedSegment& searched, VectorPlan& plan) {
     plan.method = plan.steps > 0 ? "graph, then scan" : "scan";
-    plan.scored += scan(searched, question_, query_.allowed, query_.threads, candidates_,
+    plan.scored += scan(searched, coded_, query_.allowed, query_.threads, candidates_,
                         query_.moments ? &answer_.moments : nullptr);
     scanned_ = true;
   }
@@ -129,7 +129,7 @@ class Search {
     const auto steps_max = static_cast<std::size_t>(2 * plan.scan_us / kStepNs * 1000) + 1;
     WalkStatistics statistics;
     const std::size_t candidates = candidates_of_walk(query_, selectivity_of(query_));
-    const auto found = segment.graph()->walk(question_.vector(), query_.pool, candidates, steps_max, accept,
+    const auto found = segment.graph()->walk(coded_.vector(), query_.pool, candidates, steps_max, accept,
                                              &statistics);
     plan.steps = statistics.steps;
     if (statistics.steps >= steps_max) return search_codes(searched, plan);
@@ -141,7 +141,7 @@ class Search {
     const VectorSegment& segment = *searched.input.segment;
     const Acceptance accept(searched.input.deleted, query_.allowed, segment.documents());
     WalkStatistics statistics;
-    const auto found = segment.ivf()->probe(question_.vector(), std::max(query_.pool, query_.k), query_.probes,
+    const auto found = segment.ivf()->probe(coded_.vector(), std::max(query_.pool, query_.k), query_.probes,
                                             accept, &statistics);
     plan.steps = statistics.steps;
     take(searched, found, accept, plan);
@@ -152,7 +152,7 @@ class Search {
     const VectorSegment& segment = *searched.input.segment;
     const Acceptance accept(searched.input.deleted, query_.allowed, segment.documents());
     WalkStatistics statistics;
-    const auto found = segment.bits()->scan(question_.vector(), std::max(query_.pool, query_.k), accept,
+    const auto found = segment.bits()->scan(coded_.vector(), std::max(query_.pool, query_.k), accept,
                                             segment.squares(), &statistics);
     plan.steps = statistics.steps;
     take(searched, found, accept, plan);
@@ -164,7 +164,7 @@ class Search {
     positions_.clear();
     for (const Walked& walked : found) positions_.push_back(walked.position);
     fetch(*searched.input.segment);
-    score(searched, positions_, question_, candidates_, nullptr);
+    score(searched, positions_, coded_, candidates_, nullptr);
     plan.scored = positions_.size();
     if (query_.moments) sample_moments(searched, accept);
   }
@@ -185,7 +185,7 @@ class Search {
     }
     Candidates none(1);
     ScoreMoments sampled;
-    score(searched, positions_, question_, none, &sampled);
+    score(searched, positions_, coded_, none, &sampled);
     const double share = static_cast<double>(n) / static_cast<double>(std::max<std::size_t>(rows, 1));
     answer_.moments.count += static_cast<std::uint64_t>(std::llround(static_cast<double>(sampled.count) * share));
     answer_.moments.sum += sampled.sum * share;
@@ -205,7 +205,7 @@ class Search {
       prefetch(std::as_bytes(vectors.back()));
     }
     for (std::size_t i = 0; i < best.size(); ++i) {
-      answer_.best.push_back({entries[i].node, question_.exact_score(vectors[i], entries[i].vector)});
+      answer_.best.push_back({entries[i].node, coded_.exact_score(vectors[i], entries[i].vector)});
     }
     std::ranges::sort(answer_.best, [](const Scored& a, const Scored& b) {
       return a.score != b.score ? a.score > b.score : a.node < b.node;
@@ -215,7 +215,7 @@ class Search {
 
   const VectorQuery& query_;
   const FullVectors& full_;
-  Question question_;
+  CodedQuery coded_;
   Candidates candidates_;
   bool scanned_ = false;
   std::vector<std::uint32_t> positions_;

@@ -1,4 +1,4 @@
-#include "indexes/question.hpp"
+#include "indexes/coded_query.hpp"
 
 #include <fmt/format.h>
 
@@ -25,7 +25,7 @@ std::vector<float> normalised(std::span<const float> vector) {
   return unit;
 }
 
-Question::Question(std::span<const float> vector, Metric metric, const FullVectors& full)
+CodedQuery::CodedQuery(std::span<const float> vector, Metric metric, const FullVectors& full)
     : metric_(metric),
       full_(full),
       normalised_(metric == Metric::cosine ? normalised(vector) : std::vector<float>{}),
@@ -38,7 +38,7 @@ Question::Question(std::span<const float> vector, Metric metric, const FullVecto
   for (const float value : vector_) bf16_.push_back(to_bf16(value));
 }
 
-void Question::products_of_int8(const VectorSegment& segment, std::size_t first, std::size_t n,
+void CodedQuery::products_of_int8(const VectorSegment& segment, std::size_t first, std::size_t n,
                                 float* products) const {
   const std::size_t dim = segment.dim();
   const auto* const codes = segment.codes().array<std::int8_t>(first * dim, n * dim);
@@ -53,13 +53,13 @@ void Question::products_of_int8(const VectorSegment& segment, std::size_t first,
   }
 }
 
-void Question::products_of_bf16(const VectorSegment& segment, std::size_t first, std::size_t n,
+void CodedQuery::products_of_bf16(const VectorSegment& segment, std::size_t first, std::size_t n,
                                 float* products) const {
   const std::size_t dim = segment.dim();
   dot_bf16_(bf16_.data(), segment.codes().array<std::uint16_t>(first * dim, n * dim), n, dim, products);
 }
 
-void Question::score_rows(const VectorSegment& segment, std::size_t first, std::size_t n, float* scores) const {
+void CodedQuery::score_rows(const VectorSegment& segment, std::size_t first, std::size_t n, float* scores) const {
   switch (segment.form().codes) {
     case Codes::int8:
       products_of_int8(segment, first, n, scores);
@@ -81,12 +81,12 @@ void Question::score_rows(const VectorSegment& segment, std::size_t first, std::
   }
 }
 
-void Question::prefetch(const VectorSegment& segment, std::size_t position) const {
+void CodedQuery::prefetch(const VectorSegment& segment, std::size_t position) const {
   const std::size_t width = segment.code_bytes();
   if (width > 0) segment.codes().prefetch(position * width, width);
 }
 
-double Question::exact_score(std::span<const float> vector, std::uint64_t row) const {
+double CodedQuery::exact_score(std::span<const float> vector, std::uint64_t row) const {
   if (vector.size() != vector_.size()) {
     throw Error(Code::damaged, fmt::format("vector {} has {} dimensions; its segment has {}", row,
                                            vector.size(), vector_.size()));

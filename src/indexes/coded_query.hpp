@@ -17,9 +17,9 @@ class VectorSegment;
 using FullVectors = std::function<std::span<const float>(std::uint64_t)>;
 
 /// A question, as the codes of segments take it. Borrows the vector and `full`. Thread-safe.
-class Question {
+class CodedQuery {
  public:
-  Question(std::span<const float> vector, Metric metric, const FullVectors& full);
+  CodedQuery(std::span<const float> vector, Metric metric, const FullVectors& full);
 
   /// What walks and lists compare with: for cosines of length 1.
   std::span<const float> vector() const noexcept { return vector_; }
