@@ -207,21 +207,27 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-void MappedFile::read(std::uint64_t offset, std::span<std::byte> to) const {
+void read_at(const File& file, std::uint64_t offset, std::span<std::byte> to, const fs::path& path) {
   while (!to.empty()) {
-    const ssize_t n = ::pread(file_.get(), to.data(), to.size(), static_cast<off_t>(offset));
+    const ssize_t n = ::pread(file.get(), to.data(), to.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw_errno("read", path_);
-    if (n == 0) throw Error(Code::damaged, path_.string() + " was cut short");
+    if (n < 0) throw_errno("read", path);
+    if (n == 0) throw Error(Code::damaged, path.string() + " was cut short");
     to = to.subspan(static_cast<std::size_t>(n));
     offset += static_cast<std::uint64_t>(n);
   }
 }
 
-void MappedFile::fetch(std::uint64_t offset, std::uint64_t length) const noexcept {
+void fetch_at(const File& file, std::uint64_t offset, std::uint64_t length) noexcept {
 #ifdef POSIX_FADV_WILLNEED
-  ::posix_fadvise(file_.get(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED);
+  ::posix_fadvise(file.get(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED);
 #endif
+}
+
+void MappedFile::read(std::uint64_t offset, std::span<std::byte> to) const { read_at(file_, offset, to, path_); }
+
+void MappedFile::fetch(std::uint64_t offset, std::uint64_t length) const noexcept {
+  fetch_at(file_, offset, length);
 }
 
 bool MappedFile::cut_short() const noexcept {

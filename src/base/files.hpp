@@ -50,6 +50,11 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
 File create_file(const std::filesystem::path& path);
 File open_for_update(const std::filesystem::path& path);
 void write_all(const File& file, std::span<const std::byte> bytes, const std::filesystem::path& path);
+/// Reads exactly so many bytes. @throws Error(io); Error(damaged) the file has not as many.
+void read_at(const File& file, std::uint64_t offset, std::span<std::byte> to,
+             const std::filesystem::path& path);
+/// Has the system fetch bytes that will be read soon.
+void fetch_at(const File& file, std::uint64_t offset, std::uint64_t length) noexcept;
 void write_at(const File& file, std::uint64_t offset, std::span<const std::byte> bytes,
               const std::filesystem::path& path);
 void sync_file(const File& file, const std::filesystem::path& path);

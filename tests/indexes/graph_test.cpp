@@ -257,6 +257,38 @@ TEST_F(Graph, RecallIsMeasuredAndReached) {
   EXPECT_THROW(measure_recall({&input, 1}, questions, kDim, 10, nullptr, full, stop.get_token()), Error);
 }
 
+TEST_F(Graph, OnDiskItFindsAsMuch) {
+  VectorBuilder builder(kDim, {Metric::inner_product, Codes::f32});
+  for (std::size_t i = 0; i < base().size(); ++i) builder.add({i, static_cast<std::uint32_t>(i), i}, base()[i]);
+  MemorySegment memory;
+  builder.write(memory, {.graph = GraphParameters{.on_disk = true}}, 2);
+  const VectorSegment segment(memory);
+  ASSERT_NE(segment.graph(), nullptr);
+  EXPECT_TRUE(segment.graph()->on_disk());
+  EXPECT_EQ(segment.code_bytes(), 0u);
+  std::size_t found = 0, fetched = 0, read = 0;
+  const FullVectors full = [&](std::uint64_t row) {
+    ++read;
+    return std::span<const float>(base()[row]);
+  };
+  const auto asked = clustered(50, kDim, 1, 12);
+  for (const auto& question : asked) {
+    const VectorInput input{&segment, {}};
+    VectorQuery query;
+    query.vector = question;
+    query.pool = 100;
+    query.fetch = [&](std::uint64_t) { ++fetched; };
+    const VectorAnswer answer = search_vectors({&input, 1}, query, full);
+    EXPECT_EQ(answer.plans[0].method, "graph");
+    query.exact = true;
+    for (const Scored& hit : search_vectors({&input, 1}, query, full).best) {
+      found += static_cast<std::size_t>(std::ranges::count(answer.best, hit.node, &Scored::node));
+    }
+  }
+  EXPECT_GE(static_cast<double>(found) / static_cast<double>(10 * asked.size()), 0.95);
+  EXPECT_GE(fetched, 100 * asked.size());  // every candidate, before it is read
+}
+
 TEST_F(Graph, WithoutAGraphRecallIsWhole) {
   const auto vectors = clustered(50, kDim, 1, 1);
   VectorBuilder builder(kDim);

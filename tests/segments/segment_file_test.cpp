@@ -106,6 +106,39 @@ TEST_F(SegmentFileTest, HoldsWhatWasWritten) {
   EXPECT_FALSE(file.cut_short());
 }
 
+TEST_F(SegmentFileTest, ReadingGivesWhatMappingGives) {
+  std::mt19937_64 random(4);
+  const std::string want = random_bytes(random, 100'000);
+  write(path(), {{"first", "xyz"}, {"all", want}});
+  const SegmentFile file(path(), "test");
+  for (int i = 0; i < 300; ++i) {
+    const std::uint64_t from = random() % want.size(), n = random() % std::min<std::size_t>(want.size() - from, 9000) + 1;
+    std::string got(n, ' ');
+    file.fetch("all", from, n);
+    file.read("all", from, std::as_writable_bytes(std::span(got)));
+    ASSERT_EQ(got, want.substr(from, n)) << from << " " << n;
+  }
+  std::string two(2, ' ');
+  const auto to = std::as_writable_bytes(std::span(two));
+  EXPECT_EQ(failure([&] { file.read("all", want.size() - 1, to); }), Code::damaged);
+  EXPECT_EQ(failure([&] { file.read("none", 0, to); }), Code::damaged);
+  file.read("all", want.size(), {});
+}
+
+TEST_F(SegmentFileTest, ReadingFindsATurnedBit) {
+  std::mt19937_64 random(5);
+  write(path(), {{"all", random_bytes(random, 20'000)}});
+  std::string bytes = read_file(path(), 1 << 20);
+  bytes[10'000] = static_cast<char>(bytes[10'000] ^ 4);
+  put(bytes);
+  const SegmentFile file(path(), "test");
+  std::string one(1, ' ');
+  const auto to = std::as_writable_bytes(std::span(one));
+  file.read("all", 100, to);
+  EXPECT_EQ(failure([&] { file.read("all", 10'001, to); }), Code::damaged);
+  EXPECT_EQ(failure([&] { file.read("all", 10'001, to); }), Code::damaged);
+}
+
 TEST_F(SegmentFileTest, WithoutSectionsIsAFile) {
   write(path(), {});
   const SegmentFile file(path(), "test");

@@ -233,6 +233,8 @@ TEST_F(LocalStoreTest, VectorsAreMappedOnceCommitted) {
   for (const NodeRow& node : made.nodes) {
     const std::uint64_t row = reading.vector_row("model/1", node.text_hash).value();
     EXPECT_EQ(vector_of(store, "model/1", row), make_vector(node.text_hash, kDim));
+    store.fetch_vector("model/1", row);
+    EXPECT_EQ(store.read_vector("model/1", row), make_vector(node.text_hash, kDim));
   }
   EXPECT_FALSE(reading.vector_row("model/2", made.nodes[0].text_hash));
   EXPECT_TRUE(reading.texts_without_vectors("model/1", std::array{made.group}).empty());
@@ -240,6 +242,9 @@ TEST_F(LocalStoreTest, VectorsAreMappedOnceCommitted) {
   EXPECT_EQ(reading.counts().vectors, 2u);
   EXPECT_EQ(code_thrown([&] { store.vector("model/1", 2); }), "damaged");
   EXPECT_EQ(code_thrown([&] { store.vector("model/2", 0); }), "not_found");
+  store.fetch_vector("model/1", 2);
+  EXPECT_EQ(code_thrown([&] { store.read_vector("model/1", 2); }), "damaged");
+  EXPECT_EQ(code_thrown([&] { store.read_vector("model/2", 0); }), "not_found");
   EXPECT_TRUE(store.verify().empty());
 }
 

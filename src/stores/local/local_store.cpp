@@ -96,6 +96,19 @@ VectorReader::Record VectorReaders::record(std::string_view model, std::uint64_t
   return reader(model, at.generation).record(at.index);
 }
 
+std::vector<float> VectorReaders::read(std::string_view model, std::uint64_t row) const {
+  const VectorRow at = VectorRow::unpack(row);
+  const VectorReader& file = reader(model, at.generation);
+  std::vector<float> vector(file.dim());
+  file.read(at.index, vector);
+  return vector;
+}
+
+void VectorReaders::fetch(std::string_view model, std::uint64_t row) const {
+  const VectorRow at = VectorRow::unpack(row);
+  reader(model, at.generation).fetch(at.index);
+}
+
 LocalStore::State::State(const fs::path& store_folder, Access wanted)
     : folder(store_folder), access(wanted), readers(truth()), vectors(vectors_folder()) {}
 
@@ -177,17 +190,38 @@ std::uint64_t LocalStore::append_vectors(std::string_view model, std::size_t dim
   return VectorRow{open.generation, open.writer.append(text_hashes, values)}.packed();
 }
 
-std::span<const float> LocalStore::vector(std::string_view model, std::uint64_t row) const {
+namespace {
+
+/// Says of a row that is not there whether it never was or is from before a compaction.
+template <class Read>
+auto reading_row(Sessions& sessions, std::string_view model, std::uint64_t row, const Read& read) {
   try {
-    return state_->vectors.record(model, row).vector;
+    return read();
   } catch (const Error& error) {
     if (error.code() != Code::damaged) throw;
-    const std::unique_ptr<Session> session = state_->readers.take();
+    const std::unique_ptr<Session> session = sessions.take();
     const std::optional<rows::Model> known = rows::find_model(session->connection, model);
     if (known && known->generation == VectorRow::unpack(row).generation) throw;
     throw Error(Code::not_found, fmt::format("row {} of the vectors of {} is from before a "
                                              "compaction; look it up again",
                                              row, model));
+  }
+}
+
+}  // namespace
+
+std::span<const float> LocalStore::vector(std::string_view model, std::uint64_t row) const {
+  return reading_row(state_->readers, model, row, [&] { return state_->vectors.record(model, row).vector; });
+}
+
+std::vector<float> LocalStore::read_vector(std::string_view model, std::uint64_t row) const {
+  return reading_row(state_->readers, model, row, [&] { return state_->vectors.read(model, row); });
+}
+
+void LocalStore::fetch_vector(std::string_view model, std::uint64_t row) const {
+  try {
+    state_->vectors.fetch(model, row);
+  } catch (const Error&) {  // it is said when the row is read
   }
 }
 

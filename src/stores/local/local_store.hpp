@@ -207,6 +207,10 @@ class LocalStore {
   /// Checked on first touch. Thread-safe.
   /// @throws Error(not_found) a row from before a compaction: look it up again; Error(damaged).
   std::span<const float> vector(std::string_view model, std::uint64_t row) const;
+  /// As vector(), but read into memory of the caller's instead of mapped.
+  std::vector<float> read_vector(std::string_view model, std::uint64_t row) const;
+  /// Has the system fetch a vector that read_vector() will be asked for soon.
+  void fetch_vector(std::string_view model, std::uint64_t row) const;
 
   /// Checks row hashes, text frames, cross-references, counters and vector records. What it reads
   /// is one commit; writers go on meanwhile.

@@ -39,6 +39,8 @@ class VectorReaders {
   explicit VectorReaders(std::filesystem::path folder) : folder_(std::move(folder)) {}
   /// @throws Error(damaged)
   VectorReader::Record record(std::string_view model, std::uint64_t row) const;
+  std::vector<float> read(std::string_view model, std::uint64_t row) const;
+  void fetch(std::string_view model, std::uint64_t row) const;
 
  private:
   const VectorReader& reader(std::string_view model, std::uint64_t generation) const;

@@ -201,4 +201,17 @@ VectorReader::Record VectorReader::record(std::uint64_t index) const {
           {reinterpret_cast<const float*>(at + VectorLayout::kHashBytes), layout_.dim}};
 }
 
+void VectorReader::read(std::uint64_t index, std::span<float> to) const {
+  std::vector<std::byte> record(layout_.record_bytes());
+  read_at(file_, layout_.offset(index), record, path_);
+  if (checksum(std::span(record).first(layout_.checked_bytes())) != load(record.data() + layout_.checked_bytes())) {
+    damaged(path_, fmt::format("row {} does not fit its checksum", index));
+  }
+  std::memcpy(to.data(), record.data() + VectorLayout::kHashBytes, to.size_bytes());
+}
+
+void VectorReader::fetch(std::uint64_t index) const noexcept {
+  fetch_at(file_, layout_.offset(index), layout_.record_bytes());
+}
+
 }  // namespace hasten

@@ -78,6 +78,10 @@ class VectorReader {
   };
   /// Checked on first touch; valid while the reader lives. @throws Error(damaged)
   Record record(std::uint64_t index) const;
+  /// Reads a record's vector without mapping it. @param to  dim() values. @throws Error(damaged|io)
+  void read(std::uint64_t index, std::span<float> to) const;
+  /// Has the system fetch a record that will be read() soon. Any index may be asked for.
+  void fetch(std::uint64_t index) const noexcept;
   std::uint64_t dim() const noexcept { return layout_.dim; }
   /// Whole records that the file has now, those that no commit knows of yet included.
   std::uint64_t rows() const;
