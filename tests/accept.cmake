@@ -15,3 +15,6 @@ endforeach()
 # The random steps of tests/indexes/change_test.cpp, a hundred thousand of them.
 add_test(NAME accept_change COMMAND test_indexes --gtest_filter=Change.*)
 set_tests_properties(accept_change PROPERTIES LABELS accept TIMEOUT 7200 ENVIRONMENT HASTEN_STEPS=100000)
+# Those of tests/engine/change_test.cpp, each with its commits.
+add_test(NAME accept_change_engine COMMAND test_engine --gtest_filter=Change.*)
+set_tests_properties(accept_change_engine PROPERTIES LABELS accept TIMEOUT 7200 ENVIRONMENT HASTEN_STEPS=20000)

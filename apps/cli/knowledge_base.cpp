@@ -191,7 +191,7 @@ Exit verify(Context& context, bool repair) {
 Exit compact(Context& context) {
   Document document = context.open(Document::Access::write);
   Meter meter(context.options.quiet);
-  const std::uint64_t freed = document.compact(meter.callback());
+  const std::uint64_t freed = document.compact(meter.callback(), context.interrupts.token());
   meter.clear();
   if (context.options.json)
     print_json({{"bytes_freed", freed}});

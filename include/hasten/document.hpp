@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hasten/embedder.hpp"
 #include "hasten/error.hpp"
 #include "hasten/filter.hpp"
 #include "hasten/generator.hpp"
@@ -30,6 +31,7 @@ struct IngestOptions {
   std::vector<std::string> exclude;  ///< globs of what is left out
   bool prune = false;   ///< forget documents whose root is gone or suddenly empty
   bool embed = true;    ///< false: words only; the vectors come with the next ingest
+  bool merge = true;    ///< false: segments stay as they are written, for merge()
   std::vector<std::string> groups;  ///< node groups to make from now on, beside those made before
 };
 
@@ -139,6 +141,13 @@ class Document {
   /// Adds a user's node group, before the first ingest that should make it.
   void create_node_group(std::string name, std::string parent, std::unique_ptr<Transform> transform);
 
+  /// Makes a program's own embedder known as `name`, which Settings::embedder then says: of a model of
+  /// its own, or of vectors that it has already. Before the first use; again with every open.
+  /// @param embedder  must embed any text: questions too.
+  /// @param tokens    what splitters count with; null: four bytes are a token.
+  void create_embedder(std::string name, std::unique_ptr<Embedder> embedder,
+                       std::unique_ptr<TokenCounter> tokens = nullptr);
+
   /// Brings the knowledge base up to date with files and folders. What is committed when it is
   /// stopped stays; the next call goes on there. A file that fails costs only itself.
   /// @throws Error(not_found) a path that is not there and never was; Error(locked) another writer;
@@ -165,8 +174,13 @@ class Document {
 
   Status status() const;
   VerifyReport verify(bool repair = false, const OnProgress& progress = {});
-  /// Merges segments, drops what is deleted, gives the space back. @return bytes given back.
-  std::uint64_t compact(const OnProgress& progress = {});
+  /// Merges segments where that is worth it, for a thread of its own beside others that search, add and
+  /// remove: none of them waits for it. An ingest ends with the merges that are cheap beside itself and
+  /// leaves the others to this. It can be stopped at any time, and killed: nothing is lost.
+  /// @return how many segments are gone. @throws Error(locked); Error(cancelled); Error(full|io).
+  std::uint64_t merge(const OnProgress& progress = {}, std::stop_token stop = {});
+  /// Merges all segments, drops what is deleted, gives the space back. @return bytes given back.
+  std::uint64_t compact(const OnProgress& progress = {}, std::stop_token stop = {});
 
  private:
   explicit Document(std::unique_ptr<KnowledgeBase> kb);

@@ -62,6 +62,11 @@ void Document::create_node_group(std::string name, std::string parent,
   kb_->user_groups[std::move(name)] = std::move(definition);
 }
 
+void Document::create_embedder(std::string name, std::unique_ptr<Embedder> embedder,
+                               std::unique_ptr<TokenCounter> tokens) {
+  kb_->models.add(std::move(name), std::move(embedder), std::move(tokens));
+}
+
 IngestReport Document::ingest(std::span<const std::filesystem::path> paths,
                               const IngestOptions& options, const OnProgress& progress,
                               std::stop_token stop) {
@@ -108,8 +113,12 @@ VerifyReport Document::verify(bool repair, const OnProgress& progress) {
   return hasten::verify(*kb_, repair, progress);
 }
 
-std::uint64_t Document::compact(const OnProgress& progress) {
-  return hasten::compact(*kb_, progress);
+std::uint64_t Document::merge(const OnProgress& progress, std::stop_token stop) {
+  return hasten::merge(*kb_, progress, std::move(stop));
+}
+
+std::uint64_t Document::compact(const OnProgress& progress, std::stop_token stop) {
+  return hasten::compact(*kb_, progress, std::move(stop));
 }
 
 }  // namespace hasten

@@ -15,6 +15,7 @@ class Batch {
       : kb_(kb), plan_(plan), writing_(kb.writable().write()), snapshot_(kb.snapshots.at(writing_)) {}
 
   void add(PreparedDocument& document) {
+    find_again(document.row);
     if (document.row.failed && keep_last_version(document.row)) return;
     const std::string none;
     const bool is_new = document.row.number == 0;
@@ -22,10 +23,14 @@ class Batch {
     replace_nodes(document, is_new);
   }
 
-  NodeChanges commit() {
+  NodeChanges commit(const std::optional<EmbeddedTexts>& embedded) {
     mark_deleted(writing_, *snapshot_, removed_);
     change_fields(writing_, kb_.store, *snapshot_, std::move(fields_));
     add_word_segments(writing_, kb_.store, plan_, added_);
+    if (embedded) {
+      store_vectors(kb_.store, writing_, *embedded);
+      add_flat_segments(writing_, kb_.store, *snapshot_, embedded->fingerprint);
+    }
     writing_.commit();
     const std::uint32_t root = plan_.front().row.id;
     NodeChanges changes;
@@ -44,6 +49,13 @@ class Batch {
     if (before && document_fields(*before) == fields) return;
     if (before) fields_.stale_documents.push_back(row.number);
     fields_.documents.push_back({row.number, row.number, std::move(fields)});
+  }
+
+  /// Another thread may have removed the document, or added one of its path, since it was prepared.
+  void find_again(DocumentRow& row) {
+    if (row.number != 0 && writing_.document(row.number)) return;
+    const auto now = writing_.find_document(row.root, row.path);
+    row.number = now && now->id == row.id ? now->number : 0;
   }
 
   /// Whether there is an earlier version to keep: then only the failure is recorded.
@@ -122,11 +134,19 @@ class Batch {
 
 }  // namespace
 
+void store_vectors(LocalStore& store, LocalStore::Writing& writing, const EmbeddedTexts& embedded) {
+  const Matrix& vectors = embedded.vectors;
+  const std::uint64_t row =
+      store.append_vectors(embedded.fingerprint, vectors.dim, embedded.text_hashes, vectors.values);
+  writing.add_vectors(embedded.fingerprint, embedded.text_hashes, row);
+}
+
 NodeChanges commit_batch(KnowledgeBase& kb, const std::vector<PlannedGroup>& plan,
-                         std::vector<PreparedDocument>& batch) {
+                         std::vector<PreparedDocument>& batch,
+                         const std::optional<EmbeddedTexts>& embedded) {
   Batch commit(kb, plan);
   for (PreparedDocument& document : batch) commit.add(document);
-  return commit.commit();
+  return commit.commit(embedded);
 }
 
 }  // namespace hasten

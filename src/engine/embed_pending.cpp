@@ -1,5 +1,6 @@
 // Embedding what has no vector yet, in commits of a few hundred texts.
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "engine/ingest.hpp"
@@ -11,6 +12,7 @@ namespace hasten {
 namespace {
 
 constexpr std::size_t kWindow = 256;  // texts between two commits: what a kill can cost
+constexpr std::size_t kTogether = 16;  // texts that words wait for: half a second on two cores
 constexpr std::size_t kFlatEvery = 16;  // windows between two published flat segments
 
 class PendingVectors {
@@ -36,15 +38,15 @@ class PendingVectors {
     std::size_t windows = 0;
     for (std::size_t first = 0; first < pending_.size(); first += kWindow) {
       report();
+      const std::size_t last = std::min(first + kWindow, pending_.size());
+      const bool publishing = ++windows % kFlatEvery == 0 || last == pending_.size();
       try {
-        embed(std::span(pending_).subspan(first, std::min(kWindow, pending_.size() - first)));
+        embed(std::span(pending_).subspan(first, last - first), publishing);
       } catch (...) {
         publish();  // what is done stays, and is searchable
         throw;
       }
-      if (++windows % kFlatEvery == 0) publish();
     }
-    publish();
     report();
     span.note("texts", static_cast<std::int64_t>(pending_.size()));
     span.note("bytes", static_cast<std::int64_t>(bytes_));
@@ -56,19 +58,17 @@ class PendingVectors {
     return text.derived_text.empty() ? text.span.size() : text.derived_text.size();
   }
 
-  void embed(std::span<const PendingText> window) {
+  void embed(std::span<const PendingText> window, bool publishing) {
     const std::vector<std::string> texts = load(window);
     const std::vector<std::string_view> views(texts.begin(), texts.end());
-    const Matrix vectors = embedder_->embed(views, Role::passage, stop_);
-    std::vector<Id> hashes;
+    EmbeddedTexts embedded{fingerprint_, {}, embedder_->embed(views, Role::passage, stop_)};
     for (const PendingText& text : window) {
-      hashes.push_back(text.text_hash);
+      embedded.text_hashes.push_back(text.text_hash);
       done_ += size_of(text);
     }
-    const std::uint64_t row =
-        store_.append_vectors(fingerprint_, vectors.dim, hashes, vectors.values);
     auto writing = store_.write();
-    writing.add_vectors(fingerprint_, hashes, row);
+    store_vectors(store_, writing, embedded);
+    if (publishing) publish(writing);
     writing.commit();
   }
 
@@ -90,13 +90,18 @@ class PendingVectors {
 
   void publish() {
     auto writing = store_.write();
+    if (publish(writing)) writing.commit();
+  }
+
+  /// @return whether there was anything to commit.
+  bool publish(LocalStore::Writing& writing) {
     bool changed = add_flat_segments(writing, store_, *kb_.snapshots.at(writing), fingerprint_);
     if (unrelated_of(writing).count == 0 && writing.counts().vectors > 0) {
       if (!embedder_) embedder_ = kb_.models.embedder(model_, progress_);
       store_unrelated(writing, unrelated_cosines(*embedder_));
       changed = true;
     }
-    if (changed) writing.commit();
+    return changed;
   }
 
   void report() const {
@@ -113,7 +118,48 @@ class PendingVectors {
   std::uint64_t bytes_ = 0, done_ = 0;
 };
 
+/// Texts of searched groups that have no vector yet, each once.
+std::map<Id, std::string_view> texts_to_embed(const LocalStore::Reading& reading, std::string_view fingerprint,
+                                              const std::vector<PlannedGroup>& plan,
+                                              std::span<const PreparedDocument> batch) {
+  std::map<Id, std::string_view> texts;
+  for (const PreparedDocument& document : batch) {
+    for (const NewNode& node : document.nodes) {
+      const auto group = std::ranges::find(plan, node.row.group, [](const auto& p) { return p.row.id; });
+      if (!group->indexed || texts.contains(node.row.text_hash)) continue;
+      if (reading.vector_row(fingerprint, node.row.text_hash)) continue;
+      texts.emplace(node.row.text_hash, node.text);
+      if (texts.size() > kTogether) return texts;
+    }
+  }
+  return texts;
+}
+
 }  // namespace
+
+std::optional<EmbeddedTexts> embed_ahead(KnowledgeBase& kb, const std::vector<PlannedGroup>& plan,
+                                           std::span<const PreparedDocument> batch, std::stop_token stop) {
+  EmbeddedTexts embedded;
+  std::string model;
+  std::vector<std::string_view> texts;
+  {
+    const auto reading = kb.store.read();
+    model = kb.embedder_name(reading);
+    embedded.fingerprint = reading.setting(stored::kFingerprint).value_or("");
+    for (const auto& [hash, text] : texts_to_embed(reading, embedded.fingerprint, plan, batch)) {
+      embedded.text_hashes.push_back(hash);
+      texts.push_back(text);
+    }
+  }
+  if (texts.empty() || texts.size() > kTogether) return std::nullopt;
+  try {
+    embedded.vectors = kb.models.embedder(model)->embed(texts, Role::passage, std::move(stop));
+  } catch (const Error& error) {
+    if (error.code() == Code::cancelled) throw;
+    return std::nullopt;
+  }
+  return embedded;
+}
 
 std::uint64_t embed_pending(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop,
                             Trace* trace) {

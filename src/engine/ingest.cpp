@@ -3,17 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <string_view>
+#include <unordered_map>
 
 #include "base/files.hpp"
 #include "base/hashing.hpp"
 #include "base/threads.hpp"
-#include "engine/recall.hpp"
 #include "base/utf8.hpp"
 #include "core/ids.hpp"
 #include "core/metadata.hpp"
 #include "engine/agreement.hpp"
 #include "engine/document_batch.hpp"
+#include "engine/merging.hpp"
+#include "engine/recall.hpp"
 #include "engine/scan.hpp"
 #include "engine/segment_writing.hpp"
 #include "engine/source_changes.hpp"
@@ -25,6 +29,8 @@ namespace hasten {
 namespace {
 
 constexpr std::uint64_t kBatchFiles = 1024;
+// Of one core, that an ingest may end with merging: a little, and half as much as itself took.
+constexpr double kMergeSeconds = 0.2, kMergeShare = 0.5;
 
 /// Whether some reader takes this file: told by its name, else by its first bytes.
 bool has_reader(const std::filesystem::path& file) {
@@ -64,6 +70,8 @@ class Ingest {
   void commit(std::vector<PreparedDocument>& batch);
   void finish();
 
+  std::optional<PreparedDocument> prepare_text(const LocalStore::Reading& reading,
+                                               const TextDocument& document);
   Id new_document_id(const LocalStore::Reading& reading, const std::string& path);
   void count(const PreparedDocument& document);
   void count_failure(const std::string& path, Code error, const std::string& message);
@@ -249,7 +257,10 @@ void Ingest::commit(std::vector<PreparedDocument>& batch) {
     return unsupported;
   });
   for (const PreparedDocument& document : batch) count(document);
-  const NodeChanges changes = commit_batch(kb_, agreement_.plan, batch);
+  std::optional<EmbeddedTexts> embedded;
+  if (options_.embed) embedded = embed_ahead(kb_, agreement_.plan, batch, stop_);
+  if (embedded) report_.texts_embedded += embedded->text_hashes.size();
+  const NodeChanges changes = commit_batch(kb_, agreement_.plan, batch, embedded);
   report_.nodes_added += changes.added;
   report_.nodes_removed += changes.removed;
 }
@@ -296,11 +307,12 @@ void Ingest::backfill_groups() {
 
 void Ingest::finish() {
   if (options_.embed) {
-    report_.texts_embedded = embed_pending(kb_, progress_, stop_, &trace_);
+    report_.texts_embedded += embed_pending(kb_, progress_, stop_, &trace_);
   }
   {
     const Trace::Span span(&trace_, "ingest.merge");
-    merge_segments(store_, kb_.snapshots, false, progress_, stop_);
+    const double seconds = options_.merge ? kMergeSeconds + kMergeShare * trace_.elapsed_ms() / 1000 : 0;
+    merge_segments(kb_, {.seconds = seconds}, progress_, stop_);
   }
   if (options_.embed) {
     const Trace::Span span(&trace_, "ingest.recall");
@@ -326,33 +338,39 @@ IngestReport Ingest::files(std::span<const std::filesystem::path> paths) {
   return std::move(report_);
 }
 
+std::optional<PreparedDocument> Ingest::prepare_text(const LocalStore::Reading& reading,
+                                                     const TextDocument& document) {
+  PreparedDocument prepared;
+  DocumentRow& row = prepared.row;
+  row.path = document.path;
+  row.format = "txt";
+  row.metadata = document.metadata;
+  prepared.text = utf8::valid(document.text) ? document.text : utf8::sanitise(document.text);
+  row.size = prepared.text.size();
+  row.content_hash = sha256_hex(prepared.text + "\n" + encode_metadata(document.metadata));
+  const auto before = reading.find_document("", document.path);
+  if (before && before->content_hash == row.content_hash) {
+    ++report_.files_unchanged;
+    return std::nullopt;
+  }
+  row.number = before ? before->number : 0;
+  row.id = before ? before->id : new_document_id(reading, document.path);
+  report_.bytes_read += prepared.text.size();
+  return prepared;
+}
+
 IngestReport Ingest::texts(std::span<const TextDocument> documents) {
   prepare();
-  const KnownFiles known = known_files(store_.read());
+  report_.files_seen = documents.size();
+  std::unordered_map<std::string_view, const TextDocument*> newest;  // of one path the last counts
+  for (const TextDocument& document : documents) newest[document.path] = &document;
   std::vector<PreparedDocument> batch;
-  const auto reading = store_.read();
-  for (const TextDocument& document : documents) {
-    ++report_.files_seen;
-    PreparedDocument prepared;
-    prepared.row.path = document.path;
-    prepared.row.format = "txt";
-    prepared.row.metadata = document.metadata;
-    prepared.text = utf8::valid(document.text) ? document.text : utf8::sanitise(document.text);
-    prepared.row.size = prepared.text.size();
-    prepared.row.content_hash = sha256_hex(prepared.text + "\n" + encode_metadata(document.metadata));
-    const auto before = known.find("\n" + document.path);
-    if (before != known.end()) {
-      if (before->second.content_hash == prepared.row.content_hash) {
-        ++report_.files_unchanged;
-        continue;
-      }
-      prepared.row.number = before->second.number;
-      prepared.row.id = before->second.id;
-    } else {
-      prepared.row.id = new_document_id(reading, document.path);
+  {
+    const auto reading = store_.read();
+    for (const TextDocument& document : documents) {
+      if (newest.at(document.path) != &document) continue;
+      if (auto prepared = prepare_text(reading, document)) batch.push_back(std::move(*prepared));
     }
-    report_.bytes_read += prepared.text.size();
-    batch.push_back(std::move(prepared));
   }
   for (std::size_t first = 0; first < batch.size(); first += kBatchFiles) {
     const std::size_t last = std::min<std::size_t>(first + kBatchFiles, batch.size());

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <stop_token>
+#include <vector>
 
+#include "engine/document_batch.hpp"
 #include "engine/knowledge_base.hpp"
 
 namespace hasten {
@@ -21,6 +24,12 @@ IngestReport ingest_texts(KnowledgeBase& kb, std::span<const TextDocument> docum
 /// Forgets documents (and marks their nodes deleted), in one commit. @return nodes removed, without
 /// those of root.
 std::uint64_t remove_documents(KnowledgeBase& kb, std::span<const std::uint32_t> documents);
+
+/// Embeds the texts of a small batch before it is committed, so that one commit makes it searchable by
+/// words and by meaning. Nothing where it is too large, has all vectors, or cannot be embedded now:
+/// embed_pending() says why.
+std::optional<EmbeddedTexts> embed_ahead(KnowledgeBase& kb, const std::vector<PlannedGroup>& plan,
+                                           std::span<const PreparedDocument> batch, std::stop_token stop);
 
 /// Embeds the texts that have no vector and publishes their segments. @return texts embedded.
 std::uint64_t embed_pending(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop,

@@ -24,6 +24,19 @@ LocalStore& KnowledgeBase::writable() {
   return store;
 }
 
+KnowledgeBase::Newest KnowledgeBase::newest() {
+  for (std::optional<std::uint64_t> before;;) {
+    auto reading = store.read();
+    try {
+      auto snapshot = snapshots.at(reading);
+      return {std::move(reading), std::move(snapshot)};
+    } catch (const Error& error) {
+      if (error.code() != Code::damaged || before == reading.commit()) throw;
+      before = reading.commit();
+    }
+  }
+}
+
 std::string KnowledgeBase::embedder_name(const LocalStore::Reading& reading) const {
   if (!settings.embedder.empty()) return settings.embedder;
   return reading.setting(stored::kEmbedder).value_or(std::string(kDefaultEmbedder));

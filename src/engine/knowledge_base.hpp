@@ -38,9 +38,19 @@ struct KnowledgeBase {
   LoadedModels models;
   std::map<std::string, GroupDefinition> user_groups;
   FilterCache filters;
+  std::mutex merging;        ///< held by the one thread that merges
+  double merge_seconds = 0;  ///< what ingests may still spend on it; guarded by `merging`
 
   /// @throws Error(locked) it was opened for reading.
   LocalStore& writable();
+  /// The newest commit. A writer may have merged a segment away between our reading of the manifest and
+  /// our opening of the file: then it is read again.
+  /// @throws Error(damaged) a segment is missing, and the manifest still names it.
+  struct Newest {
+    LocalStore::Reading reading;
+    std::shared_ptr<const Snapshot> snapshot;  // shared with the other readers of this commit
+  };
+  Newest newest();
   /// The embedder's name: the settings', else the stored one, else the default.
   std::string embedder_name(const LocalStore::Reading& reading) const;
   /// Built-in groups, the settings' and the user's, with their splitters.

@@ -11,7 +11,31 @@ std::shared_ptr<const Model> find_or_load(std::map<std::string, std::shared_ptr<
   return model;
 }
 
+/// For embedders that come without a counter.
+class FourBytes : public TokenCounter {
+ public:
+  std::size_t count(std::string_view text) const override { return (text.size() + 3) / 4; }
+  std::string name() const override { return "four-bytes"; }
+};
+
 }  // namespace
+
+void LoadedModels::add(std::string name, std::unique_ptr<Embedder> embedder,
+                       std::unique_ptr<TokenCounter> tokens) {
+  if (!tokens) tokens = std::make_unique<FourBytes>();
+  const std::lock_guard lock(mutex_);
+  embedders_[name] = std::move(embedder);
+  counters_[name] = std::move(tokens);
+  own_.insert(std::move(name));
+}
+
+std::string LoadedModels::fingerprint(const std::string& name, const OnProgress& progress) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (own_.contains(name)) return embedders_.at(name)->fingerprint();
+  }
+  return store_.fingerprint(name, progress);
+}
 
 std::shared_ptr<const Embedder> LoadedModels::embedder(const std::string& name,
                                                        const OnProgress& progress) {

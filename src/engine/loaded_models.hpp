@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "hasten/models.hpp"
@@ -19,15 +20,16 @@ class LoadedModels {
                                                     const OnProgress& progress = {});
   std::shared_ptr<const Generator> generator(const std::string& name,
                                              const OnProgress& progress = {});
+  /// A program's own embedder. @param tokens  null: four bytes are a token.
+  void add(std::string name, std::unique_ptr<Embedder> embedder, std::unique_ptr<TokenCounter> tokens);
   void check_generator(const std::string& name) const { store_.check_generator(name); }
-  std::string fingerprint(const std::string& name, const OnProgress& progress = {}) const {
-    return store_.fingerprint(name, progress);
-  }
+  std::string fingerprint(const std::string& name, const OnProgress& progress = {}) const;
 
  private:
   ModelStore store_;
   std::uint64_t threads_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::set<std::string> own_;  // names of the program's embedders
   // shared: a caller may still use a model while the knowledge base is closed
   std::map<std::string, std::shared_ptr<const Embedder>> embedders_;
   std::map<std::string, std::shared_ptr<const TokenCounter>> counters_;

@@ -6,6 +6,8 @@
 
 #include "base/files.hpp"
 #include "engine/ingest.hpp"
+#include "engine/merging.hpp"
+#include "engine/recall.hpp"
 #include "engine/scan.hpp"
 #include "engine/segment_writing.hpp"
 #include "hasten/error.hpp"
@@ -15,28 +17,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Problems of segments, as text; a segment that is well adds to `checked`.
+/// Problems of segments, as text.
 void check_segments(KnowledgeBase& kb, VerifyReport& report, const OnProgress& progress) {
-  const auto rows = kb.store.read().segments();
-  for (const SegmentRow& row : rows) {
-    try {
-      const OpenSegment open(kb.store.segments_folder() / row.file, row.kind);
-      open.file.verify();
-      if (open.size() != row.nodes) {
-        throw Error(Code::damaged, fmt::format("{} entries, the manifest says {}", open.size(), row.nodes));
-      }
-    } catch (const Error& error) {
-      report.problems.push_back(fmt::format("segment {}: {}", row.file, error.what()));
-    }
-    if (progress) progress({"verify", ++report.checked["segments"], rows.size(), "segments", {}});
+  const std::uint64_t total = kb.store.read().segments().size();
+  const auto damaged = damaged_segments(kb.store, true, [&] {
+    const std::uint64_t done = ++report.checked["segments"];
+    if (progress) progress({"verify", done, total, "segments", {}});
+  });
+  for (const DamagedSegment& segment : damaged) {
+    report.problems.push_back(fmt::format("segment {}: {}", segment.row.file, segment.what));
   }
 }
 
 /// Every document must stand in one segment of fields, every live node of a searched group in one of its
 /// word segments, and where it has fields of its own in one of fields.
 void check_coverage(KnowledgeBase& kb, VerifyReport& report) {
-  const auto reading = kb.store.read();
-  const auto snapshot = kb.snapshots.at(reading);
+  const auto [reading, snapshot] = kb.newest();
   if (const auto documents = reading.counts().documents; documents != snapshot->documents_in_columns()) {
     report.problems.push_back(fmt::format("{} documents, but the fields of {} are indexed", documents,
                                           snapshot->documents_in_columns()));
@@ -121,30 +117,52 @@ VerifyReport verify(KnowledgeBase& kb, bool repair, const OnProgress& progress) 
   auto writing = store.write();
   rebuild_segments(writing, store);
   writing.commit();
+  merge_segments(kb, {.seconds = 0}, progress);
   report.repaired.push_back("segments built anew");
   return report;
 }
 
-std::uint64_t compact(KnowledgeBase& kb, const OnProgress& progress) {
+std::uint64_t compact(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop) {
   LocalStore& store = kb.writable();
   const std::uint64_t before = folder_bytes(store.folder());
-  merge_segments(store, kb.snapshots, true, progress);
+  merge_segments(kb, {.all = true}, progress, stop);
   store.compact([&](LocalStore::Writing& writing, const auto&) {
     rebuild_flat_segments(writing, store);
   });
   kb.snapshots.forget();
+  merge_segments(kb, {.seconds = 0}, progress, stop);
   const std::uint64_t after = folder_bytes(store.folder());
   return before > after ? before - after : 0;
+}
+
+std::size_t merge(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop) {
+  const std::size_t gone = merge_segments(kb, {}, progress, stop);
+  if (gone > 0) calibrate_recall(kb, progress, stop);
+  return gone;
 }
 
 std::vector<std::uint32_t> documents_under(KnowledgeBase& kb, const fs::path& path) {
   std::error_code ignored;
   const std::string absolute = fs::weakly_canonical(fs::absolute(path), ignored).string();
   const std::string shown = path.lexically_normal().generic_string();
+  const auto reading = kb.store.read();
   std::vector<std::uint32_t> documents;
-  kb.store.read().for_each_document([&](const DocumentRow& row) {
-    const bool by_file = !row.root.empty() && is_under((fs::path(row.root) / row.path).string(), absolute);
-    if (by_file || is_under(shown_path(row.shown, row.path), shown)) documents.push_back(row.number);
+  const auto add = [&](std::string_view root, std::string_view within) {
+    const auto found = reading.documents_under(root, within);
+    documents.insert(documents.end(), found.begin(), found.end());
+  };
+  for (const std::string& root : reading.roots()) {
+    if (root.empty()) {
+      add(root, shown);
+    } else if (is_under(root, absolute)) {
+      add(root, "");
+    } else if (is_under(absolute, root)) {
+      add(root, absolute.substr(root.size() + (root.back() == '/' ? 0 : 1)));
+    }
+  }
+  if (!documents.empty()) return documents;
+  reading.for_each_document([&](const DocumentRow& row) {  // from elsewhere, as its path was shown
+    if (is_under(shown_path(row.shown, row.path), shown)) documents.push_back(row.number);
   });
   return documents;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <stop_token>
 #include <vector>
 
 #include "engine/knowledge_base.hpp"
@@ -15,9 +16,13 @@ Status status(KnowledgeBase& kb);
 VerifyReport verify(KnowledgeBase& kb, bool repair, const OnProgress& progress);
 
 /// Merges all segments, drops unused vectors, vacuums. @return bytes given back.
-std::uint64_t compact(KnowledgeBase& kb, const OnProgress& progress);
+std::uint64_t compact(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop);
 
-/// Documents whose file is `path` or lies under it, or whose shown path is so; by number.
+/// Merges what is worth it, and measures recall where graphs are new. @return segments that are gone.
+std::size_t merge(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop);
+
+/// Documents whose file is `path` or lies under it; where there are none, those whose shown path is so.
+/// Costs a look-up, and a scan only in the second case.
 std::vector<std::uint32_t> documents_under(KnowledgeBase& kb, const std::filesystem::path& path);
 
 }  // namespace hasten

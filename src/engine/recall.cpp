@@ -88,8 +88,7 @@ std::optional<std::size_t> RecallMeasured::pool(std::size_t k, double recall, bo
 }
 
 void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop) {
-  const auto reading = kb.store.read();
-  const auto snapshot = kb.snapshots.at(reading);
+  const auto [reading, snapshot] = kb.newest();
   for (const GroupSnapshot& group : snapshot->groups) {
     const std::string graphs = graphs_of(group);
     const auto known = reading.setting(setting_name(group.row.id));

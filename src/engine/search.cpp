@@ -369,19 +369,20 @@ Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& opt
              std::stop_token stop) {
   if (options.top_k == 0) throw Error(Code::invalid, "top_k is 0; ask for at least one hit");
   const auto attempt = [&] { return Search(kb, query, options, trace, stop).run(); };
-  const auto unless_damaged = [&]() -> std::optional<Found> {
+  // A writer may have merged a segment away between our reading of the manifest and our opening of
+  // the file: a new reading sees the new manifest. If it fails again, and nothing was committed between,
+  // it is damage.
+  for (std::optional<std::uint64_t> before;;) {
     try {
       return attempt();
     } catch (const Error& error) {
       if (error.code() != Code::damaged) throw;
-      kb.snapshots.forget();
-      return std::nullopt;
     }
-  };
-  if (auto found = unless_damaged()) return std::move(*found);
-  // A writer may have merged a segment away between our reading of the manifest and our opening of
-  // the file: a new reading sees the new manifest. If it fails again it is damage.
-  if (auto found = unless_damaged()) return std::move(*found);
+    kb.snapshots.forget();
+    const std::uint64_t commit = kb.store.read().commit();
+    if (before == commit) break;
+    before = commit;
+  }
   const auto rebuilt = repair(kb);
   Found found = attempt();
   found.result.notices.insert(found.result.notices.begin(), rebuilt.begin(), rebuilt.end());

@@ -7,7 +7,6 @@
 #include <set>
 #include <string_view>
 
-#include "base/threads.hpp"
 #include "engine/knowledge_base.hpp"
 #include "hasten/error.hpp"
 #include "text/words.hpp"
@@ -17,13 +16,6 @@ namespace {
 
 constexpr std::size_t kBuilderBytes = std::size_t{256} << 20;  // a segment under construction
 constexpr std::size_t kFlatNodes = 1'000'000;  // of a segment that is built anew
-constexpr std::size_t kGraphNodes = 10'000;  // fewer are scanned faster than a walk is worth
-
-/// What is built over so many vectors.
-IndexParameters index_for(std::size_t nodes) {
-  if (nodes < kGraphNodes) return {};
-  return {.graph = GraphParameters{}};
-}
 
 std::vector<std::string_view> lines(std::string_view joined) {
   std::vector<std::string_view> parts;
@@ -56,14 +48,10 @@ SegmentRow write_segment(const LocalStore& store, std::string_view kind, std::ui
   return row;
 }
 
-/// Records a written segment in the manifest, with what is in it; one without nodes is not.
+/// Records a written segment in the manifest; one without entries is not.
 void record(LocalStore::Writing& writing, const LocalStore& store, SegmentRow row) {
-  const OpenSegment open(store.segments_folder() / row.file, row.kind);
-  row.nodes = open.size();
-  if (row.nodes == 0) return;
-  row.first_node = open.number(0);
-  row.total_length = open.words ? open.words->total_length() : 0;
-  writing.add_segment(row);
+  describe(row, store.segments_folder());
+  if (row.nodes > 0) writing.add_segment(row);
 }
 
 /// Builds word segments of a group from its nodes' texts, as many as the memory bound makes.
@@ -94,7 +82,8 @@ void build_words(LocalStore::Writing& writing, const LocalStore& store, std::uin
   flush();
 }
 
-/// Builds flat segments of a group's nodes from `first` on, up to the first without a vector.
+/// Builds flat segments of a group's nodes from `first` on, up to the first without a vector. They have
+/// no index: building one takes long, and others wait for this transaction. Merging adds it.
 int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint32_t group,
                NodeNumber first, const std::string& fingerprint) {
   std::unique_ptr<VectorBuilder> builder;
@@ -102,9 +91,7 @@ int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint3
   const auto flush = [&] {
     if (!builder || builder->size() == 0) return;
     SegmentRow row = write_segment(store, kFlat, group, fingerprint, writing.commit_number(), part++,
-                                   [&](SegmentSink& sink) {
-                                     builder->write(sink, index_for(builder->size()), thread_count());
-                                   });
+                                   [&](SegmentSink& sink) { builder->write(sink); });
     record(writing, store, std::move(row));
     builder.reset();
   };
@@ -193,72 +180,47 @@ void build(LocalStore::Writing& writing, const LocalStore& store, std::string_vi
   if (kind == kNodeFields) build_node_fields(writing, store, group);
 }
 
-void set_deleted(SegmentRow& row, std::size_t position, std::uint64_t length) {
-  row.deleted.resize((row.nodes + 63) / 64);
-  std::uint64_t& word = row.deleted[position / 64];
-  const std::uint64_t bit = std::uint64_t{1} << (position % 64);
-  if ((word & bit) != 0) return;
-  word |= bit;
-  ++row.deleted_nodes;
-  row.deleted_length += length;
-}
-
 /// Marks entries of these numbers as deleted.
 void mark_deleted(LocalStore::Writing& writing, const SegmentPart& part,
                   std::span<const NodeNumber> numbers) {
   SegmentRow row = part.row;
-  for (const NodeNumber number : numbers) {
-    const std::size_t at = part.open->find(number);
-    if (at < row.nodes) set_deleted(row, at, part.open->length(at));
-  }
-  if (row.deleted_nodes != part.row.deleted_nodes) writing.update_segment_deleted(row);
+  bool changed = false;
+  for (const NodeNumber number : numbers) changed |= mark_deleted(row, *part.open, number);
+  if (changed) writing.update_segment_deleted(row);
 }
 
-std::size_t live_nodes(std::span<const SegmentPart> parts) {
-  std::size_t live = 0;
-  for (const SegmentPart& part : parts) live += part.row.nodes - part.row.deleted_nodes;
-  return live;
-}
-
-SegmentRow merge_parts(const LocalStore& store, std::span<const SegmentPart> parts, std::uint64_t commit,
-                       std::stop_token stop) {
-  const SegmentRow& first = parts.front().row;
-  return write_segment(store, first.kind, first.group, first.signature, commit, 0, [&](SegmentSink& sink) {
-    if (first.kind == kWords) {
-      merge_bm25(word_inputs(parts), sink);
-    } else if (first.kind == kFlat) {
-      merge_vectors(flat_inputs(parts), sink, index_for(live_nodes(parts)), thread_count(), stop);
-    } else {
-      merge_fields(field_inputs(parts), sink);
-    }
-  });
-}
-
-bool lacks_graph(const SegmentPart& part) {
-  return part.open->flat && part.open->flat->graph() == nullptr &&
-         part.row.nodes - part.row.deleted_nodes >= kGraphNodes;
-}
-
-std::vector<std::pair<std::size_t, std::size_t>> merges_of(const std::vector<SegmentPart>& parts,
-                                                           bool all) {
-  if (all) {
-    const bool clean = parts.size() == 1 && parts.front().row.deleted_nodes == 0 &&
-                       !lacks_graph(parts.front());
-    if (parts.empty() || clean) return {};
-    return {{0, parts.size()}};
-  }
-  std::vector<SegmentSize> sizes;
-  for (const auto& part : parts) sizes.push_back({part.row.nodes, part.row.deleted_nodes});
-  auto runs = choose_merges(sizes);
-  for (std::size_t i = 0; i < parts.size(); ++i) {  // written before there were graphs
-    const bool merged = std::ranges::any_of(
-        runs, [i](const auto& run) { return run.first <= i && i < run.second; });
-    if (!merged && lacks_graph(parts[i])) runs.emplace_back(i, i + 1);
-  }
-  return runs;
+/// The numbers, rising, that a part may hold: the next part begins where it ends.
+std::span<const NodeNumber> numbers_within(std::span<const NodeNumber> numbers,
+                                           const std::vector<SegmentPart>& parts, std::size_t place) {
+  const auto from = std::ranges::lower_bound(numbers, parts[place].row.first_node);
+  const auto to = place + 1 == parts.size()
+                      ? numbers.end()
+                      : std::ranges::lower_bound(numbers, parts[place + 1].row.first_node);
+  return {from, to};
 }
 
 }  // namespace
+
+void describe(SegmentRow& row, const std::filesystem::path& folder) {
+  const OpenSegment open(folder / row.file, row.kind);
+  row.nodes = open.size();
+  if (row.nodes == 0) return;
+  row.first_node = open.number(0);
+  row.total_length = open.words ? open.words->total_length() : 0;
+}
+
+bool mark_deleted(SegmentRow& row, const OpenSegment& open, NodeNumber number) {
+  const std::size_t at = open.find(number);
+  if (at >= row.nodes) return false;
+  row.deleted.resize((row.nodes + 63) / 64);
+  std::uint64_t& word = row.deleted[at / 64];
+  const std::uint64_t bit = std::uint64_t{1} << (at % 64);
+  if ((word & bit) != 0) return false;
+  word |= bit;
+  ++row.deleted_nodes;
+  row.deleted_length += open.length(at);
+  return true;
+}
 
 void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
                        const std::vector<PlannedGroup>& plan, std::span<const NewNode> nodes) {
@@ -300,8 +262,11 @@ void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot,
     for (const NodeRow& node : removed) {
       if (node.group == group.row.id) numbers.push_back(node.number);
     }
+    std::ranges::sort(numbers);
     for (const auto* parts : {&group.words, &group.flat}) {
-      for (const SegmentPart& part : *parts) mark_deleted(writing, part, numbers);
+      for (std::size_t i = 0; i < parts->size(); ++i) {
+        mark_deleted(writing, (*parts)[i], numbers_within(numbers, *parts, i));
+      }
     }
   }
 }
@@ -325,23 +290,39 @@ void change_fields(LocalStore::Writing& writing, const LocalStore& store, const 
   for (auto& [group, fresh] : changes.nodes) add(kNodeFields, group, fresh);
 }
 
-std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
-                           const OnProgress& progress, std::stop_token stop) {
-  std::size_t gone = 0;
-  const auto snapshot = snapshots.at(store.read());
-  for (const auto* same : snapshot->parts()) {
-    for (const auto& [first, last] : merges_of(*same, all)) {
-      const auto parts = std::span(*same).subspan(first, last - first);
-      auto writing = store.write();
-      SegmentRow row = merge_parts(store, parts, writing.commit_number(), stop);
-      for (const SegmentPart& part : parts) writing.remove_segment(part.row.id);
-      record(writing, store, std::move(row));
-      writing.commit();
-      gone += parts.size();
-      if (progress) progress({"merge", gone, 0, "segments", {}});
+namespace {
+
+/// What is wrong with a segment, if something is.
+std::optional<std::string> damage_of(const LocalStore& store, const SegmentRow& row, bool deep) {
+  try {
+    const OpenSegment open(store.segments_folder() / row.file, row.kind);
+    if (deep) open.file.verify();
+    if (open.size() != row.nodes) {
+      return fmt::format("{} entries, the manifest says {}", open.size(), row.nodes);
     }
+    if (open.fields && row.signature != kFieldsSignature) return "its fields are those of other rules";
+  } catch (const Error& error) {
+    return error.what();
   }
-  return gone;
+  if (row.kind == kWords && row.signature != terms_signature()) return "its words were cut by other rules";
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<DamagedSegment> damaged_segments(const LocalStore& store, bool deep,
+                                             const std::function<void()>& checked) {
+  std::vector<DamagedSegment> found;
+  for (const SegmentRow& row : store.read().segments()) {
+    if (auto what = damage_of(store, row, deep)) found.push_back({row, std::move(*what)});
+    if (checked) checked();
+  }
+  if (found.empty()) return found;
+  const auto now = store.read().segments();  // a file may be missing because it was merged meanwhile
+  std::erase_if(found, [&](const DamagedSegment& damaged) {
+    return std::ranges::find(now, damaged.row.id, &SegmentRow::id) == now.end();
+  });
+  return found;
 }
 
 std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& snapshots, bool deep,
@@ -352,35 +333,23 @@ std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& 
     rebuilt.push_back(std::move(what));
     if (progress) progress({"notice", 0, 0, {}, rebuilt.back()});
   };
-  std::vector<SegmentRow> rows;
   {
     const auto reading = store.read();
-    rows = reading.segments();
-    if (lacks_fields(reading, rows)) {
+    if (lacks_fields(reading, reading.segments())) {
       wrong.emplace(kFields, *root_group(reading));
       for (const GroupRow& group : reading.groups()) wrong.emplace(kNodeFields, group.id);
       say("the fields of all documents and nodes were indexed, as filters read them there");
     }
   }
-  for (const SegmentRow& row : rows) {
-    try {
-      const OpenSegment open(store.segments_folder() / row.file, row.kind);
-      if (deep) open.file.verify();
-      if (row.kind == kWords && row.signature != terms_signature()) {
-        throw Error(Code::mismatch, "its words were cut by other rules");
-      }
-      if (open.fields && row.signature != kFieldsSignature) {
-        throw Error(Code::mismatch, "its fields are those of other rules");
-      }
-    } catch (const Error& error) {
-      wrong.emplace(row.kind, row.group);
-      say(fmt::format("segment {}: {}; rebuilt", row.file, error.what()));
-    }
+  for (const DamagedSegment& damaged : damaged_segments(store, deep)) {
+    wrong.emplace(damaged.row.kind, damaged.row.group);
+    say(fmt::format("segment {}: {}; rebuilt", damaged.row.file, damaged.what));
   }
   if (wrong.empty()) return rebuilt;
   snapshots.forget();
   auto writing = store.write();
   const std::string fingerprint = writing.setting(stored::kFingerprint).value_or("");
+  const auto rows = writing.segments();
   for (const auto& [kind, group] : wrong) {
     for (const SegmentRow& row : rows) {
       if (row.kind == kind && row.group == group) writing.remove_segment(row.id);

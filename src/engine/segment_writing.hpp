@@ -1,8 +1,9 @@
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,12 @@ void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
 /// no vector yet. @return whether any was written.
 bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store, const Snapshot& snapshot,
                        const std::string& fingerprint);
+
+/// Completes the row of a written segment with what is in its file.
+void describe(SegmentRow& row, const std::filesystem::path& folder);
+
+/// Marks an entry as deleted in the row of a segment. @return false: it is not there, or was already.
+bool mark_deleted(SegmentRow& row, const OpenSegment& open, NodeNumber number);
 
 /// Marks nodes as deleted in the word and vector segments of their group.
 void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot,
@@ -45,15 +52,20 @@ struct FieldChanges {
 void change_fields(LocalStore::Writing& writing, const LocalStore& store, const Snapshot& snapshot,
                    FieldChanges changes);
 
-/// Merges what choose_merges() says, or all segments of a kind into one. Each merge is a commit of
-/// its own; readers go on meanwhile. @return segments that are gone.
-/// @throws Error(cancelled) when stop is requested: merges that were done stay.
-std::size_t merge_segments(LocalStore& store, Snapshots& snapshots, bool all,
-                           const OnProgress& progress, std::stop_token stop = {});
+struct DamagedSegment {
+  SegmentRow row;
+  std::string what;
+};
 
-/// Removes and rebuilds, from the truth, every segment that cannot be opened, and with `deep` every
-/// one with a wrong checksum, and segments of other rules of words or fields; and builds those of fields
-/// where an earlier program wrote none. @return what was rebuilt.
+/// Segments of the newest commit that cannot be opened, hold other than the manifest says, or are of other
+/// rules of words or fields; with `deep` every checksum is looked at. A segment that another thread merges
+/// away meanwhile is none.
+/// @param checked  called after each segment.
+std::vector<DamagedSegment> damaged_segments(const LocalStore& store, bool deep,
+                                             const std::function<void()>& checked = {});
+
+/// Removes and rebuilds, from the truth, the segments of every kind and group of which one is damaged; and
+/// builds those of fields where an earlier program wrote none. @return what was rebuilt.
 std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& snapshots, bool deep,
                                                   const OnProgress& progress);
 

@@ -27,7 +27,8 @@ class SegmentFileWriter final : public SegmentSink {
   void begin(std::string_view section) override;
   /// @throws Error(full|io)
   void write(std::span<const std::byte> bytes) override;
-  /// Syncs the file, gives it its name and syncs the folder. @return its size in bytes.
+  /// Syncs the file and gives it its name, which is sure to last when the folder has been synced, too:
+  /// that is left to the caller, who may write several. @return its size in bytes.
   /// @throws Error(full|io)
   std::uint64_t finish();
 

@@ -145,8 +145,6 @@ std::uint64_t SegmentFileWriter::finish() {
                                       s.file.string(), error.message()));
   }
   s.out = File();
-  const auto folder = s.file.parent_path();
-  sync_folder(folder.empty() ? "." : folder);
   return footer.file_bytes;
 }
 

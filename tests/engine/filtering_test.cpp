@@ -11,6 +11,7 @@
 #include "engine/ingest.hpp"
 #include "engine/knowledge_base.hpp"
 #include "engine/maintenance.hpp"
+#include "engine/merging.hpp"
 #include "engine/search.hpp"
 #include "engine/segment_writing.hpp"
 #include "hasten/error.hpp"
@@ -180,13 +181,13 @@ TEST_F(Filtering, ColumnsSayWhatRowsSayThroughEveryChange) {
   for (int step = 0; step < 14; ++step) {
     add(1 + random_() % 6);
     if (step % 4 == 1) remove_some();
-    if (step % 5 == 2) merge_segments(kb_->store, kb_->snapshots, true, {});
+    if (step % 5 == 2) merge_segments(*kb_, {.all = true}, {});
     if (step % 6 == 3) open();
     expect_columns_say_what_rows_say();
     if (HasFailure()) return;
   }
   EXPECT_TRUE(verify(*kb_, false, {}).problems.empty());
-  compact(*kb_, {});
+  compact(*kb_, {}, {});
   expect_columns_say_what_rows_say();
   EXPECT_TRUE(verify(*kb_, false, {}).problems.empty());
 }

@@ -125,6 +125,9 @@ class LocalStore {
     std::optional<DocumentRow> document(std::uint32_t number) const;
     std::optional<DocumentRow> find_document(std::string_view root, std::string_view path) const;
     bool has_document_id(const Id& id) const;
+    std::vector<std::string> roots() const;  ///< of all documents, each once
+    /// Numbers of the root's documents at `path` or, as if it were a folder, under it; "": all.
+    std::vector<std::uint32_t> documents_under(std::string_view root, std::string_view path) const;
     /// In rising order of number.
     void for_each_document(const std::function<void(const DocumentRow&)>& function) const;
     /// The nodes of these numbers, in their order; deleted ones are missing from the answer.
@@ -177,7 +180,8 @@ class LocalStore {
     /// Records vectors appended to the model's file (already synced). A text that has one keeps it.
     void add_vectors(std::string_view model, std::span<const Id> text_hashes,
                      std::uint64_t first_row);
-    std::uint64_t add_segment(const SegmentRow& row);  ///< row.id is ignored. @return its id
+    /// Of a file that is synced; commit() syncs its folder. row.id is ignored. @return its id
+    std::uint64_t add_segment(const SegmentRow& row);
     void update_segment_deleted(const SegmentRow& row);
     void remove_segment(std::uint64_t id);  ///< its file is unlinked after the commit
     /// The number that commit() will give.

@@ -124,6 +124,39 @@ bool LocalStore::Reading::has_document_id(const Id& id) const {
   return query.step();
 }
 
+std::vector<std::string> LocalStore::Reading::roots() const {
+  std::vector<std::string> all;
+  Query first = state_->connection().query("SELECT root FROM documents ORDER BY root LIMIT 1");
+  if (first.step()) all.emplace_back(first.text(0));
+  while (!all.empty()) {  // a jump within the index for each, instead of a scan
+    Query next =
+        state_->connection().query("SELECT root FROM documents WHERE root > ? ORDER BY root LIMIT 1");
+    next.bind(all.back());
+    if (!next.step()) break;
+    all.emplace_back(next.text(0));
+  }
+  return all;
+}
+
+std::vector<std::uint32_t> LocalStore::Reading::documents_under(std::string_view root,
+                                                                std::string_view path) const {
+  const auto numbers = [&](std::string_view from, std::string_view to) {
+    std::vector<std::uint32_t> found;
+    Query query = state_->connection().query(
+        "SELECT number FROM documents WHERE root = ? AND path >= ? AND path < ? ORDER BY path");
+    query.bind(root).bind(from).bind(to);
+    while (query.step()) found.push_back(static_cast<std::uint32_t>(query.integer(0)));
+    return found;
+  };
+  if (path.empty()) return numbers("", "\xff");  // no UTF-8 has this byte
+  std::string folder(path.ends_with('/') ? path.substr(0, path.size() - 1) : path);
+  std::vector<std::uint32_t> found;
+  if (const auto row = find_document(root, folder)) found.push_back(row->number);
+  const auto within = numbers(folder + '/', folder + char('/' + 1));
+  found.insert(found.end(), within.begin(), within.end());
+  return found;
+}
+
 void LocalStore::Reading::for_each_document(
     const std::function<void(const DocumentRow&)>& function) const {
   Query query = state_->connection().query("SELECT * FROM documents ORDER BY number");

@@ -196,6 +196,7 @@ std::uint64_t LocalStore::Writing::add_segment(const SegmentRow& row) {
   Connection& connection = state_->connection();
   SegmentRow segment = row;
   segment.id = state_->next(counter::kLastSegment);
+  state_->changes->new_segments = true;
   rows::write_segment(connection, segment);
   return segment.id;
 }
@@ -236,6 +237,7 @@ std::uint64_t LocalStore::Writing::commit() {
   state_->set_counter(counter::kCommit, commit_number());
   for (const SegmentRow& segment : segments()) changes.unlink.erase(segment.file);
   for (const auto& [name, value] : changes.counters) write_counter(connection, name, value);
+  if (changes.new_segments) sync_folder(state_->store.segments_folder());
   state_->transaction->commit();
   // What is not removed now, the next writer removes: no commit names it any more.
   for (const auto& [name, file] : changes.unlink) {
