@@ -14,7 +14,7 @@ namespace hasten {
 
 /// What an Index is asked.
 struct IndexQuery {
-  std::string_view text;            ///< as it was asked
+  std::string_view text;            ///< as it was asked, without operators
   /// Gives the question's vector: [dim] of unit length, or nothing where the group has no vectors.
   /// The question is embedded when this is first called, not before. Thread-safe.
   std::function<std::span<const float>()> vector;

@@ -109,7 +109,7 @@ class Retrieving {
  private:
   // ---- before the lists ----
 
-  /// All questions in one batch, where vectors are searched.
+  /// One by one: in a batch a vector's last bits would depend on the other questions.
   void embed_questions() {
     if (!plan_.uses(Similarity::vectors)) return;
     for (const PlannedRetriever& retriever : plan_.retrievers) {
@@ -120,15 +120,9 @@ class Retrieving {
       const Trace::Span load(trace_, "search.embed.load");
       kb_.models.embedder(embedder_);
     }
-    std::vector<std::string_view> texts;
-    for (const Question& question : questions_) texts.push_back(question.words.plain);
-    const Matrix vectors = kb_.models.embedder(embedder_)->embed(texts, Role::query, stop_);
-    for (std::size_t q = 0; q < questions_.size(); ++q) {
-      const auto row = vectors.row(q);
-      vectors_[q].get([&] { return std::vector<float>(row.begin(), row.end()); });
-    }
-    found_.query_vector.assign(vectors.row(0).begin(), vectors.row(0).end());
-    span.note("dim", static_cast<std::int64_t>(vectors.dim));
+    for (std::size_t q = 0; q < questions_.size(); ++q) vector_of(q);
+    found_.query_vector.assign(vector_of(0).begin(), vector_of(0).end());
+    span.note("dim", static_cast<std::int64_t>(found_.query_vector.size()));
     if (questions_.size() > 1) span.note("questions", static_cast<std::int64_t>(questions_.size()));
   }
 
@@ -160,6 +154,8 @@ class Retrieving {
     query.allowed = allowed(retriever);
     query.moments = true;
     set_recall(query, *retriever.group);
+    ++query.k;  // one more than is wanted, to see whether the last is tied
+    query.pool = std::max(query.pool, query.k);
     return job;
   }
 
@@ -231,17 +227,28 @@ class Retrieving {
     const Filtered* const filtered = job.retriever->filtered.get();
     const auto inputs = filtered == nullptr ? group.flat_inputs() : filtered->vector_inputs(group);
     job.vector_query.threads = jobs_.size() > 1 && threads() > 1 ? 1 : thread_count(kb_.settings.threads);
-    VectorAnswer answer = search_vectors(inputs, job.vector_query, [&](std::uint64_t row) {
-      return kb_.store.vector(fingerprint, row);
-    });
+    const auto full = [&](std::uint64_t row) { return kb_.store.vector(fingerprint, row); };
+    VectorAnswer answer = search_vectors(inputs, job.vector_query, full);
+    while (is_cut_within_a_tie(answer.best, job)) {
+      job.vector_query.k *= 2;
+      job.vector_query.pool = std::max(job.vector_query.pool, job.vector_query.k);
+      answer = search_vectors(inputs, job.vector_query, full);
+    }
     job.scored = std::move(answer.best);
     job.moments = answer.moments;
     job.plans = std::move(answer.plans);
   }
 
+  /// Ties go by id, and the index knows numbers alone: all that are equal to the last are needed.
+  bool is_cut_within_a_tie(const std::vector<Scored>& best, const Job& job) const {
+    const std::size_t n = looked_at(job);
+    return n > 0 && best.size() > n && best.size() == job.vector_query.k &&
+           best.back().score == best[n - 1].score;
+  }
+
   void by_own_index(Job& job) {
     IndexQuery query;
-    query.text = questions_[job.question].text;
+    query.text = questions_[job.question].words.plain;
     query.vector = [this, &job] {
       return job.retriever->group->flat.empty() ? std::span<const float>{} : vector_of(job.question);
     };

@@ -24,6 +24,19 @@ std::vector<Place> places_of(const std::vector<Ranked>& hits, NodeRows& rows) {
   return places;
 }
 
+/// What a node and its neighbours cover.
+Span window_of(const Place& place, std::size_t neighbours, NodeRows& rows) {
+  Span span = place.span;
+  if (place.derived) return span;
+  for (const NodeRow* row : rows.of_document(place.document)) {
+    const std::size_t apart = row->ordinal > place.ordinal ? row->ordinal - place.ordinal
+                                                           : place.ordinal - row->ordinal;
+    if (row->group != place.group || row->derived || apart > neighbours) continue;
+    span = {std::min(span.from, row->span.from), std::max(span.to, row->span.to)};
+  }
+  return span;
+}
+
 // ---- target ----
 
 /// Whether nodes of one group were made from those of the other, by way of however many between.
@@ -178,16 +191,11 @@ std::vector<ShapedHit> with_windows(const std::vector<Ranked>& hits, std::size_t
     for (const Ranked& hit : hits) shaped.push_back({hit.node, hit.score, rows.find(hit.node)->span});
     return shaped;
   }
-  for (const Window& window : windows(places_of(hits, rows), neighbours)) {
+  std::vector<Place> places = places_of(hits, rows);
+  for (Place& place : places) place.span = window_of(place, neighbours, rows);
+  for (const Window& window : join_windows(places)) {
     const Ranked& best = hits[window.hits.front()];
-    const NodeRow& own = *rows.find(best.node);
-    Span span = own.span;
-    for (const NodeRow* row : rows.of_document(own.document)) {
-      const bool inside = row->group == own.group && row->ordinal >= window.first && row->ordinal <= window.last;
-      if (own.derived || row->derived || !inside) continue;
-      span = {std::min(span.from, row->span.from), std::max(span.to, row->span.to)};
-    }
-    shaped.push_back({best.node, best.score, span});
+    shaped.push_back({best.node, best.score, window.span});
   }
   return shaped;
 }

@@ -1,7 +1,6 @@
 #include "retrieval/fold.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <set>
 
 namespace hasten {
@@ -18,15 +17,6 @@ bool overlaps_more(const Place& a, const Place& b, double share) {
   return a.document == b.document && !a.derived && !b.derived && overlap(a.span, b.span) > share;
 }
 
-Window window_of(const Place& place, std::size_t position, std::size_t neighbours) {
-  constexpr std::uint64_t kLast = std::numeric_limits<std::uint32_t>::max();
-  if (place.derived) neighbours = 0;
-  const std::uint64_t n = std::min<std::uint64_t>(neighbours, kLast);
-  return {{position},
-          static_cast<std::uint32_t>(place.ordinal - std::min<std::uint64_t>(n, place.ordinal)),
-          static_cast<std::uint32_t>(std::min(place.ordinal + n, kLast))};
-}
-
 bool can_join(const Place& a, const Place& b) {
   return a.document == b.document && a.group == b.group && !a.derived && !b.derived;
 }
@@ -34,8 +24,7 @@ bool can_join(const Place& a, const Place& b) {
 void absorb(Window& window, const Window& other) {
   window.hits.insert(window.hits.begin(), other.hits.begin(), other.hits.end());
   std::ranges::sort(window.hits);
-  window.first = std::min(window.first, other.first);
-  window.last = std::max(window.last, other.last);
+  window.span = {std::min(window.span.from, other.span.from), std::max(window.span.to, other.span.to)};
 }
 
 }  // namespace
@@ -52,15 +41,14 @@ std::vector<std::size_t> fold(std::span<const Place> places, double share) {
   return kept;
 }
 
-std::vector<Window> windows(std::span<const Place> places, std::size_t neighbours) {
-  std::vector<Window> all;  // no two touch
+std::vector<Window> join_windows(std::span<const Place> places) {
+  std::vector<Window> all;  // no two overlap
   for (std::size_t i = 0; i < places.size(); ++i) {
-    Window joined = window_of(places[i], i, neighbours);
+    Window joined{{i}, places[i].span};
     std::vector<Window> apart;
     for (Window& other : all) {
-      const Place& place = places[other.hits.front()];
-      const bool touches = can_join(place, places[i]) && joined.first <= other.last &&
-                           other.first <= joined.last;
+      const bool touches = can_join(places[other.hits.front()], places[i]) &&
+                           joined.span.from < other.span.to && other.span.from < joined.span.to;
       touches ? absorb(joined, other) : apart.push_back(std::move(other));
     }
     apart.push_back(std::move(joined));

@@ -30,13 +30,13 @@ std::vector<std::size_t> fold(std::span<const Place> places, double share);
 /// Hits whose windows overlap, as one passage.
 struct Window {
   std::vector<std::size_t> hits;  ///< positions, rising: the best first
-  std::uint32_t first = 0;        ///< ordinals, both included; `last` may lie beyond the document's last
-  std::uint32_t last = 0;
+  Span span;                      ///< covers them all
 };
 
-/// Joins `neighbours` nodes before and after each hit to it. Windows of one document and group that
-/// share a node become one. Derived nodes stand alone.
-/// @return  in the order of their best hits.
-std::vector<Window> windows(std::span<const Place> places, std::size_t neighbours);
+/// Makes one of the windows of one document and group that have a byte in common. Derived nodes stand
+/// alone.
+/// @param places  best first; the spans are those of the windows.
+/// @return        in the order of their best hits.
+std::vector<Window> join_windows(std::span<const Place> places);
 
 }  // namespace hasten

@@ -67,66 +67,56 @@ TEST(Fold, FoldingTwiceIsFoldingOnce) {
 }
 
 TEST(Windows, Table) {
-  struct Expected {
-    Positions hits;
-    std::uint32_t first, last;
-  };
   struct Case {
     const char* name;
     std::vector<Place> places;
-    std::size_t neighbours;
-    std::vector<Expected> windows;
+    std::vector<Window> windows;
   };
-  const Span any{0, 1};
   const std::vector<Case> cases{
-      {"none", {place(1, 5, any, 1)}, 0, {{{0}, 5, 5}}},
-      {"the beginning of a document", {place(1, 1, any, 1)}, 3, {{{0}, 0, 4}}},
-      {"neighbours side by side stay two", {place(1, 2, any, 1), place(1, 5, any, 2)}, 1,
-       {{{0}, 1, 3}, {{1}, 4, 6}}},
-      {"a node in common makes them one", {place(1, 4, any, 1), place(1, 2, any, 2)}, 1, {{{0, 1}, 1, 5}}},
-      {"a third bridges two", {place(1, 0, any, 1), place(1, 4, any, 2), place(2, 9, any, 9), place(1, 2, any, 3)},
-       1, {{{0, 1, 3}, 0, 5}, {{2}, 8, 10}}},
+      {"one", {place(1, 5, {10, 20}, 1)}, {{{0}, {10, 20}}}},
+      {"side by side stay two", {place(1, 2, {0, 10}, 1), place(1, 5, {10, 20}, 2)},
+       {{{0}, {0, 10}}, {{1}, {10, 20}}}},
+      {"a byte in common makes them one", {place(1, 4, {9, 20}, 1), place(1, 2, {0, 10}, 2)},
+       {{{0, 1}, {0, 20}}}},
+      {"one within the other", {place(1, 4, {5, 6}, 1), place(1, 2, {0, 10}, 2)}, {{{0, 1}, {0, 10}}}},
+      {"a third bridges two",
+       {place(1, 0, {0, 10}, 1), place(1, 4, {20, 30}, 2), place(2, 9, {0, 30}, 9), place(1, 2, {9, 21}, 3)},
+       {{{0, 1, 3}, {0, 30}}, {{2}, {0, 30}}}},
       {"other documents and groups",
-       {place(1, 2, any, 1), place(2, 2, any, 2), place(1, 2, any, 3, 9)}, 5,
-       {{{0}, 0, 7}, {{1}, 0, 7}, {{2}, 0, 7}}},
-      {"derived nodes stand alone", {place(1, 2, any, 1, 1, true), place(1, 3, any, 2)}, 2,
-       {{{0}, 2, 2}, {{1}, 1, 5}}},
+       {place(1, 2, {0, 9}, 1), place(2, 2, {0, 9}, 2), place(1, 2, {0, 9}, 3, 9)},
+       {{{0}, {0, 9}}, {{1}, {0, 9}}, {{2}, {0, 9}}}},
+      {"derived nodes stand alone", {place(1, 2, {0, 9}, 1, 1, true), place(1, 3, {0, 9}, 2)},
+       {{{0}, {0, 9}}, {{1}, {0, 9}}}},
   };
   for (const Case& c : cases) {
-    const auto found = windows(c.places, c.neighbours);
+    const auto found = join_windows(c.places);
     ASSERT_EQ(found.size(), c.windows.size()) << c.name;
     for (std::size_t i = 0; i < found.size(); ++i) {
       EXPECT_EQ(found[i].hits, c.windows[i].hits) << c.name;
-      EXPECT_EQ(found[i].first, c.windows[i].first) << c.name;
-      EXPECT_EQ(found[i].last, c.windows[i].last) << c.name;
+      EXPECT_EQ(found[i].span, c.windows[i].span) << c.name;
     }
   }
 }
 
-/// The obvious twin: nodes that are covered, and which of them are joined by a hit's window.
-TEST(Windows, HoldEveryHitOnceAndNeverShareANode) {
+TEST(Windows, HoldEveryHitOnceAndNeverOverlap) {
   std::mt19937 random(5);
   for (int round = 0; round < 300; ++round) {
     const auto places = random_places(random, 25);
-    const std::size_t neighbours = random() % 4;
-    const auto found = windows(places, neighbours);
+    const auto found = join_windows(places);
     Positions hits;
     for (const Window& window : found) {
       hits.insert(hits.end(), window.hits.begin(), window.hits.end());
-      std::uint32_t first = UINT32_MAX, last = 0;
+      Span hull = places[window.hits.front()].span;
       for (const std::size_t hit : window.hits) {
-        const std::uint32_t n = places[hit].derived ? 0 : static_cast<std::uint32_t>(neighbours);
-        first = std::min(first, places[hit].ordinal - std::min(n, places[hit].ordinal));
-        last = std::max(last, places[hit].ordinal + n);
+        hull = {std::min(hull.from, places[hit].span.from), std::max(hull.to, places[hit].span.to)};
       }
-      EXPECT_EQ(window.first, first);
-      EXPECT_EQ(window.last, last);
+      EXPECT_EQ(window.span, hull);
       for (const Window& other : found) {
         const Place& a = places[window.hits.front()];
         const Place& b = places[other.hits.front()];
         const bool same = a.document == b.document && a.group == b.group && !a.derived && !b.derived;
         if (&other != &window && same) {
-          EXPECT_TRUE(window.last < other.first || other.last < window.first);
+          EXPECT_TRUE(window.span.to <= other.span.from || other.span.to <= window.span.from);
         }
       }
     }
