@@ -70,15 +70,17 @@ void add_retrieval_options(CLI::App& app, RetrievalArguments& a, const char* top
       ->expected(1)
       ->take_all();
   app.add_option("--retriever", a.retrievers,
-                 "one way to find, instead of --mode; may be repeated. Keys: group, similarity (cosine, "
-                 "bm25), top_k, filter, cut_off, weight, priority (high, normal, low, ignore)")
+                 "one way to find, instead of --mode; may be repeated. Keys: group,\n"
+                 "similarity (cosine, bm25), top_k, filter, cut_off, weight, priority\n"
+                 "(high, normal, low, ignore)")
       ->type_name("KEY=VALUE,...")
       ->expected(1)
       ->take_all()
       ->excludes(mode)
       ->check(checked_by([](const std::string& text) { Retriever::parse(text); }));
   app.add_option("--fusion", a.fusion,
-                 "reciprocal_ranks, weights, calibrated, shares or priorities: how lists become one")
+                 "how lists become one: reciprocal_ranks, weights, calibrated, shares,\n"
+                 "priorities")
       ->type_name("NAME")
       ->check(checked_by([](const std::string& word) { fusion_from_string(word); }))
       ->default_str("reciprocal_ranks");
@@ -90,14 +92,14 @@ void add_retrieval_options(CLI::App& app, RetrievalArguments& a, const char* top
       ->type_name("SCORE")
       ->check(any_number());
   app.add_option("--target", a.options.target,
-                 "return what stands for a passage in this group: what it was made from, or holds it")
+                 "return what a passage was made from, or what holds it, in this group")
       ->type_name("NAME");
   app.add_option("--fold", a.options.fold,
-                 "equal texts once, and the best of those that overlap by more than this; 0: off")
+                 "equal texts once, of those that overlap by more the best; 0: off")
       ->type_name("SHARE")
       ->check(share_or_zero());
   app.add_option("--diversity", a.options.diversity,
-                 "how much it counts that a passage is unlike those before it; 0: off")
+                 "how much it counts to be unlike the passages before; 0: off")
       ->type_name("SHARE")
       ->check(share_or_zero());
   app.add_option("--window", a.options.window, "join so many neighbours on each side to a passage")

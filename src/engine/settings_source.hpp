@@ -73,7 +73,8 @@ class Entry {
     try {
       return parse(words);
     } catch (const Error& error) {
-      fail(error.what());
+      const std::string_view message = error.what();
+      fail(std::string(message.substr(0, message.find('\n'))));  // a filter's points at its column below
     }
   }
   bool is_text() const { return value_.is_string(); }
