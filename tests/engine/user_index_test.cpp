@@ -185,6 +185,35 @@ TEST_F(UserIndexTest, IsFilteredCutOffAndFusedLikeAnyOther) {
   }
 }
 
+TEST_F(UserIndexTest, AFilterMayAskForFieldsThatNodesHaveThemselves) {
+  Log log;
+  Document document = open();
+  document.create_node_group("Halves", "root", make_transform("halves-1", [](const Node& node) {
+    std::size_t half = node.text.size() / 2;
+    while ((node.text[half] & 0xC0) == 0x80) ++half;  // not within a letter
+    std::vector<Piece> pieces(2);
+    pieces[0].span = {0, half};
+    pieces[1].span = {half, node.text.size()};
+    for (std::int64_t i = 0; i < 2; ++i) pieces[i].metadata["half"] = i + 1;
+    return pieces;
+  }));
+  IngestOptions options;
+  options.embed = false;
+  options.groups = {"Halves"};
+  document.add(texts(), options);
+  document.register_index("Halves", "holding", std::make_unique<Holding>(log));
+  SearchOptions asked = by_holding("Halves");
+  const auto all = document.search("water", asked).hits;
+  asked.filter = Filter::parse("half == 2 and topic == \"drinks\"");
+  const auto second = document.search("water", asked).hits;
+  EXPECT_EQ(static_cast<std::size_t>(std::ranges::count_if(all, [](const Hit& hit) {
+              return hit.node.number == 1 && std::get<std::string>(hit.node.metadata.at("topic")) == "drinks";
+            })),
+            second.size());
+  ASSERT_FALSE(second.empty());
+  for (const Hit& hit : second) EXPECT_EQ(std::get<std::int64_t>(hit.node.metadata.at("half")), 2);
+}
+
 TEST_F(UserIndexTest, AnErrorNamesTheIndexAndCostsOneSearch) {
   Log log;
   Document document = with_index(log, false);
