@@ -17,7 +17,7 @@
 namespace hasten {
 namespace {
 
-constexpr std::size_t kConditionedDepth = 1000;  // how many of the nearest are looked through for words
+constexpr std::size_t kConditionedDepth = 1000;        // how many of the nearest are looked through for words
 constexpr std::uint64_t kNodesWorthAThread = 100'000;  // searched together, for a second thread to pay
 
 std::vector<std::string> term_texts(std::string_view text) {
@@ -43,9 +43,9 @@ class QuestionVector {
 struct Job {
   const PlannedRetriever* retriever;
   std::size_t question;
-  VectorQuery vector_query;     // of Similarity::vectors
-  std::vector<Scored> scored;   // by a built-in similarity
-  std::vector<Ranked> ranked;   // by the user's index
+  VectorQuery vector_query;    // of Similarity::vectors
+  std::vector<Scored> scored;  // by a built-in similarity
+  std::vector<Ranked> ranked;  // by the user's index
   ScoreMoments moments;
   std::vector<VectorPlan> plans;
   Trace::Clock::time_point began;
@@ -82,8 +82,8 @@ void explain(Notes& notes, std::span<const VectorPlan> plans) {
 
 class Retrieving {
  public:
-  Retrieving(KnowledgeBase& kb, const SearchPlan& plan, std::span<const Question> questions,
-             NodeRows& rows, Trace* trace, std::stop_token stop)
+  Retrieving(KnowledgeBase& kb, const SearchPlan& plan, std::span<const Question> questions, NodeRows& rows,
+             Trace* trace, std::stop_token stop)
       : kb_(kb),
         plan_(plan),
         questions_(questions),
@@ -101,7 +101,8 @@ class Retrieving {
         if (retriever.group != nullptr) jobs_.push_back(job(retriever, q));
       }
     }
-    parallel_for(jobs_.size(), threads(), [&](std::size_t i) { find(jobs_[i]); }, stop_);
+    parallel_for(
+        jobs_.size(), threads(), [&](std::size_t i) { find(jobs_[i]); }, stop_);
     for (Job& job : jobs_) found_.lists.push_back(list_of(job));
     return std::move(found_);
   }
@@ -193,9 +194,15 @@ class Retrieving {
   void find(Job& job) {
     job.began = Trace::Clock::now();
     switch (job.retriever->similarity) {
-      case Similarity::words: by_words(job); break;
-      case Similarity::vectors: by_meaning(job); break;
-      case Similarity::own: by_own_index(job); break;
+      case Similarity::words:
+        by_words(job);
+        break;
+      case Similarity::vectors:
+        by_meaning(job);
+        break;
+      case Similarity::own:
+        by_own_index(job);
+        break;
     }
     job.took = Trace::Clock::now() - job.began;
   }
@@ -217,8 +224,7 @@ class Retrieving {
       };
     }
     job.scored = search_bm25(group.word_inputs(), asked.terms, group.statistics,
-                             {kb_.settings.bm25_k1, kb_.settings.bm25_b}, job.retriever->depth,
-                             conditions);
+                             {kb_.settings.bm25_k1, kb_.settings.bm25_b}, job.retriever->depth, conditions);
   }
 
   void by_meaning(Job& job) const {
@@ -313,10 +319,12 @@ class Retrieving {
   /// What a passage that has nothing to do with the question scores.
   double floor_of(const Job& job, const RankedList& list) const {
     switch (job.retriever->similarity) {
-      case Similarity::words: return 0;
+      case Similarity::words:
+        return 0;
       case Similarity::vectors:
         return unrelated_.count > 0 ? unrelated_.sum / static_cast<double>(unrelated_.count) : 0;
-      case Similarity::own: break;
+      case Similarity::own:
+        break;
     }
     return list.hits.empty() ? 0 : list.hits.back().score;
   }
@@ -334,14 +342,15 @@ class Retrieving {
 
   double attainable_of(const Job& job) const {
     const GroupSnapshot& group = *job.retriever->group;
-    const auto frequencies =
-        document_frequencies(group.word_inputs(), questions_[job.question].words.terms);
+    const auto frequencies = document_frequencies(group.word_inputs(), questions_[job.question].words.terms);
     return attainable_bm25(frequencies, group.statistics.nodes);
   }
 
   void record(const Job& job, const RankedList& list, std::size_t found) const {
     Notes notes{{"hits", std::to_string(found)}, {"group", job.retriever->group->row.name}};
-    const auto note = [&](std::string_view key, std::string value) { notes.emplace_back(key, std::move(value)); };
+    const auto note = [&](std::string_view key, std::string value) {
+      notes.emplace_back(key, std::move(value));
+    };
     if (questions_.size() > 1) note("question", std::to_string(job.question + 1));
     if (list.weight != 1) note("weight", fmt::format("{}", list.weight));
     if (found != list.hits.size()) note("above_cut_off", std::to_string(list.hits.size()));

@@ -29,8 +29,8 @@ Span window_of(const Place& place, std::size_t neighbours, NodeRows& rows) {
   Span span = place.span;
   if (place.derived) return span;
   for (const NodeRow* row : rows.of_document(place.document)) {
-    const std::size_t apart = row->ordinal > place.ordinal ? row->ordinal - place.ordinal
-                                                           : place.ordinal - row->ordinal;
+    const std::size_t apart =
+        row->ordinal > place.ordinal ? row->ordinal - place.ordinal : place.ordinal - row->ordinal;
     if (row->group != place.group || row->derived || apart > neighbours) continue;
     span = {std::min(span.from, row->span.from), std::max(span.to, row->span.to)};
   }
@@ -64,9 +64,8 @@ class Target {
 
   std::vector<const NodeRow*> of(const NodeRow& node) {
     if (node.group == target_.row.id) return {&node};
-    const auto own = std::ranges::find_if(snapshot_.groups, [&](const GroupSnapshot& group) {
-      return group.row.id == node.group;
-    });
+    const auto own = std::ranges::find_if(
+        snapshot_.groups, [&](const GroupSnapshot& group) { return group.row.id == node.group; });
     if (own == snapshot_.groups.end()) return {};
     if (is_made_from(snapshot_, own->row, target_.row.name)) return ancestor(node);
     if (is_made_from(snapshot_, target_.row, own->row.name)) return descendants(node);
@@ -172,7 +171,8 @@ std::vector<Ranked> diversified(const std::vector<Ranked>& hits, double diversit
   }
   std::vector<std::vector<std::string>> words;
   if (vectors.size() < hits.size()) {
-    for (const Ranked& hit : hits) words.push_back(different_words(text_of(rows.reading(), *rows.find(hit.node))));
+    for (const Ranked& hit : hits)
+      words.push_back(different_words(text_of(rows.reading(), *rows.find(hit.node))));
   }
   const auto similarity = [&](std::size_t a, std::size_t b) {
     return words.empty() ? inner_product(vectors[a], vectors[b]) : shared_words(words[a], words[b]);
@@ -184,8 +184,7 @@ std::vector<Ranked> diversified(const std::vector<Ranked>& hits, double diversit
   return chosen;
 }
 
-std::vector<ShapedHit> with_windows(const std::vector<Ranked>& hits, std::size_t neighbours,
-                                    NodeRows& rows) {
+std::vector<ShapedHit> with_windows(const std::vector<Ranked>& hits, std::size_t neighbours, NodeRows& rows) {
   std::vector<ShapedHit> shaped;
   if (neighbours == 0) {
     for (const Ranked& hit : hits) shaped.push_back({hit.node, hit.score, rows.find(hit.node)->span});

@@ -150,7 +150,8 @@ similarity = "bm25"
         self.assertNotEqual(self.hits("tea water stations", "--mode", "bm25"), expected)  # flags go over it
 
     def test_every_fusion_finds_the_same_passages(self):
-        words = ["index words", "--retriever", "similarity=bm25", "--retriever", "similarity=bm25,group=FineChunk"]
+        words = ["index words", "--retriever", "similarity=bm25",
+                 "--retriever", "similarity=bm25,group=FineChunk"]
         found = {fusion: {hit["id"] for hit in self.hits(*words, "--fusion", fusion)}
                  for fusion in ("reciprocal_ranks", "weights", "calibrated", "shares", "priorities")}
         self.assertTrue(found["weights"])
@@ -162,8 +163,8 @@ similarity = "bm25"
         hit = self.hits("BM25", "--target", "root")[0]
         text = self.ok("read", "docs/guide.md", "--json").json["text"]
         self.assertEqual((hit["group"], hit["text"]), ("root", text))
-        self.assertEqual({h["group"] for h in self.hits("BM25", "--group", "FineChunk", "--target", "MediumChunk")},
-                         {"MediumChunk"})
+        larger = self.hits("BM25", "--group", "FineChunk", "--target", "MediumChunk")
+        self.assertEqual({hit["group"] for hit in larger}, {"MediumChunk"})
         for hit in self.hits("BM25 segments", "--window", "2"):
             start, end = hit["span"]
             self.assertEqual(text.encode()[start:end].decode(), hit["text"])
@@ -201,13 +202,16 @@ similarity = "bm25"
         for code, kind, flags, words in cases:
             with self.subTest(flags=flags):
                 self.assertIn(words, self.fails(code, kind, "search", "tea", *flags, "--json").err)
-        for text, words in (("[search]\nfuson = \"weights\"\n", "hasten.toml:2: search.fuson: unknown; did you mean 'fusion'?"),
-                            ("[search]\nfold = 2\n", "hasten.toml:2: search.fold: takes a number from 0 to 1"),
-                            ("[[retrievers]]\nweigth = 2\n", "hasten.toml:2: retrievers.0.weigth: unknown; did you mean 'weight'?"),
-                            ("[[retrievers]]\npriority = \"hi\"\n", "retrievers.0.priority: no priority 'hi'")):
+        settings = [
+            ("[search]\nfuson = \"weights\"\n", "2: search.fuson: unknown; did you mean 'fusion'?"),
+            ("[search]\nfold = 2\n", "2: search.fold: takes a number from 0 to 1"),
+            ("[[retrievers]]\nweigth = 2\n", "2: retrievers.0.weigth: unknown; did you mean 'weight'?"),
+            ("[[retrievers]]\npriority = \"hi\"\n", "2: retrievers.0.priority: no priority 'hi'"),
+        ]
+        for text, words in settings:
             self.write("hasten.toml", text)
             with self.subTest(text=text):
-                self.assertIn(words, self.fails(WRONG_USE, "invalid", "search", "tea", "--json").err)
+                self.assertIn("hasten.toml:" + words, self.fails(WRONG_USE, "invalid", "search", "tea", "--json").err)
 
 
 class Ask(CliTest):

@@ -102,7 +102,8 @@ TEST_F(Composition, RetrieversHaveGroupsFiltersCutOffsAndDepthsOfTheirOwn) {
   Retriever sentences = by("bm25", "Sentences");
   Retriever passages = by("bm25", "Passages");
   passages.filter = Filter::parse("topic == \"earth\" or topic == \"trains\"");
-  SearchOptions options{.top_k = 50, .filter = Filter::parse("year < 2022"), .retrievers = {sentences, passages}};
+  SearchOptions options{
+      .top_k = 50, .filter = Filter::parse("year < 2022"), .retrievers = {sentences, passages}};
   std::set<std::string> groups;
   for (const Hit& hit : document.search("boiling water", options).hits) {
     groups.insert(hit.node.group);
@@ -211,7 +212,8 @@ TEST_F(Composition, DuplicatesAreFoldedAndTheNextBestMovesUp) {
   for (std::size_t i = 1; i < once.size(); ++i) EXPECT_NE(once[i].node.text, once[0].node.text);
 
   // Of a sentence and the passage that holds it the better one stays.
-  SearchOptions both{.top_k = 50, .retrievers = {by("bm25", "Sentences"), by("bm25", "Passages")}, .fold = 0.5};
+  SearchOptions both{
+      .top_k = 50, .retrievers = {by("bm25", "Sentences"), by("bm25", "Passages")}, .fold = 0.5};
   const auto apart = document.search("lava", both).hits;
   for (const Hit& a : apart) {
     for (const Hit& b : apart) {
@@ -242,7 +244,8 @@ TEST_F(Composition, SharesAndPrioritiesDivideTheHits) {
                         .retrievers = {by("bm25", "Sentences", 2), by("bm25", "Passages", 1)},
                         .fusion = Fusion::shares};
   const auto of = [](const SearchResult& result, std::string_view group) {
-    return std::ranges::count(result.hits, group, [](const Hit& hit) { return std::string_view(hit.node.group); });
+    return std::ranges::count(result.hits, group,
+                              [](const Hit& hit) { return std::string_view(hit.node.group); });
   };
   const auto shared = document.search("water tea", options);
   EXPECT_EQ(of(shared, "Sentences"), 4);
@@ -252,7 +255,8 @@ TEST_F(Composition, SharesAndPrioritiesDivideTheHits) {
   options.retrievers[1].priority = Priority::high;
   options.retrievers[1].top_k = 3;
   const auto first = document.search("water tea", options);
-  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(first.hits.at(i).node.group, i < 3 ? "Passages" : "Sentences");
+  for (std::size_t i = 0; i < 6; ++i)
+    EXPECT_EQ(first.hits.at(i).node.group, i < 3 ? "Passages" : "Sentences");
   options.retrievers[1].priority = Priority::ignore;
   EXPECT_EQ(of(document.search("water tea", options), "Passages"), 0);
 }
@@ -291,7 +295,8 @@ TEST_F(Composition, SettingsAreWhatIsAbsentInTheOptions) {
   const Answer answer = document.ask("What is lava?", ask);
   EXPECT_TRUE(answer.found);
   for (const Citation& citation : answer.citations) {
-    EXPECT_EQ(text_of_document(citation.path).substr(citation.span.from, citation.span.size()), citation.text);
+    EXPECT_EQ(text_of_document(citation.path).substr(citation.span.from, citation.span.size()),
+              citation.text);
   }
 }
 
@@ -327,7 +332,8 @@ TEST_F(Composition, WhatCannotBeIsSaid) {
     EXPECT_EQ(code, c.code) << c.words << " / " << message;
     EXPECT_NE(message.find(c.words), std::string::npos) << message;
   }
-  const auto notices = document.search("tea", {.retrievers = {by("bm25"), by("cosine", "Sentences")}}).notices;
+  const auto notices =
+      document.search("tea", {.retrievers = {by("bm25"), by("cosine", "Sentences")}}).notices;
   ASSERT_EQ(notices.size(), 1U);
   EXPECT_NE(notices[0].find("'Sentences'"), std::string::npos);
 }
@@ -360,7 +366,8 @@ class Recorder final : public Index {
 /// A search put together from single lists and the nodes themselves, each step as its definition reads.
 class Twin {
  public:
-  Twin(const Document& document, const std::map<Id, Recorder::Known>& known) : document_(document), known_(known) {}
+  Twin(const Document& document, const std::map<Id, Recorder::Known>& known)
+      : document_(document), known_(known) {}
 
   struct Expected {
     Id id;
@@ -425,7 +432,8 @@ class Twin {
       const Node& node = known_.at(hit.first).node;
       const bool duplicate = std::ranges::any_of(kept, [&](const auto& other) {
         const Node& before = known_.at(other.first).node;
-        const auto from = std::max(before.span.from, node.span.from), to = std::min(before.span.to, node.span.to);
+        const auto from = std::max(before.span.from, node.span.from),
+                   to = std::min(before.span.to, node.span.to);
         const double both = to > from ? static_cast<double>(to - from) : 0;
         const double shorter = static_cast<double>(std::min(before.span.size(), node.span.size()));
         return before.text == node.text || (before.doc_id == node.doc_id && both / shorter > share);
@@ -436,7 +444,8 @@ class Twin {
   }
 
   void diversify(List& hits, double diversity, std::size_t k) const {
-    const bool vectors = std::ranges::none_of(hits, [&](const auto& hit) { return known_.at(hit.first).vector.empty(); });
+    const bool vectors =
+        std::ranges::none_of(hits, [&](const auto& hit) { return known_.at(hit.first).vector.empty(); });
     const auto words = [&](const Id& id) {
       std::set<std::string> all;
       for (const Term& term : terms(known_.at(id).node.text)) all.insert(term.text);
@@ -445,9 +454,9 @@ class Twin {
     const auto similarity = [&](std::size_t a, std::size_t b) {
       const auto& x = known_.at(hits[a].first).vector;
       const auto& y = known_.at(hits[b].first).vector;
-      if (vectors) return std::inner_product(x.begin(), x.end(), y.begin(), 0.0, std::plus<>(), [](float p, float q) {
-        return double{p} * q;
-      });
+      if (vectors)
+        return std::inner_product(x.begin(), x.end(), y.begin(), 0.0, std::plus<>(),
+                                  [](float p, float q) { return double{p} * q; });
       std::set<std::string> v = words(hits[a].first), w = words(hits[b].first), all = v;
       all.insert(w.begin(), w.end());
       const double both = static_cast<double>(v.size() + w.size() - all.size());
@@ -456,7 +465,8 @@ class Twin {
     std::vector<double> relevance;
     for (const auto& hit : hits) relevance.push_back(hit.second);
     List chosen;
-    for (const std::size_t i : maximal_marginal_relevance(relevance, similarity, 1 - diversity, k)) chosen.push_back(hits[i]);
+    for (const std::size_t i : maximal_marginal_relevance(relevance, similarity, 1 - diversity, k))
+      chosen.push_back(hits[i]);
     hits = chosen;
   }
 
@@ -486,7 +496,8 @@ class Twin {
         const Node& b = known_.at(open[j].id).node;
         const bool overlap = open[i].span.from < open[j].span.to && open[j].span.from < open[i].span.to;
         if (a.doc_id != b.doc_id || a.group != b.group || !overlap) continue;
-        open[i].span = {std::min(open[i].span.from, open[j].span.from), std::max(open[i].span.to, open[j].span.to)};
+        open[i].span = {std::min(open[i].span.from, open[j].span.from),
+                        std::max(open[i].span.to, open[j].span.to)};
         open.erase(open.begin() + static_cast<std::ptrdiff_t>(j));
         return true;
       }
@@ -514,7 +525,8 @@ TEST_F(Composition, EveryCombinationIsItsTwin) {
     SearchOptions options{.top_k = 1 + random() % 8};
     for (std::size_t i = 0; i <= random() % 3; ++i) {
       options.retrievers.push_back(by(random() % 2 == 0 ? "bm25" : "cosine",
-                                      random() % 2 == 0 ? "Sentences" : "Passages", 1 + double(random() % 3)));
+                                      random() % 2 == 0 ? "Sentences" : "Passages",
+                                      1 + double(random() % 3)));
     }
     if (random() % 2 == 0) options.queries.push_back({one_of(questions), 0.5 + double(random() % 3)});
     if (random() % 3 == 0) options.filter = Filter::parse("topic == \"drinks\" and year <= 2021");
@@ -528,15 +540,17 @@ TEST_F(Composition, EveryCombinationIsItsTwin) {
     const std::string question = one_of(questions);
     const auto expected = twin.search(question, options);
     const auto found = document.search(question, options).hits;
-    SCOPED_TRACE(testing::Message() << "round " << round << " target " << options.target.value_or("-") << " fold "
-                                    << options.fold.value_or(0) << " diversity " << options.diversity.value_or(0)
-                                    << " window " << options.window.value_or(0));
+    SCOPED_TRACE(testing::Message() << "round " << round << " target " << options.target.value_or("-")
+                                    << " fold " << options.fold.value_or(0) << " diversity "
+                                    << options.diversity.value_or(0) << " window "
+                                    << options.window.value_or(0));
     ASSERT_EQ(found.size(), expected.size()) << round;
     for (std::size_t i = 0; i < found.size(); ++i) {
       ASSERT_EQ(found[i].node.id, expected[i].id) << round << ": " << i;
       ASSERT_NEAR(found[i].score, expected[i].score, 1e-9) << round << ": " << i;
       ASSERT_EQ(found[i].node.span, expected[i].span) << round << ": " << i;
-      ASSERT_EQ(found[i].node.text, text_of_document(found[i].path).substr(found[i].node.span.from, found[i].node.span.size()));
+      ASSERT_EQ(found[i].node.text,
+                text_of_document(found[i].path).substr(found[i].node.span.from, found[i].node.span.size()));
     }
   }
 }

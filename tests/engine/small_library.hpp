@@ -22,30 +22,38 @@ class SmallLibrary : public ::testing::Test {
     folder_ = std::filesystem::canonical(pattern);
     settings_.embedder = "all-MiniLM-L6-v2";
     settings_.group = "Passages";
-    settings_.groups = {{"Passages", "root", "sentence", 40, 10}, {"Sentences", "Passages", "sentence", 14, 0}};
+    settings_.groups = {{"Passages", "root", "sentence", 40, 10},
+                        {"Sentences", "Passages", "sentence", 14, 0}};
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   static std::vector<TextDocument> texts() {
     return {
         {"tea.txt",
-         "Green tea is brewed with water of eighty degrees. Black tea takes boiling water. Oolong lies between "
+         "Green tea is brewed with water of eighty degrees. Black tea takes boiling water. Oolong lies "
+         "between "
          "the two. Tea was first drunk in China. Monks carried it to Japan. The leaves are picked in spring. "
-         "Water that is too hot makes green tea bitter. A pot of clay keeps the water warm. The second brew is "
+         "Water that is too hot makes green tea bitter. A pot of clay keeps the water warm. The second brew "
+         "is "
          "often the best. Tea is kept dry and dark.",
          {{"topic", std::string("drinks")}, {"year", std::int64_t{2020}}}},
         {"coffee.txt",
-         "Coffee grows in the mountains of Ethiopia. Its beans are roasted until they are brown. Water of ninety "
-         "degrees draws the taste out. Too hot water makes coffee bitter. Espresso is pressed with steam. Coffee "
+         "Coffee grows in the mountains of Ethiopia. Its beans are roasted until they are brown. Water of "
+         "ninety "
+         "degrees draws the taste out. Too hot water makes coffee bitter. Espresso is pressed with steam. "
+         "Coffee "
          "was first drunk in Yemen. Sailors carried it to Europe. A cup of coffee wakes the tired.",
          {{"topic", std::string("drinks")}, {"year", std::int64_t{2021}}}},
         {"volcano.txt",
-         "Lava is molten rock that flows out of a volcano. Ash clouds can ground aeroplanes. Hot water springs "
-         "from the ground nearby. Geysers throw boiling water into the air. Iceland has many of them. Islands "
+         "Lava is molten rock that flows out of a volcano. Ash clouds can ground aeroplanes. Hot water "
+         "springs "
+         "from the ground nearby. Geysers throw boiling water into the air. Iceland has many of them. "
+         "Islands "
          "rise from the sea where lava cools. Surtsey is the youngest of them.",
          {{"topic", std::string("earth")}, {"year", std::int64_t{2020}}}},
         {"copy.txt",
-         "Green tea is brewed with water of eighty degrees. Black tea takes boiling water. Oolong lies between "
+         "Green tea is brewed with water of eighty degrees. Black tea takes boiling water. Oolong lies "
+         "between "
          "the two.",
          {{"topic", std::string("drinks")}, {"year", std::int64_t{2022}}}},
         {"茶.txt",

@@ -23,7 +23,7 @@ struct Log {
   std::map<Id, Known> known;
   std::vector<std::string> calls;  ///< "update 3", "remove 1"
   mutable std::vector<IndexQuery> queries;
-  std::set<std::string> throws;    ///< functions that throw
+  std::set<std::string> throws;  ///< functions that throw
   std::atomic<int> updating{0}, asking{0}, overlaps{0}, doubles{0}, strangers{0};
 };
 
@@ -39,7 +39,8 @@ class Holding final : public Index {
     log_.calls.push_back("update " + std::to_string(nodes.size()));
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       const auto row = vectors.rows > 0 ? vectors.row(i) : std::span<const float>{};
-      const bool is_new = log_.known.try_emplace(nodes[i].id, Log::Known{nodes[i], {row.begin(), row.end()}}).second;
+      const bool is_new =
+          log_.known.try_emplace(nodes[i].id, Log::Known{nodes[i], {row.begin(), row.end()}}).second;
       log_.doubles += !is_new;
     }
   }
@@ -177,10 +178,12 @@ TEST_F(UserIndexTest, IsFilteredCutOffAndFusedLikeAnyOther) {
   words.similarity = "bm25";
   words.group = "Sentences";
   options.retrievers.push_back(words);
-  for (const Fusion fusion : {Fusion::reciprocal_ranks, Fusion::weights, Fusion::calibrated, Fusion::shares}) {
+  for (const Fusion fusion :
+       {Fusion::reciprocal_ranks, Fusion::weights, Fusion::calibrated, Fusion::shares}) {
     options.fusion = fusion;
     std::set<std::string> seen;
-    for (const Hit& hit : document.search("boiling water", options).hits) EXPECT_TRUE(seen.insert(hit.path).second);
+    for (const Hit& hit : document.search("boiling water", options).hits)
+      EXPECT_TRUE(seen.insert(hit.path).second);
     EXPECT_GE(seen.size(), 3U);
   }
 }
@@ -189,14 +192,14 @@ TEST_F(UserIndexTest, AFilterMayAskForFieldsThatNodesHaveThemselves) {
   Log log;
   Document document = open();
   document.create_node_group("Halves", "root", make_transform("halves-1", [](const Node& node) {
-    std::size_t half = node.text.size() / 2;
-    while ((node.text[half] & 0xC0) == 0x80) ++half;  // not within a letter
-    std::vector<Piece> pieces(2);
-    pieces[0].span = {0, half};
-    pieces[1].span = {half, node.text.size()};
-    for (std::int64_t i = 0; i < 2; ++i) pieces[i].metadata["half"] = i + 1;
-    return pieces;
-  }));
+                               std::size_t half = node.text.size() / 2;
+                               while ((node.text[half] & 0xC0) == 0x80) ++half;  // not within a letter
+                               std::vector<Piece> pieces(2);
+                               pieces[0].span = {0, half};
+                               pieces[1].span = {half, node.text.size()};
+                               for (std::int64_t i = 0; i < 2; ++i) pieces[i].metadata["half"] = i + 1;
+                               return pieces;
+                             }));
   IngestOptions options;
   options.embed = false;
   options.groups = {"Halves"};
@@ -206,9 +209,12 @@ TEST_F(UserIndexTest, AFilterMayAskForFieldsThatNodesHaveThemselves) {
   const auto all = document.search("water", asked).hits;
   asked.filter = Filter::parse("half == 2 and topic == \"drinks\"");
   const auto second = document.search("water", asked).hits;
-  EXPECT_EQ(static_cast<std::size_t>(std::ranges::count_if(all, [](const Hit& hit) {
-              return hit.node.number == 1 && std::get<std::string>(hit.node.metadata.at("topic")) == "drinks";
-            })),
+  EXPECT_EQ(static_cast<std::size_t>(std::ranges::count_if(
+                all,
+                [](const Hit& hit) {
+                  return hit.node.number == 1 &&
+                         std::get<std::string>(hit.node.metadata.at("topic")) == "drinks";
+                })),
             second.size());
   ASSERT_FALSE(second.empty());
   for (const Hit& hit : second) EXPECT_EQ(std::get<std::int64_t>(hit.node.metadata.at("half")), 2);

@@ -68,8 +68,7 @@ TEST(Fuse, WeightsMultiplyReciprocalRanks) {
 TEST(Fuse, WeightsAreAMeanOfStretchedScores) {
   // The first list stretches 8 over 0..10 to 0.8, the second 0.6 over 0.2..1 to 0.5.
   const std::vector lists{list({{1, 10}, {2, 8}}, 3), list({{2, 0.6}, {3, 1}}, 1, Priority::normal, 0.2)};
-  expect_hits(fuse(lists, {.fusion = Fusion::weights}),
-              {{1, 0.75}, {2, 0.75 * 0.8 + 0.25 * 0.5}, {3, 0.25}});
+  expect_hits(fuse(lists, {.fusion = Fusion::weights}), {{1, 0.75}, {2, 0.75 * 0.8 + 0.25 * 0.5}, {3, 0.25}});
 }
 
 TEST(Fuse, AScoreBelowTheFloorCountsNothingAndAListAtItsFloorCountsWhole) {
@@ -102,8 +101,7 @@ TEST(Fuse, ASharedNodeCountsOnceAndAShortListLeavesItsPartToTheOthers) {
 
 TEST(Fuse, PrioritiesFillOneAfterTheOther) {
   const std::vector lists{list({{1, 1}, {2, 0.5}}, 1, Priority::low), list({{3, 1}}, 1, Priority::high),
-                          list({{2, 9}, {4, 8}}, 1, Priority::normal),
-                          list({{5, 9}}, 1, Priority::ignore)};
+                          list({{2, 9}, {4, 8}}, 1, Priority::normal), list({{5, 9}}, 1, Priority::ignore)};
   expect_hits(fuse(lists, {.fusion = Fusion::priorities}), {{3, 1}, {2, 0.5}, {4, 1.0 / 3}, {1, 0.25}});
 }
 
@@ -173,11 +171,11 @@ TEST(Shares, AreThoseOfTheLargestRemainder) {
   };
   const std::vector<Case> cases{
       {{1, 1}, 10, {5, 5}},
-      {{1, 1}, 5, {3, 2}},                 // 2.5 each: a tie goes to the first
+      {{1, 1}, 5, {3, 2}},  // 2.5 each: a tie goes to the first
       {{0.7, 0.3}, 10, {7, 3}},
-      {{0.5, 0.3, 0.2}, 6, {3, 2, 1}},     // 3.0 1.8 1.2
+      {{0.5, 0.3, 0.2}, 6, {3, 2, 1}},                         // 3.0 1.8 1.2
       {{47, 16, 15.8, 12, 6.1, 3.1}, 10, {5, 2, 1, 1, 1, 0}},  // 4.7 1.6 1.58 1.2 0.61 0.31
-      {{1, 0, 2}, 4, {1, 0, 3}},           // 1.33 and 2.67
+      {{1, 0, 2}, 4, {1, 0, 3}},                               // 1.33 and 2.67
       {{0, 0}, 4, {0, 0}},
       {{3}, 7, {7}},
       {{}, 3, {}},
@@ -197,7 +195,8 @@ TEST(Shares, SumToTheTotal) {
     EXPECT_EQ(std::accumulate(shares.begin(), shares.end(), std::size_t{0}), total);
     const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
     for (std::size_t i = 0; i < weights.size(); ++i) {
-      EXPECT_LT(std::abs(static_cast<double>(shares[i]) - weights[i] / sum * static_cast<double>(total)), 1 + 1e-9);
+      EXPECT_LT(std::abs(static_cast<double>(shares[i]) - weights[i] / sum * static_cast<double>(total)),
+                1 + 1e-9);
     }
   }
 }
