@@ -86,7 +86,7 @@ std::vector<std::string> answer_to(const Document& document, const std::string& 
 RetrievalScore evaluate(const Document& document, const std::vector<JudgedQuery>& queries,
                         const SearchOptions& options, Meter& meter, std::stop_token stop) {
   RetrievalScorer scorer;
-  const std::string stage = fmt::format("{} questions", to_string(options.mode));
+  const std::string stage = fmt::format("{} questions", to_string(options.mode.value_or(Mode::hybrid)));
   for (std::size_t i = 0; i < queries.size(); ++i) {
     const auto began = Trace::Clock::now();
     const auto ranked = answer_to(document, queries[i].text, options, stop);

@@ -7,6 +7,7 @@
 
 #include "base/files.hpp"
 #include "output.hpp"
+#include "retrieval_options.hpp"
 #include "terminal.hpp"
 #include "verbs.hpp"
 
@@ -25,17 +26,11 @@ std::string page_of(const std::optional<std::uint64_t>& page) {
   return page ? fmt::format(" (page {})", *page) : "";
 }
 
-CLI::Validator filter_check() {
-  return checked_by([](const std::string& text) { Filter::parse(text); });
-}
-
 // ---- search ----
 
 struct SearchArguments {
   std::string query;
-  std::string mode = "hybrid";
-  std::string filter;
-  SearchOptions options;
+  RetrievalArguments retrieval;
   bool explain = false;
   bool trace = false;
 };
@@ -80,9 +75,27 @@ void print_plan(const Stage& stage) {
   }
 }
 
+/// What was asked for, by the flags and by the settings under them.
+struct Asked {
+  std::string mode, group, filter;
+  std::string fusion;
+  std::size_t top_k;
+};
+
+Asked asked_for(const RetrievalArguments& flags, const Settings& settings) {
+  const SearchOptions& defaults = settings.search;
+  const bool own = !flags.retrievers.empty() || (flags.mode.empty() && !defaults.retrievers.empty());
+  const std::string mode(to_string(defaults.mode.value_or(Mode::hybrid)));
+  return {own ? "retrievers" : flags.mode.empty() ? mode : flags.mode,
+          flags.options.group.empty() ? settings.group : flags.options.group, flags.filter,
+          flags.fusion.empty()
+              ? std::string(to_string(defaults.fusion.value_or(Fusion::reciprocal_ranks)))
+              : flags.fusion,
+          flags.options.top_k.value_or(defaults.top_k.value_or(10))};
+}
+
 /// What was searched, how, and how much of it was looked at.
-Json explanation(const SearchArguments& arguments, const SearchResult& result,
-                 const std::vector<Stage>& stages, const std::string& group) {
+Json explanation(const Asked& asked, const SearchResult& result, const std::vector<Stage>& stages) {
   Json looked_at = Json::array();
   for (const Stage& stage : stages) {
     if (stage.notes.empty()) continue;
@@ -90,19 +103,20 @@ Json explanation(const SearchArguments& arguments, const SearchResult& result,
     for (const auto& [key, value] : stage.notes) notes[key] = value;
     looked_at.push_back({{"stage", stage.name}, {"notes", std::move(notes)}});
   }
-  return {{"mode", arguments.mode},
-          {"group", group},
-          {"filter", arguments.filter},
-          {"top_k", arguments.options.top_k},
+  return {{"mode", asked.mode},
+          {"group", asked.group},
+          {"filter", asked.filter},
+          {"fusion", asked.fusion},
+          {"top_k", asked.top_k},
           {"relevance", result.relevance ? Json(*result.relevance) : Json(nullptr)},
           {"stages", std::move(looked_at)}};
 }
 
-void print_explanation(const SearchArguments& arguments, const SearchResult& result,
-                       const std::vector<Stage>& stages, const std::string& group) {
+void print_explanation(const Asked& asked, const SearchResult& result,
+                       const std::vector<Stage>& stages) {
   print_line(
-      fmt::format("mode {}, group {}, filter {}, top {}{}", arguments.mode, group,
-                  arguments.filter.empty() ? "none" : arguments.filter, arguments.options.top_k,
+      fmt::format("mode {}, group {}, filter {}, top {}{}", asked.mode, asked.group,
+                  asked.filter.empty() ? "none" : asked.filter, asked.top_k,
                   result.relevance ? fmt::format(", relevance {:.2f}", *result.relevance) : ""));
   for (const Stage& stage : stages) {
     if (stage.notes.empty()) continue;
@@ -117,27 +131,25 @@ Exit search(Context& context, SearchArguments arguments) {
   context.add_process_start(trace);
   const Settings settings = context.settings();
   const Document document = Document::open(context.options.kb, settings, Document::Access::read);
-  arguments.options.mode = mode_from_string(arguments.mode);
-  arguments.options.filter = Filter::parse(arguments.filter);
-  arguments.options.operators = true;
+  SearchOptions options = arguments.retrieval.parsed();
+  options.operators = true;
   const SearchResult result =
-      document.search(arguments.query, arguments.options, &trace, context.interrupts.token());
+      document.search(arguments.query, options, &trace, context.interrupts.token());
   context.notes(result.notices);
   const std::vector<Stage> stages = trace.stages();
-  const std::string group =
-      arguments.options.group.empty() ? settings.group : arguments.options.group;
+  const Asked asked = asked_for(arguments.retrieval, settings);
   if (context.options.json) {
     Json hits = Json::array();
     for (const Hit& hit : result.hits) hits.push_back(to_json(hit));
     Json object = {{"hits", std::move(hits)},
                    {"relevance", result.relevance ? Json(*result.relevance) : Json(nullptr)},
                    {"notices", result.notices}};
-    if (arguments.explain) object["explain"] = explanation(arguments, result, stages, group);
+    if (arguments.explain) object["explain"] = explanation(asked, result, stages);
     object["trace"] = arguments.trace ? to_json(stages) : Json::array();
     print_json(object);
     return Exit::done;
   }
-  if (arguments.explain) print_explanation(arguments, result, stages, group);
+  if (arguments.explain) print_explanation(asked, result, stages);
   const Style style = Style::of(STDOUT_FILENO);
   const std::size_t rank_columns = std::to_string(result.hits.size()).size();
   for (std::size_t i = 0; i < result.hits.size(); ++i)
@@ -151,7 +163,7 @@ Exit search(Context& context, SearchArguments arguments) {
 
 struct AskArguments {
   std::string question;
-  std::string filter;
+  RetrievalArguments retrieval;
   std::filesystem::path prompt;
   AskOptions options;
   bool trace = false;
@@ -230,7 +242,7 @@ void print_answer(const Answer& answer, const std::string& streamed) {
 Exit ask(Context& context, AskArguments arguments) {
   Trace trace(context.origin);
   context.add_process_start(trace);
-  arguments.options.filter = Filter::parse(arguments.filter);
+  arguments.options.search = arguments.retrieval.parsed();
   if (!arguments.prompt.empty())
     arguments.options.prompt = read_file(arguments.prompt, kPromptBytesMax);
   const Document document = context.open(Document::Access::read);
@@ -255,22 +267,7 @@ Exit ask(Context& context, AskArguments arguments) {
 Action define_search(CLI::App& app) {
   auto a = std::make_shared<SearchArguments>();
   app.add_option("QUERY", a->query, "what to look for; +word and \"a phrase\" must stand in a passage, -word must not")->required();
-  app.add_option("--mode", a->mode, "hybrid, vector or bm25: the similarities used and fused")
-      ->type_name("MODE")
-      ->check(checked_by([](const std::string& word) { mode_from_string(word); }))
-      ->capture_default_str();
-  app.add_option("--top-k", a->options.top_k, "how many passages")
-      ->type_name("N")
-      ->check(at_least_one())
-      ->capture_default_str();
-  app.add_option("--group", a->options.group, "the node group to search")->type_name("NAME");
-  app.add_option("--filter", a->filter, "a condition on fields: lang == \"zh\" and year >= 2020")
-      ->type_name("EXPRESSION")
-      ->check(filter_check());
-  app.add_option("--recall", a->options.recall,
-                 "the share of the true nearest to find; 1: scan everything")
-      ->type_name("SHARE")
-      ->check(share());
+  add_retrieval_options(app, a->retrieval, "10");
   app.add_flag("--explain", a->explain, "say what was searched, and how much was looked at");
   app.add_flag("--trace", a->trace, "show where the time went");
   return [a](Context& context) { return search(context, *a); };
@@ -291,14 +288,7 @@ Action define_ask(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--prompt", a->prompt, "a template with {context} and {question}")
       ->type_name("FILE");
-  app.add_option("--top-k", a->options.top_k, "how many passages to read")
-      ->type_name("N")
-      ->check(at_least_one())
-      ->capture_default_str();
-  app.add_option("--group", a->options.group, "the node group to search")->type_name("NAME");
-  app.add_option("--filter", a->filter, "a condition on fields")
-      ->type_name("EXPRESSION")
-      ->check(filter_check());
+  add_retrieval_options(app, a->retrieval, "6");
   app.add_flag("--trace", a->trace, "show where the time went");
   return [a](Context& context) { return ask(context, *a); };
 }

@@ -16,6 +16,7 @@
 #include "hasten/error.hpp"
 #include "hasten/filter.hpp"
 #include "hasten/generator.hpp"
+#include "hasten/index.hpp"
 #include "hasten/models.hpp"
 #include "hasten/node.hpp"
 #include "hasten/search.hpp"
@@ -61,12 +62,11 @@ struct TextDocument {
 
 struct AskOptions {
   std::string generator;        ///< empty: the settings'
-  std::size_t top_k = 6;
-  std::string group;
-  Filter filter;
   std::size_t max_tokens = 256;
   double temperature = 0;
   std::string prompt;           ///< a template with {context} and {question}; empty: the built-in
+  /// How the passages are found. top_k is 6 where it is absent, whatever the settings say.
+  SearchOptions search;
 };
 
 /// A passage that supports a stretch of the answer.
@@ -148,6 +148,12 @@ class Document {
   void create_embedder(std::string name, std::unique_ptr<Embedder> embedder,
                        std::unique_ptr<TokenCounter> tokens = nullptr);
 
+  /// Adds an index of the user's own over the nodes of a group, as long as this object lives. Its name
+  /// is then a similarity: Retriever{.group = group, .similarity = name}. It is brought up to date by
+  /// the first search that asks it, and by the first after each commit; that search waits for it.
+  /// @throws Error(invalid) the group has an index of this name, or it is "cosine" or "bm25".
+  void register_index(std::string group, std::string name, std::unique_ptr<Index> index);
+
   /// Brings the knowledge base up to date with files and folders. What is committed when it is
   /// stopped stays; the next call goes on there. A file that fails costs only itself.
   /// @throws Error(not_found) a path that is not there and never was; Error(locked) another writer;
@@ -162,8 +168,9 @@ class Document {
   /// Forgets documents under these paths. @return how many. @throws Error(not_found) none is there.
   std::uint64_t remove(std::span<const std::filesystem::path> paths);
 
-  /// Searches. @throws Error(invalid) a question with no words in mode bm25; Error(not_found) a
-  /// group that was not made; Error(mismatch) vectors of another embedder.
+  /// Searches. @throws Error(invalid) a question with no words that is only searched by words, a value
+  /// out of range; Error(not_found) a group that was not made, a similarity that nobody registered;
+  /// Error(mismatch) vectors of another embedder; Error(unavailable) an index of the user's failed.
   SearchResult search(std::string_view query, const SearchOptions& options = {},
                       Trace* trace = nullptr, std::stop_token stop = {}) const;
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hasten/reader.hpp"
+#include "hasten/search.hpp"
 
 namespace hasten {
 
@@ -74,6 +75,9 @@ struct Settings {
   IndexSettings index;
   double bm25_k1 = 1.5;
   double bm25_b = 0.75;
+  /// What a search does where its own options do not say: [search], and [[retrievers]], in the file.
+  /// Its group, filter, recall, operators and queries are of no use here.
+  SearchOptions search;
 
   /// Reads `hasten.toml` (or JSON of the same shape, by its suffix).
   /// @throws Error(not_found) no such file; Error(invalid) with line and the nearest known key.

@@ -49,7 +49,8 @@ class Trace {
   };
 
   /// Adds a stage that was measured elsewhere.
-  void add(std::string_view name, Clock::time_point began, Clock::duration took, int depth = 0);
+  void add(std::string_view name, Clock::time_point began, Clock::duration took, int depth = 0,
+           std::vector<std::pair<std::string, std::string>> notes = {});
 
   /// A copy of the stages so far, in the order they began; a stage still open lasts until now.
   std::vector<Stage> stages() const;

@@ -52,9 +52,10 @@ void Trace::Span::end() noexcept {
   trace_ = nullptr;
 }
 
-void Trace::add(std::string_view name, Clock::time_point began, Clock::duration took, int depth) {
+void Trace::add(std::string_view name, Clock::time_point began, Clock::duration took, int depth,
+                std::vector<std::pair<std::string, std::string>> notes) {
   const std::lock_guard lock(mutex_);
-  stages_.push_back({std::string(name), ms(began - origin_), ms(took), depth, {}});
+  stages_.push_back({std::string(name), ms(began - origin_), ms(took), depth, std::move(notes)});
   open_.push_back(false);
 }
 

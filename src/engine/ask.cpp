@@ -18,6 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kExtractive = "extractive";
+constexpr std::size_t kPassages = 6;  // that are read where nothing else is asked for
 constexpr std::size_t kQuotes = 2;
 constexpr double kNearlyAsGood = 0.6;
 
@@ -60,10 +61,8 @@ class Asking {
 
  private:
   void find() {
-    SearchOptions search_options;
-    search_options.top_k = options_.top_k;
-    search_options.group = options_.group;
-    search_options.filter = options_.filter;
+    SearchOptions search_options = options_.search;
+    if (!search_options.top_k) search_options.top_k = kPassages;
     found_ = search(kb_, question_, search_options, trace_, stop_);
     answer_.hits = std::move(found_.result.hits);
     answer_.relevance = found_.result.relevance.value_or(0);

@@ -14,27 +14,6 @@
 #include "engine/segment_writing.hpp"
 
 namespace hasten {
-namespace {
-
-constexpr std::pair<Mode, std::string_view> kModes[] = {
-    {Mode::hybrid, "hybrid"}, {Mode::vector, "vector"}, {Mode::bm25, "bm25"}};
-
-}  // namespace
-
-std::string_view to_string(Mode mode) noexcept {
-  for (const auto& [value, word] : kModes) {
-    if (value == mode) return word;
-  }
-  return "hybrid";
-}
-
-Mode mode_from_string(std::string_view word) {
-  for (const auto& [value, name] : kModes) {
-    if (name == word) return value;
-  }
-  throw Error(Code::invalid, fmt::format("no mode '{}'; known: hybrid, vector, bm25", word));
-}
-
 Document::Document(std::unique_ptr<KnowledgeBase> kb) : kb_(std::move(kb)) {}
 Document::Document(Document&&) noexcept = default;
 Document& Document::operator=(Document&&) noexcept = default;
@@ -65,6 +44,10 @@ void Document::create_node_group(std::string name, std::string parent,
 void Document::create_embedder(std::string name, std::unique_ptr<Embedder> embedder,
                                std::unique_ptr<TokenCounter> tokens) {
   kb_->models.add(std::move(name), std::move(embedder), std::move(tokens));
+}
+
+void Document::register_index(std::string group, std::string name, std::unique_ptr<Index> index) {
+  kb_->indexes.add(std::move(group), std::move(name), std::move(index));
 }
 
 IngestReport Document::ingest(std::span<const std::filesystem::path> paths,

@@ -109,6 +109,11 @@ bool Filtered::accepts(NodeNumber node, const GroupSnapshot& group) const {
   return document && nodes->whole.test(*document);
 }
 
+bool Filtered::accepts(NodeNumber node, std::uint32_t document) const {
+  if (!documents.test(document)) return false;
+  return !nodes || nodes->decisions.of(node).value_or(nodes->whole.test(document));
+}
+
 std::vector<VectorInput> Filtered::vector_inputs(const GroupSnapshot& group) const {
   auto inputs = group.flat_inputs();
   if (!nodes) return inputs;

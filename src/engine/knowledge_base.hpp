@@ -13,6 +13,7 @@
 #include "engine/groups.hpp"
 #include "engine/loaded_models.hpp"
 #include "engine/snapshot.hpp"
+#include "engine/user_indexes.hpp"
 #include "hasten/document.hpp"
 #include "stores/local/local_store.hpp"
 
@@ -37,6 +38,7 @@ struct KnowledgeBase {
   Snapshots snapshots;
   LoadedModels models;
   std::map<std::string, GroupDefinition> user_groups;
+  UserIndexes indexes;
   FilterCache filters;
   std::mutex merging;        ///< held by the one thread that merges
   double merge_seconds = 0;  ///< what ingests may still spend on it; guarded by `merging`

@@ -1,348 +1,254 @@
 #include "engine/search.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
-#include <unordered_map>
 
-#include "base/threads.hpp"
-#include "engine/recall.hpp"
+#include "engine/retrieve.hpp"
 #include "engine/scan.hpp"
+#include "engine/search_plan.hpp"
 #include "engine/segment_writing.hpp"
+#include "engine/shape.hpp"
 #include "hasten/error.hpp"
 #include "retrieval/fuse.hpp"
-#include "text/word_query.hpp"
-#include "text/words.hpp"
 
 namespace hasten {
 namespace {
 
-constexpr std::size_t kFusedDepth = 100;  // how deep each list goes into the fusion
-constexpr std::size_t kConditionedDepth = 1000;  // how many of the nearest are looked through for words
-
-std::vector<std::string> term_texts(std::string_view query) {
-  std::vector<std::string> texts;
-  for (Term& term : terms(query)) texts.push_back(std::move(term.text));
-  return texts;
+Filter both(const Filter& a, const Filter& b) {
+  if (a.empty() || b.empty()) return a.empty() ? b : a;
+  return Filter::parse(fmt::format("({}) and ({})", a.to_string(), b.to_string()));
 }
 
-/// One search over one snapshot.
+/// One search over one snapshot: the steps of SearchOptions, in their order.
 class Search {
  public:
   Search(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
          std::stop_token stop)
       : kb_(kb),
         query_(query),
-        options_(options),
+        options_(with_settings(options, kb.settings)),
         trace_(trace),
-        stop_(std::move(stop)),
-        reading_(kb.store.read()) {}
+        stop_(std::move(stop)) {}
 
   Found run() {
-    open();
-    filter();
-    cut_query();
-    std::vector<std::vector<Ranked>> lists;
-    if (options_.mode != Mode::vector) lists.push_back(by_words());
-    if (options_.mode != Mode::bm25 && has_vectors_) lists.push_back(by_meaning());
-    std::vector<Ranked> ranked;
-    {
-      const Trace::Span span(trace_, "search.fuse");
-      ranked = lists.size() == 1 ? std::move(lists.front()) : fuse(lists);
+    while (!open()) {  // a user's index was brought to a newer commit meanwhile: read that one
     }
-    ranked.resize(std::min(ranked.size(), options_.top_k));
-    load_hits(ranked);
-    judge();
+    filter();
+    cut_questions();
+    Retrieved retrieved = retrieve(kb_, plan_, questions_, *rows_, trace_, stop_);
+    leases_.clear();
+    found_.query_vector = std::move(retrieved.query_vector);
+    std::vector<Ranked> hits = fuse_lists(retrieved.lists);
+    // Reranking stands here: it reads hits_of(with_windows(the best, 0)) and gives new scores.
+    const std::vector<Ranked> best(hits.begin(), hits.begin() + std::min(hits.size(), plan_.top_k));
+    const std::vector<ShapedHit> shaped = reshaped(std::move(hits));
+    found_.result.hits = hits_of(shaped);
+    for (const ShapedHit& hit : shaped) found_.pages.push_back(document_of(hit).pages);
+    judge(best, retrieved.evidence);
     return std::move(found_);
   }
 
  private:
-  void open() {
+  /// @return whether everything is there at one commit.
+  bool open() {
     Trace::Span span(trace_, "search.open");
-    snapshot_ = kb_.snapshots.at(reading_);
+    reading_.emplace(kb_.store.read());
+    rows_.emplace(*reading_);
+    snapshot_ = kb_.snapshots.at(*reading_);
     snapshot_->check_files();
-    const std::string& name = options_.group.empty() ? kb_.settings.group : options_.group;
-    group_ = snapshot_->find(name);
-    if (group_ == nullptr || (group_->words.empty() && snapshot_->commit > 0)) find_other(name);
-    has_vectors_ = options_.mode != Mode::bm25 && group_ != nullptr && !group_->flat.empty();
+    plan_ = plan_search(kb_, *snapshot_, options_);
+    found_.result.notices = plan_.notices;
+    if (!plan_.retrievers.empty()) group_ = plan_.retrievers.front().group;
     span.note("commit", static_cast<std::int64_t>(snapshot_->commit));
-    span.note("group", group_ == nullptr ? name : group_->row.name);
-    span.note("nodes",
-              static_cast<std::int64_t>(group_ == nullptr ? 0 : group_->statistics.nodes));
-    if (options_.mode == Mode::hybrid && !has_vectors_ && group_ != nullptr &&
-        group_->statistics.nodes > 0) {
-      found_.result.notices.push_back("no vectors yet: searched by words alone; `hasten ingest` makes them");
+    if (group_ != nullptr) {
+      span.note("group", group_->row.name);
+      span.note("nodes", static_cast<std::int64_t>(group_->statistics.nodes));
     }
+    return lease_indexes();
   }
 
-  /// The group asked for was not made. The default then is the only one there is, if so.
-  void find_other(const std::string& name) {
-    std::vector<std::string> made;
-    for (const GroupSnapshot& group : snapshot_->groups) {
-      if (!group.words.empty()) made.push_back(group.row.name);
+  /// Holds the users' indexes at this commit. Always in the order of their addresses: two searches
+  /// that hold one each and wait for the other's cannot be.
+  bool lease_indexes() {
+    std::set<UserIndex*> used;
+    for (const PlannedRetriever& retriever : plan_.retrievers) {
+      if (retriever.index != nullptr) used.insert(retriever.index);
     }
-    if (made.empty()) {
-      if (options_.group.empty() || name == kb_.settings.group) return;  // nothing ingested: no hits
-    } else if (options_.group.empty()) {
-      group_ = snapshot_->find(made.front());
-      return;
+    leases_.clear();
+    for (UserIndex* index : used) {
+      Trace::Span span(trace_, "search.index.update");
+      auto lease = index->at(*reading_, *snapshot_, kb_.store, stop_);
+      if (!lease) {
+        leases_.clear();
+        return false;
+      }
+      leases_.push_back(std::move(*lease));
     }
-    throw Error(Code::not_found,
-                fmt::format("node group '{}' was not made here; made: {}; `hasten ingest --group {} "
-                            "PATH` makes it",
-                            name, made.empty() ? "none" : fmt::format("{}", fmt::join(made, ", ")),
-                            name));
+    return true;
   }
 
   void filter() {
-    if (options_.filter.empty()) return;
-    Trace::Span span(trace_, "search.filter");
-    const auto [filtered, hit] = kb_.filters.evaluate(reading_, *snapshot_, group_, options_.filter);
-    filtered_ = filtered;
-    span.note("cache", hit ? "hit" : "miss");
-    if (trace_ != nullptr) explain(span, *filtered_);
+    std::map<std::pair<const GroupSnapshot*, std::string>, std::shared_ptr<const Filtered>> known;
+    for (PlannedRetriever& retriever : plan_.retrievers) {
+      const Filter filter = both(options_.filter, retriever.asked.filter);
+      const auto [at, is_new] = known.try_emplace({retriever.group, filter.to_string()});
+      if (is_new) at->second = filtered(filter, retriever.group);
+      retriever.filtered = at->second;
+    }
   }
 
-  const DocumentSet* allowed() const { return filtered_ ? &filtered_->documents : nullptr; }
+  /// What may answer under a filter; null: everything.
+  std::shared_ptr<const Filtered> filtered(const Filter& filter, const GroupSnapshot* group) {
+    if (filter.empty()) return nullptr;
+    Trace::Span span(trace_, "search.filter");
+    const auto [found, hit] = kb_.filters.evaluate(*reading_, *snapshot_, group, filter);
+    span.note("cache", hit ? "hit" : "miss");
+    if (trace_ != nullptr) explain(span, *found);
+    return found;
+  }
 
-  void cut_query() {
+  void cut_questions() {
     Trace::Span span(trace_, "search.words");
-    if (options_.operators) {
-      asked_ = WordQuery::parse(query_);
-    } else {
-      asked_.plain = query_;
-      asked_.terms = term_texts(query_);
+    questions_.emplace_back(query_, 1, options_.operators);
+    for (const WeightedQuery& query : options_.queries) {
+      if (!(query.weight >= 0 && query.weight <= 1e300)) {
+        throw Error(Code::invalid, fmt::format("the weight of the question '{}' is {}; it takes a number "
+                                               "from 0 on", query.text, query.weight));
+      }
+      if (query.weight > 0) questions_.emplace_back(query.text, query.weight, options_.operators);
     }
-    terms_ = asked_.terms;
-    span.note("terms", static_cast<std::int64_t>(terms_.size()));
-    const bool blank = query_.find_first_not_of(" \t\r\n") == std::string_view::npos;
-    if (blank || (terms_.empty() && (options_.mode == Mode::bm25 || !has_vectors_))) {
-      throw Error(Code::invalid, fmt::format("the question '{}' has no words to search for; ask with "
-                                             "at least one word that is not a stop word",
-                                             query_));
-    }
+    for (const Question& question : questions_) check_words(question);
+    const std::vector<std::string>& terms = questions_.front().words.terms;
+    span.note("terms", static_cast<std::int64_t>(terms.size()));
     if (group_ == nullptr) return;
-    found_.weights = TermWeights(terms_, document_frequencies(group_->word_inputs(), terms_),
+    found_.weights = TermWeights(terms, document_frequencies(group_->word_inputs(), terms),
                                  group_->statistics.nodes);
   }
 
-  std::size_t depth() const {
-    return options_.mode == Mode::hybrid ? std::max(kFusedDepth, options_.top_k) : options_.top_k;
-  }
-
-  std::vector<Ranked> by_words() {
-    if (group_ == nullptr) return {};
-    Trace::Span span(trace_, "search.bm25");
-    const auto scored =
-        search_bm25(group_->word_inputs(), terms_, group_->statistics,
-                    {kb_.settings.bm25_k1, kb_.settings.bm25_b}, depth(), conditions());
-    span.note("hits", static_cast<std::int64_t>(scored.size()));
-    return ranked(scored);
-  }
-
-  Bm25Conditions conditions() {
-    Bm25Conditions conditions;
-    conditions.allowed = allowed();
-    conditions.required = asked_.required;
-    conditions.excluded = asked_.excluded;
-    if (asked_.has_phrases() || (filtered_ && filtered_->nodes)) {
-      conditions.accept = [this](NodeNumber node) {
-        if (filtered_ && !filtered_->accepts(node, *group_)) return false;
-        if (!asked_.has_phrases()) return true;
-        const auto rows = reading_.nodes({&node, 1});
-        return !rows.empty() && asked_.phrases_fit(text_of(reading_, rows.front()));
-      };
+  void check_words(const Question& question) const {
+    const bool blank = question.text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    const bool words_alone = !plan_.uses(Similarity::vectors) && !plan_.uses(Similarity::own);
+    if (blank || (question.words.terms.empty() && words_alone)) {
+      throw Error(Code::invalid, fmt::format("the question '{}' has no words to search for; ask with "
+                                             "at least one word that is not a stop word",
+                                             question.text));
     }
-    return conditions;
   }
 
-  /// Whether a passage found by meaning holds the words that were asked for, and none of the others.
-  bool fits(const NodeRow& row) const {
-    const std::string text = text_of(reading_, row);
-    const auto cut = term_texts(text);
-    const std::set<std::string_view> words(cut.begin(), cut.end());
-    const auto stands = [&](const std::string& term) { return words.contains(term); };
-    return std::ranges::all_of(asked_.required, stands) &&
-           std::ranges::none_of(asked_.excluded, stands) && asked_.phrases_fit(text);
+  std::vector<Ranked> fuse_lists(std::span<const RankedList> lists) {
+    Trace::Span span(trace_, "search.fuse");
+    std::vector<Ranked> fused = fuse(lists, plan_.fusion);
+    std::erase_if(fused, [&](const Ranked& hit) { return !(hit.score >= plan_.cut_off); });
+    if (lists.size() > 1) span.note("fusion", to_string(plan_.fusion.fusion));
+    span.note("lists", static_cast<std::int64_t>(lists.size()));
+    span.note("hits", static_cast<std::int64_t>(fused.size()));
+    return fused;
   }
 
-  std::vector<Ranked> by_meaning() {
-    const std::string name = kb_.embedder_name(reading_);
-    check_fingerprint(name);
-    {
-      Trace::Span span(trace_, "search.embed");
-      std::shared_ptr<const Embedder> embedder;
-      {
-        const Trace::Span load(trace_, "search.embed.load");
-        embedder = kb_.models.embedder(name);
-      }
-      const std::string_view texts[] = {asked_.plain};
-      found_.query_vector = embedder->embed(texts, Role::query, stop_).values;
-      span.note("dim", static_cast<std::int64_t>(found_.query_vector.size()));
-    }
-    Trace::Span span(trace_, "search.vectors");
-    const std::string fingerprint = group_->flat.front().row.signature;
-    VectorQuery query;
-    query.vector = found_.query_vector;
-    query.k = asked_.has_conditions() ? std::max(kConditionedDepth, depth()) : depth();
-    query.allowed = allowed();
-    set_recall(query);
-    query.threads = thread_count(kb_.settings.threads);
-    query.moments = true;
-    const VectorAnswer answer = search_vectors(vector_inputs(), query, [&](std::uint64_t row) {
-      return kb_.store.vector(fingerprint, row);
-    });
-    const std::vector<Scored>& scored = answer.best;
-    evidence_.corpus = answer.moments;
-    if (!scored.empty()) evidence_.best_cosine = scored.front().score;
-    evidence_.unrelated = unrelated_of(reading_);
-    if (trace_ != nullptr) explain_vectors(span, answer.plans);
-    return ranked(scored, asked_.has_conditions());
-  }
-
-  std::vector<VectorInput> vector_inputs() const {
-    return filtered_ ? filtered_->vector_inputs(*group_) : group_->flat_inputs();
-  }
-
-  /// How far walks go: by what was measured here, else a pool that is large for most texts.
-  void set_recall(VectorQuery& query) const {
-    constexpr std::size_t kPoolUnmeasured = 128;
-    const double recall = options_.recall > 0 ? options_.recall : kb_.settings.recall;
-    const auto measured = recall_of(reading_, group_->row.id);
-    const auto pool = measured ? measured->pool(query.k, recall, query.allowed != nullptr)
-                               : std::optional(std::max(kPoolUnmeasured, 2 * query.k));
-    query.exact = recall >= 1 || !pool;
-    query.pool = pool.value_or(query.k);
-  }
-
-  /// All segments together: which methods were chosen, and what they would and did look at.
-  static void explain_vectors(Trace::Span& span, std::span<const VectorPlan> plans) {
-    std::set<std::string_view> methods;
-    VectorPlan all;
-    for (const VectorPlan& plan : plans) {
-      methods.insert(plan.method);
-      all.nodes += plan.nodes;
-      all.expected += plan.expected;
-      all.scored += plan.scored;
-      all.steps += plan.steps;
-      all.scan_us += plan.scan_us;
-      all.walk_us += plan.walk_us;
-    }
-    const auto note = [&](std::string_view key, double value) {
-      span.note(key, static_cast<std::int64_t>(value));
+  std::vector<ShapedHit> reshaped(std::vector<Ranked> hits) {
+    Trace::Span span = plan_.reshapes() ? Trace::Span(trace_, "search.shape") : Trace::Span();
+    const auto note = [&](std::string_view step, std::size_t left) {
+      span.note(step, static_cast<std::int64_t>(left));
     };
-    span.note("segments", static_cast<std::int64_t>(plans.size()));
-    span.note("methods", fmt::format("{}", fmt::join(methods, ", ")));
-    note("nodes", static_cast<double>(all.nodes));
-    note("expected", static_cast<double>(all.expected));
-    note("scan_us_estimated", all.scan_us);
-    note("walk_us_estimated", all.walk_us);
-    note("scored", static_cast<double>(all.scored));
-    note("steps", static_cast<double>(all.steps));
-  }
-
-  void check_fingerprint(const std::string& name) const {
-    const std::string now = kb_.models.fingerprint(name);
-    const std::string& stored = group_->flat.front().row.signature;
-    if (now != stored) {
-      throw Error(Code::mismatch,
-                  fmt::format("the vectors here are of {}, the embedder {} is {}; set the embedder "
-                              "that made them, or ingest into a new knowledge base",
-                              stored, name, now));
+    if (plan_.target != nullptr) {
+      hits = to_target(hits, *plan_.target, *snapshot_, *rows_);
+      note("target", hits.size());
     }
-  }
-
-  std::vector<Ranked> ranked(const std::vector<Scored>& scored, bool check_words = false) {
-    std::vector<NodeNumber> numbers;
-    for (const Scored& candidate : scored) numbers.push_back(candidate.node);
-    std::vector<Ranked> list;
-    std::unordered_map<NodeNumber, double> scores;
-    for (const Scored& candidate : scored) scores[candidate.node] = candidate.score;
-    for (NodeRow& row : reading_.nodes(numbers)) {
-      if (check_words && !fits(row)) continue;
-      list.push_back({row.number, row.id, scores[row.number]});
-      rows_.emplace(row.number, std::move(row));
+    if (plan_.fold > 0) {
+      hits = without_duplicates(hits, plan_.fold, *rows_);
+      note("fold", hits.size());
     }
-    sort_ranked(list);
-    list.resize(std::min(list.size(), depth()));
-    return list;
+    if (plan_.diversity > 0) {
+      hits = diversified(hits, plan_.diversity, plan_.top_k, *snapshot_, kb_.store, *rows_);
+      note("diversity", hits.size());
+    }
+    hits.resize(std::min(hits.size(), plan_.top_k));
+    auto shaped = with_windows(hits, plan_.window, *rows_);
+    if (plan_.window > 0) note("window", shaped.size());
+    return shaped;
   }
 
-  void load_hits(const std::vector<Ranked>& ranked) {
+  const DocumentRow& document_of(const ShapedHit& hit) {
+    const DocumentRow* document = rows_->document(rows_->find(hit.node)->document);
+    if (document != nullptr) return *document;
+    throw Error(Code::damaged, fmt::format("node {} is of no document; `hasten verify --repair` mends it",
+                                           rows_->find(hit.node)->id.to_string()));
+  }
+
+  std::vector<Hit> hits_of(const std::vector<ShapedHit>& shaped) {
     Trace::Span span(trace_, "search.texts");
     std::int64_t bytes = 0;
-    std::unordered_map<std::uint32_t, DocumentRow> documents;
-    for (const Ranked& entry : ranked) {
-      const NodeRow& row = rows_.at(entry.node);
-      auto at = documents.find(row.document);
-      if (at == documents.end()) {
-        auto document = reading_.document(row.document);
-        if (!document) continue;
-        at = documents.emplace(row.document, std::move(*document)).first;
-      }
-      found_.result.hits.push_back(hit(row, at->second, entry.score));
-      found_.pages.push_back(at->second.pages);
-      bytes += static_cast<std::int64_t>(found_.result.hits.back().node.text.size());
+    std::vector<Hit> hits;
+    for (const ShapedHit& entry : shaped) {
+      hits.push_back(hit_of(entry, *rows_->find(entry.node), document_of(entry)));
+      bytes += static_cast<std::int64_t>(hits.back().node.text.size());
     }
     span.note("bytes", bytes);
+    return hits;
   }
 
-  Hit hit(const NodeRow& row, const DocumentRow& document, double score) {
+  Hit hit_of(const ShapedHit& shaped, const NodeRow& row, const DocumentRow& document) const {
     Hit hit;
-    hit.node.id = row.id;
-    hit.node.doc_id = document.id;
-    hit.node.group = group_->row.name;
-    hit.node.text = text_of(reading_, row);
-    hit.node.span = row.span;
-    hit.node.parent = row.parent;
-    hit.node.number = row.ordinal;
-    hit.node.derived = row.derived;
-    hit.node.metadata = row.metadata;
-    hit.node.metadata.merge(document_fields(document));
+    hit.node = node_of(*reading_, row, document, group_name(row.group));
+    if (shaped.span != row.span) {
+      hit.node.span = shaped.span;
+      hit.node.text = reading_->text(row.document, shaped.span);
+    }
     hit.path = shown_path(document.shown, document.path);
     hit.root = document.root;
-    hit.score = score;
-    hit.page = page_at(document.pages, row.span.from);
+    hit.score = shaped.score;
+    hit.page = page_at(document.pages, shaped.span.from);
     return hit;
   }
 
-  void judge() {
-    if (found_.result.hits.empty()) {
+  std::string group_name(std::uint32_t id) const {
+    const auto group = std::ranges::find_if(snapshot_->groups, [id](const GroupSnapshot& candidate) {
+      return candidate.row.id == id;
+    });
+    return group == snapshot_->groups.end() ? "" : group->row.name;
+  }
+
+  /// By the nodes that were found, whatever was made of them: a larger passage would cover more words
+  /// by chance.
+  void judge(const std::vector<Ranked>& best, RelevanceEvidence evidence) {
+    if (best.empty()) {
       found_.result.relevance = 0;
       return;
     }
     Trace::Span span(trace_, "search.relevance");
-    for (const Hit& hit : found_.result.hits) {
-      evidence_.coverage = std::max(evidence_.coverage, found_.weights.coverage(hit.node.text));
+    for (std::size_t i = 0; i < best.size(); ++i) {
+      const std::string text = plan_.reshapes() ? text_of(*reading_, *rows_->find(best[i].node))
+                                                : found_.result.hits[i].node.text;
+      if (i == 0) evidence.languages = languages_of(query_, text);
+      evidence.coverage = std::max(evidence.coverage, found_.weights.coverage(text));
     }
-    evidence_.languages = languages_of(query_, found_.result.hits.front().node.text);
-    found_.result.relevance = relevance(evidence_);
+    found_.result.relevance = relevance(evidence);
     if (trace_ == nullptr) return;
-    span.note("coverage", fmt::format("{:.4f}", evidence_.coverage));
-    if (evidence_.best_cosine) {
-      span.note("best_cosine", fmt::format("{:.4f}", *evidence_.best_cosine));
-      span.note("corpus_deviations", fmt::format("{:.4f}", corpus_deviations(evidence_)));
-      span.note("embedder_deviations", fmt::format("{:.4f}", embedder_deviations(evidence_)));
+    span.note("coverage", fmt::format("{:.4f}", evidence.coverage));
+    if (evidence.best_cosine) {
+      span.note("best_cosine", fmt::format("{:.4f}", *evidence.best_cosine));
+      span.note("corpus_deviations", fmt::format("{:.4f}", corpus_deviations(evidence)));
+      span.note("embedder_deviations", fmt::format("{:.4f}", embedder_deviations(evidence)));
     }
     span.note("relevance", fmt::format("{:.4f}", *found_.result.relevance));
   }
 
   KnowledgeBase& kb_;
   std::string_view query_;
-  const SearchOptions& options_;
+  SearchOptions options_;
   Trace* trace_;
   std::stop_token stop_;
-  LocalStore::Reading reading_;
+  std::optional<LocalStore::Reading> reading_;
+  std::optional<NodeRows> rows_;
   std::shared_ptr<const Snapshot> snapshot_;
-  const GroupSnapshot* group_ = nullptr;
-  bool has_vectors_ = false;
-  std::shared_ptr<const Filtered> filtered_;
-  WordQuery asked_;
-  std::vector<std::string> terms_;  // those that are scored
-  RelevanceEvidence evidence_;
-  std::unordered_map<NodeNumber, NodeRow> rows_;
+  SearchPlan plan_;
+  const GroupSnapshot* group_ = nullptr;  // of the first retriever: what terms are weighed by
+  std::vector<UserIndex::Lease> leases_;
+  std::vector<Question> questions_;
   Found found_;
 };
 
@@ -367,7 +273,6 @@ std::optional<std::uint64_t> page_at(const std::vector<std::uint64_t>& pages, st
 
 Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
              std::stop_token stop) {
-  if (options.top_k == 0) throw Error(Code::invalid, "top_k is 0; ask for at least one hit");
   const auto attempt = [&] { return Search(kb, query, options, trace, stop).run(); };
   // A writer may have merged a segment away between our reading of the manifest and our opening of
   // the file: a new reading sees the new manifest. If it fails again, and nothing was committed between,

@@ -1,262 +1,23 @@
 #include "hasten/settings.hpp"
 
-#include <fmt/format.h>
-
-#include <toml++/toml.h>
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <limits>
-#include <map>
-#include <nlohmann/json.hpp>
 
 #include "base/files.hpp"
-#include "base/nearest.hpp"
+#include "engine/settings_source.hpp"
 #include "engine/store_types.hpp"
 #include "hasten/error.hpp"
 
 namespace hasten {
 namespace {
 
-using nlohmann::json;
+using config::Entry;
+using config::Key;
+using config::Source;
 
 constexpr std::uint64_t kSettingsBytesMax = std::uint64_t{1} << 20;
-
-/// A settings file, whichever way it was written: its values, and the line of each by JSON pointer.
-struct Source {
-  std::string name;
-  json values;
-  std::map<std::string, std::size_t> lines;
-
-  [[noreturn]] void fail(const std::string& pointer, const std::string& message) const {
-    const auto at = lines.find(pointer);
-    const std::string line = at == lines.end() ? "" : fmt::format("{}:", at->second);
-    throw Error(Code::invalid, fmt::format("{}:{} {}", name, line, message));
-  }
-};
-
-// ---- TOML ----
-
-json from_toml(const toml::node& node, const std::string& pointer, Source& source);
-
-json from_toml(const toml::table& table, const std::string& pointer, Source& source) {
-  json object = json::object();
-  for (const auto& [key, value] : table) {
-    const std::string name(key.str());
-    const std::string at = pointer + "/" + name;
-    source.lines[at] = key.source().begin.line;
-    object[name] = from_toml(value, at, source);
-  }
-  return object;
-}
-
-json from_toml(const toml::array& array, const std::string& pointer, Source& source) {
-  json list = json::array();
-  for (const toml::node& value : array) {
-    const std::string at = fmt::format("{}/{}", pointer, list.size());
-    source.lines[at] = value.source().begin.line;
-    list.push_back(from_toml(value, at, source));
-  }
-  return list;
-}
-
-json from_toml(const toml::node& node, const std::string& pointer, Source& source) {
-  if (const auto* table = node.as_table()) return from_toml(*table, pointer, source);
-  if (const auto* array = node.as_array()) return from_toml(*array, pointer, source);
-  if (const auto* text = node.as_string()) return text->get();
-  if (const auto* whole = node.as_integer()) return whole->get();
-  if (const auto* number = node.as_floating_point()) return number->get();
-  if (const auto* boolean = node.as_boolean()) return boolean->get();
-  source.fail(pointer, "dates and times are not settings");
-}
-
-Source parse_toml(std::string name, std::string_view text) {
-  Source source{std::move(name), {}, {}};
-  try {
-    source.values = from_toml(toml::parse(text), "", source);
-  } catch (const toml::parse_error& error) {
-    throw Error(Code::invalid, fmt::format("{}:{}: not TOML: {}", source.name,
-                                           error.source().begin.line, error.description()));
-  }
-  return source;
-}
-
-// ---- JSON ----
-
-/// Counts the lines that the JSON parser has read.
-struct CountingIterator {
-  using iterator_category = std::input_iterator_tag;
-  using value_type = char;
-  using difference_type = std::ptrdiff_t;
-  using pointer = const char*;
-  using reference = const char&;
-
-  const char* at;
-  std::size_t* line;
-  reference operator*() const { return *at; }
-  CountingIterator& operator++() {
-    if (*at == '\n') ++*line;
-    ++at;
-    return *this;
-  }
-  bool operator==(const CountingIterator& other) const { return at == other.at; }
-  bool operator!=(const CountingIterator& other) const { return at != other.at; }
-};
-
-/// Notes where each value stands while the parser walks over the text.
-class LineRecorder final : public nlohmann::json_sax<json> {
- public:
-  LineRecorder(Source& source, const std::size_t& line) : source_(source), line_(line) {}
-
-  bool null() override { return value(); }
-  bool boolean(bool) override { return value(); }
-  bool number_integer(number_integer_t) override { return value(); }
-  bool number_unsigned(number_unsigned_t) override { return value(); }
-  bool number_float(number_float_t, const string_t&) override { return value(); }
-  bool string(string_t&) override { return value(); }
-  bool binary(binary_t&) override { return value(); }
-  bool start_object(std::size_t) override { return open(false); }
-  bool start_array(std::size_t) override { return open(true); }
-  bool end_object() override { return close(); }
-  bool end_array() override { return close(); }
-  bool key(string_t& key) override {
-    levels_.back().step = key;
-    source_.lines[pointer()] = line_;
-    return true;
-  }
-  bool parse_error(std::size_t, const std::string&, const json::exception& error) override {
-    throw Error(Code::invalid,
-                fmt::format("{}:{}: not JSON: {}", source_.name, line_, error.what()));
-  }
-
- private:
-  struct Level {
-    bool list;
-    std::size_t next = 0;
-    std::string step;
-  };
-
-  std::string pointer() const {
-    std::string joined;
-    for (const Level& level : levels_) joined += "/" + level.step;
-    return joined;
-  }
-  bool value() {
-    if (levels_.empty() || !levels_.back().list) return true;
-    levels_.back().step = std::to_string(levels_.back().next++);
-    source_.lines[pointer()] = line_;
-    return true;
-  }
-  bool open(bool list) {
-    value();
-    levels_.push_back({list});
-    return true;
-  }
-  bool close() {
-    levels_.pop_back();
-    return true;
-  }
-
-  Source& source_;
-  const std::size_t& line_;
-  std::vector<Level> levels_;
-};
-
-Source parse_json(std::string name, std::string_view text) {
-  Source source{std::move(name), {}, {}};
-  std::size_t line = 1;
-  LineRecorder recorder(source, line);
-  const CountingIterator begin{text.data(), &line}, end{text.data() + text.size(), &line};
-  json::sax_parse(begin, end, &recorder);
-  source.values = json::parse(text);
-  return source;
-}
-
-// ---- What the values mean ----
-
-/// One value of the file, and where it stands there.
-class Entry {
- public:
-  Entry(const Source& source, const json& value, std::string pointer)
-      : source_(source), value_(value), pointer_(std::move(pointer)) {}
-
-  [[noreturn]] void fail(const std::string& message) const {
-    source_.fail(pointer_, fmt::format("{}: {}", key(), message));
-  }
-  /// "groups.0.name" for people.
-  std::string key() const {
-    std::string dotted = pointer_.empty() ? "settings" : pointer_.substr(1);
-    for (char& c : dotted)
-      if (c == '/') c = '.';
-    return dotted;
-  }
-
-  std::string text() const {
-    if (!value_.is_string() || value_.get_ref<const std::string&>().empty()) fail("takes a text");
-    return value_.get<std::string>();
-  }
-  std::uint64_t whole(std::uint64_t least) const {
-    const bool fits = value_.is_number_unsigned() ||
-                      (value_.is_number_integer() && value_.get<std::int64_t>() >= 0);
-    if (!fits || value_.get<std::uint64_t>() < least)
-      fail(fmt::format("takes a whole number of at least {}", least));
-    return value_.get<std::uint64_t>();
-  }
-  double number(double least, double most) const {
-    const double value = value_.is_number() ? value_.get<double>() : std::nan("");
-    if (!(value >= least && value <= most))
-      fail(std::isinf(most) ? fmt::format("takes a number of at least {}", least)
-                            : fmt::format("takes a number from {} to {}", least, most));
-    return value;
-  }
-  bool is_text() const { return value_.is_string(); }
-  bool has(const char* name) const { return value_.is_object() && value_.contains(name); }
-  Entry member(const std::string& name) const {
-    return {source_, value_.at(name), pointer_ + "/" + name};
-  }
-  const json& table() const {
-    if (!value_.is_object()) fail("takes a table");
-    return value_;
-  }
-  const json& list() const {
-    if (!value_.is_array()) fail("takes a list of tables");
-    return value_;
-  }
-  Entry item(std::size_t i) const {
-    return {source_, value_.at(i), fmt::format("{}/{}", pointer_, i)};
-  }
-
- private:
-  const Source& source_;
-  const json& value_;
-  std::string pointer_;
-};
-
-/// A known key of a table, and what it sets.
-template <class Target>
-struct Key {
-  std::string_view name;
-  void (*set)(Target&, const Entry&);
-};
-
-/// Sets everything that a table holds; a key that is not known is an error.
-template <class Target, std::size_t n>
-void read_table(Target& target, const Entry& entry, const Key<Target> (&keys)[n]) {
-  std::array<std::string_view, n> names;
-  for (std::size_t i = 0; i < n; ++i) names[i] = keys[i].name;
-  for (const auto& [name, value] : entry.table().items()) {
-    const auto known = std::find(names.begin(), names.end(), name);
-    if (known == names.end()) {
-      const std::string_view near = nearest(name, names);
-      entry.member(name).fail(near.empty()
-                                  ? fmt::format("unknown; known: {}", fmt::join(names, ", "))
-                                  : fmt::format("unknown; did you mean '{}'?", near));
-    }
-    keys[known - names.begin()].set(target, entry.member(name));
-  }
-}
-
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kWeightMax = 1e9;
 
 constexpr Key<ReadLimits> kLimitKeys[] = {
     {"file_bytes_max", [](ReadLimits& l, const Entry& e) { l.file_bytes_max = e.whole(1); }},
@@ -336,6 +97,64 @@ void read_store(Settings&, const Entry& entry) {
     read_one_store(type, entry);
 }
 
+constexpr Key<Retriever> kRetrieverKeys[] = {
+    {"group", [](Retriever& r, const Entry& e) { r.group = e.text(); }},
+    {"similarity", [](Retriever& r, const Entry& e) { r.similarity = e.text(); }},
+    {"top_k", [](Retriever& r, const Entry& e) { r.top_k = e.whole(1); }},
+    {"filter", [](Retriever& r, const Entry& e) { r.filter = e.parsed(Filter::parse); }},
+    {"cut_off", [](Retriever& r, const Entry& e) { r.cut_off = e.number(-kInfinity, kInfinity); }},
+    {"weight", [](Retriever& r, const Entry& e) { r.weight = e.number(0, kWeightMax); }},
+    {"priority", [](Retriever& r, const Entry& e) { r.priority = e.parsed(priority_from_string); }},
+};
+
+constexpr Key<SearchOptions> kSearchKeys[] = {
+    {"mode", [](SearchOptions& o, const Entry& e) { o.mode = e.parsed(mode_from_string); }},
+    {"top_k", [](SearchOptions& o, const Entry& e) { o.top_k = e.whole(1); }},
+    {"fusion", [](SearchOptions& o, const Entry& e) { o.fusion = e.parsed(fusion_from_string); }},
+    {"rrf_k", [](SearchOptions& o, const Entry& e) { o.rrf_k = e.number(0, kWeightMax); }},
+    {"cut_off", [](SearchOptions& o, const Entry& e) { o.cut_off = e.number(-kInfinity, kInfinity); }},
+    {"target", [](SearchOptions& o, const Entry& e) { o.target = e.text(); }},
+    {"fold", [](SearchOptions& o, const Entry& e) { o.fold = e.number(0, 1); }},
+    {"diversity", [](SearchOptions& o, const Entry& e) { o.diversity = e.number(0, 1); }},
+    {"window", [](SearchOptions& o, const Entry& e) { o.window = e.whole(0); }},
+};
+
+void read_retrievers(Settings& settings, const Entry& entry) {
+  for (std::size_t i = 0; i < entry.list().size(); ++i)
+    read_table(settings.search.retrievers.emplace_back(), entry.item(i), kRetrieverKeys);
+}
+
+/// "a=1,b=f(x, y)" as a table of texts and numbers.
+nlohmann::json table_of(std::string_view text) {
+  nlohmann::json table = nlohmann::json::object();
+  const auto add = [&](std::string_view part) {
+    const auto equals = part.find('=');
+    const std::string key(part.substr(0, equals));
+    if (equals == part.npos || key.empty())
+      throw Error(Code::invalid, fmt::format("'{}' is no KEY=VALUE; write group=FineChunk,similarity=bm25",
+                                             part));
+    const std::string value(part.substr(equals + 1));
+    const bool is_number = key == "top_k" || key == "cut_off" || key == "weight";
+    const auto number = nlohmann::json::parse(value, nullptr, false);
+    table[key] = is_number && number.is_number() ? number : nlohmann::json(value);
+  };
+  int depth = 0;
+  bool quoted = false;
+  std::size_t from = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"' && (i == 0 || text[i - 1] != '\\')) quoted = !quoted;
+    if (quoted) continue;
+    if (c == '(' || c == '[') ++depth;
+    if (c == ')' || c == ']') --depth;
+    if (c != ',' || depth > 0) continue;
+    add(text.substr(from, i - from));
+    from = i + 1;
+  }
+  add(text.substr(from));
+  return table;
+}
+
 constexpr Key<Settings> kKeys[] = {
     {"embedder", [](Settings& s, const Entry& e) { s.embedder = e.text(); }},
     {"generator", [](Settings& s, const Entry& e) { s.generator = e.text(); }},
@@ -347,6 +166,8 @@ constexpr Key<Settings> kKeys[] = {
     {"recall", [](Settings& s, const Entry& e) { s.recall = e.number(0.001, 1); }},
     {"bm25", [](Settings& s, const Entry& e) { read_table(s, e, kBm25Keys); }},
     {"store", read_store},
+    {"search", [](Settings& s, const Entry& e) { read_table(s.search, e, kSearchKeys); }},
+    {"retrievers", read_retrievers},
 };
 
 }  // namespace
@@ -365,14 +186,21 @@ void check_store_type(std::string_view type) {
 
 Settings Settings::load(const std::filesystem::path& file) {
   const std::string text = read_file(file, kSettingsBytesMax);
-  const Source source = file.extension() == ".json" ? parse_json(file.string(), text)
-                                                    : parse_toml(file.string(), text);
+  const Source source = file.extension() == ".json" ? config::parse_json(file.string(), text)
+                                                    : config::parse_toml(file.string(), text);
   Settings settings;
   const Entry root(source, source.values, "");
   read_table(settings, root, kKeys);
   if (!group_exists(settings, settings.group))
     root.member("group").fail(fmt::format("there is no group '{}'", settings.group));
   return settings;
+}
+
+Retriever Retriever::parse(std::string_view text) {
+  const Source source{"retriever", table_of(text), {}};
+  Retriever retriever;
+  read_table(retriever, Entry(source, source.values, ""), kRetrieverKeys);
+  return retriever;
 }
 
 const std::vector<GroupSettings>& builtin_groups() {

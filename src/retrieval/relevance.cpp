@@ -117,11 +117,13 @@ ScoreMoments unrelated_cosines(const Embedder& embedder) {
 }
 
 double corpus_deviations(const RelevanceEvidence& evidence) {
-  if (!evidence.best_cosine) return 0;
+  return evidence.best_cosine ? corpus_deviations(*evidence.best_cosine, evidence) : 0;
+}
+
+double corpus_deviations(double cosine, const RelevanceEvidence& evidence) {
   const ScoreMoments moments = tempered(evidence);
   if (moments.count < 2) return 0;
-  return deviations(*evidence.best_cosine, moments) -
-         std::sqrt(2 * std::log(static_cast<double>(moments.count)));
+  return deviations(cosine, moments) - std::sqrt(2 * std::log(static_cast<double>(moments.count)));
 }
 
 double embedder_deviations(const RelevanceEvidence& evidence) {

@@ -31,6 +31,8 @@ struct RelevanceEvidence {
 /// best of so many unrelated ones would be expected to: sqrt(2 ln n). The unrelated cosines count
 /// like a few more documents, so that small corpora are judged sensibly. 0 without vectors.
 double corpus_deviations(const RelevanceEvidence& evidence);
+/// The same of another cosine than the best.
+double corpus_deviations(double cosine, const RelevanceEvidence& evidence);
 
 /// How many standard deviations the best cosine stands above the mean of unrelated ones. 0 without.
 double embedder_deviations(const RelevanceEvidence& evidence);

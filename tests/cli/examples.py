@@ -10,6 +10,8 @@ class Examples(CliTest):
         "ingest_and_search": ["8 files, 8 new", "hybrid:", "hasten-safety.md"],
         "ask": ["Twelve people walked on the Moon", "[1] ", "moon.html"],
         "own_transform": ["tofu.md:", "soy sauce"],
+        "prefix_index": ["hasten-safety.md: ", "as by reading every node"],
+        "usearch_index": ["moon.html", "5 of 5 as the built-in index finds them"],
     }
 
     def test_every_example_has_an_expectation(self):

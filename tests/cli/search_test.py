@@ -2,7 +2,7 @@
 import json
 import unittest
 
-from hasten import FAILED, CliTest
+from hasten import FAILED, WRONG_USE, CliTest
 
 HIT_FIELDS = {"id", "doc_id", "path", "group", "span", "score", "text", "metadata"}
 
@@ -93,6 +93,125 @@ class Search(CliTest):
     def test_nothing_found_is_no_failure(self):
         result = self.ok("search", "xyzzyplugh", "--mode", "bm25", "--json")
         self.assertEqual(result.json["hits"], [])
+
+
+class Composed(CliTest):
+    """Several questions and retrievers, and what is made of what they find."""
+
+    def setUp(self):
+        super().setUp()
+        self.write_documents()
+        self.ingest("docs", "--no-embed", "--group", "FineChunk")
+        self.write("hasten.toml", "[search]\nmode = \"bm25\"\n")
+
+    def hits(self, *words):
+        return self.ok("search", *words, "--json").json["hits"]
+
+    def files(self, *words):
+        return [hit["path"].split("/")[-1] for hit in self.hits(*words)]
+
+    def test_further_questions(self):
+        self.assertEqual(self.files("oolong"), ["tea.txt"])
+        self.assertEqual(set(self.files("oolong", "--query", "环线", "--query", "who walked on the Moon")),
+                         {"tea.txt", "metro.zh.md", "moon.html"})
+
+    def test_retrievers_are_fused_and_traced(self):
+        words = ["tea water", "--retriever", "group=FineChunk,similarity=bm25,weight=2", "--retriever",
+                 'similarity=bm25,filter=format in ["md", "html"] or lang == "en",top_k=5,cut_off=0.1']
+        result = self.ok("search", *words, "--trace", "--explain", "--json").json
+        self.assertLessEqual({"FineChunk"}, {hit["group"] for hit in result["hits"]})
+        spans = [stage for stage in result["trace"] if stage["name"] == "search.bm25"]
+        self.assertEqual([span["notes"]["group"] for span in spans], ["FineChunk", "MediumChunk"])
+        self.assertEqual(spans[0]["notes"]["weight"], "2")
+        self.assertEqual((result["explain"]["mode"], result["explain"]["fusion"]),
+                         ("retrievers", "reciprocal_ranks"))
+
+    def test_the_same_in_the_settings(self):
+        flags = ["--retriever", "group=FineChunk,similarity=bm25,weight=2", "--retriever", "similarity=bm25",
+                 "--fusion", "weights", "--fold", "0.5", "--window", "1", "--top-k", "3"]
+        expected = self.hits("tea water stations", *flags)
+        self.assertTrue(expected)
+        self.write("hasten.toml", """
+[search]
+fusion = "weights"
+fold = 0.5
+window = 1
+top_k = 3
+
+[[retrievers]]
+group = "FineChunk"
+similarity = "bm25"
+weight = 2
+
+[[retrievers]]
+similarity = "bm25"
+""")
+        self.assertEqual(self.hits("tea water stations"), expected)
+        self.assertNotEqual(self.hits("tea water stations", "--mode", "bm25"), expected)  # flags go over it
+
+    def test_every_fusion_finds_the_same_passages(self):
+        words = ["index words", "--retriever", "similarity=bm25",
+                 "--retriever", "similarity=bm25,group=FineChunk"]
+        found = {fusion: {hit["id"] for hit in self.hits(*words, "--fusion", fusion)}
+                 for fusion in ("reciprocal_ranks", "weights", "calibrated", "shares", "priorities")}
+        self.assertTrue(found["weights"])
+        self.assertEqual(len({frozenset(ids) for ids in found.values()}), 1)
+        for hit in self.hits(*words, "--fusion", "calibrated"):
+            self.assertTrue(0 <= hit["score"] <= 1)
+
+    def test_target_window_fold_and_cut_off(self):
+        hit = self.hits("BM25", "--target", "root")[0]
+        text = self.ok("read", "docs/guide.md", "--json").json["text"]
+        self.assertEqual((hit["group"], hit["text"]), ("root", text))
+        larger = self.hits("BM25", "--group", "FineChunk", "--target", "MediumChunk")
+        self.assertEqual({hit["group"] for hit in larger}, {"MediumChunk"})
+        for hit in self.hits("BM25 segments", "--window", "2"):
+            start, end = hit["span"]
+            self.assertEqual(text.encode()[start:end].decode(), hit["text"])
+        self.write("docs/copy.txt", (self.folder / "docs/tea.txt").read_text())
+        self.ingest("docs", "--no-embed")
+        self.assertEqual(len(self.files("oolong")), 2)
+        self.assertEqual(len(self.files("oolong", "--fold", "1")), 1)
+        self.assertEqual(len(self.files("oolong", "--diversity", "0.5")), 2)
+        best = self.hits("oolong")[0]["score"]
+        self.assertEqual(self.files("oolong", "--cut-off", str(best + 0.01)), [])
+        self.assertEqual(len(self.files("oolong", "--cut-off", "0")), 2)
+
+    def test_ask_takes_the_same(self):
+        lines = self.ok("ask", "oolong", "--query", "who walked on the Moon", "--window", "1", "--generator",
+                        "extractive", "--json").out.splitlines()
+        hits = json.loads(lines[-1])["hits"]
+        self.assertEqual({hit["path"].split("/")[-1] for hit in hits}, {"tea.txt", "moon.html"})
+
+    def test_what_is_wrong_is_said(self):
+        cases = [
+            (WRONG_USE, "invalid", ["--retriever", "similarty=bm25"], "did you mean 'similarity'?"),
+            (WRONG_USE, "invalid", ["--retriever", "bm25"], "KEY=VALUE"),
+            (WRONG_USE, "invalid", ["--retriever", "weight=heavy"], "weight: takes a number"),
+            (WRONG_USE, "invalid", ["--retriever", "filter=year >"], "filter"),
+            (WRONG_USE, "invalid", ["--fusion", "wieghts"], "did you mean 'weights'?"),
+            (WRONG_USE, "invalid", ["--mode", "bm25", "--retriever", "similarity=bm25"], "excludes"),
+            (WRONG_USE, "invalid", ["--fold", "1.1"], "from 0 to 1"),
+            (WRONG_USE, "invalid", ["--diversity", "-1"], "from 0 to 1"),
+            (WRONG_USE, "invalid", ["--window", "x"], "whole number"),
+            (WRONG_USE, "invalid", ["--cut-off", "high"], "is no number"),
+            (FAILED, "not_found", ["--target", "Chapters"], "made: "),
+            (FAILED, "not_found", ["--retriever", "similarity=trie"], "known: bm25, cosine"),
+            (WRONG_USE, "invalid", ["--retriever", "similarity=bm25,weight=0"], "at least one must be asked"),
+        ]
+        for code, kind, flags, words in cases:
+            with self.subTest(flags=flags):
+                self.assertIn(words, self.fails(code, kind, "search", "tea", *flags, "--json").err)
+        settings = [
+            ("[search]\nfuson = \"weights\"\n", "2: search.fuson: unknown; did you mean 'fusion'?"),
+            ("[search]\nfold = 2\n", "2: search.fold: takes a number from 0 to 1"),
+            ("[[retrievers]]\nweigth = 2\n", "2: retrievers.0.weigth: unknown; did you mean 'weight'?"),
+            ("[[retrievers]]\npriority = \"hi\"\n", "2: retrievers.0.priority: no priority 'hi'"),
+        ]
+        for text, words in settings:
+            self.write("hasten.toml", text)
+            with self.subTest(text=text):
+                self.assertIn("hasten.toml:" + words, self.fails(WRONG_USE, "invalid", "search", "tea", "--json").err)
 
 
 class Ask(CliTest):

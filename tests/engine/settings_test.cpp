@@ -47,6 +47,28 @@ text_bytes_max = 2000
 memory_bytes_max = 3000
 seconds_max = 2.5
 
+[search]
+mode = "bm25"
+top_k = 7
+fusion = "weights"
+rrf_k = 30
+cut_off = -0.5
+target = "root"
+fold = 0.5
+diversity = 0.25
+window = 2
+
+[[retrievers]]
+group = "Halves"
+similarity = "bm25"
+top_k = 50
+filter = "year > 2000"
+cut_off = 1
+weight = 0.3
+priority = "high"
+
+[[retrievers]]
+
 [[groups]]
 name = "Lines"
 splitter = "character"
@@ -66,11 +88,25 @@ constexpr std::string_view kJson = R"({
   "bm25": {"k1": 1.2, "b": 1},
   "limits": {"file_bytes_max": 1000, "text_bytes_max": 2000, "memory_bytes_max": 3000,
              "seconds_max": 2.5},
+  "search": {"mode": "bm25", "top_k": 7, "fusion": "weights", "rrf_k": 30, "cut_off": -0.5, "target": "root",
+             "fold": 0.5, "diversity": 0.25, "window": 2},
+  "retrievers": [{"group": "Halves", "similarity": "bm25", "top_k": 50, "filter": "year > 2000", "cut_off": 1,
+                  "weight": 0.3, "priority": "high"}, {}],
   "groups": [
     {"name": "Lines", "splitter": "character", "chunk_size": 80, "chunk_overlap": 0},
     {"name": "Halves", "parent": "Lines", "chunk_size": 40}
   ]
 })";
+
+void expect_everything_set(const Retriever& retriever) {
+  EXPECT_EQ(retriever.group, "Halves");
+  EXPECT_EQ(retriever.similarity, "bm25");
+  EXPECT_EQ(retriever.top_k, 50u);
+  EXPECT_EQ(retriever.filter.to_string(), "year > 2000");
+  EXPECT_EQ(retriever.cut_off, 1.0);
+  EXPECT_EQ(retriever.weight, 0.3);
+  EXPECT_EQ(retriever.priority, Priority::high);
+}
 
 void expect_everything_set(const Settings& settings) {
   EXPECT_EQ(settings.embedder, "all-MiniLM-L6-v2");
@@ -95,6 +131,19 @@ void expect_everything_set(const Settings& settings) {
   EXPECT_EQ(settings.groups[1].splitter, "sentence");
   EXPECT_EQ(settings.groups[1].chunk_size, 40u);
   EXPECT_EQ(settings.groups[1].chunk_overlap, 25u);
+  EXPECT_EQ(settings.search.mode, Mode::bm25);
+  EXPECT_EQ(settings.search.top_k, 7u);
+  EXPECT_EQ(settings.search.fusion, Fusion::weights);
+  EXPECT_EQ(settings.search.rrf_k, 30.0);
+  EXPECT_EQ(settings.search.cut_off, -0.5);
+  EXPECT_EQ(settings.search.target, "root");
+  EXPECT_EQ(settings.search.fold, 0.5);
+  EXPECT_EQ(settings.search.diversity, 0.25);
+  EXPECT_EQ(settings.search.window, 2u);
+  ASSERT_EQ(settings.search.retrievers.size(), 2u);
+  expect_everything_set(settings.search.retrievers[0]);
+  EXPECT_EQ(settings.search.retrievers[1].similarity, "cosine");
+  EXPECT_EQ(settings.search.retrievers[1].weight, 1.0);
 }
 
 TEST(Settings, TomlSetsEverything) {
@@ -144,6 +193,14 @@ TEST(Settings, WrongOnesSayWhereAndWhatWouldBeRight) {
       {".toml", "group = \"Nothing\"\n", ":1:", "there is no group 'Nothing'"},
       {".toml", "store = \"milvus\"\n",
        ":1:", "no store of type 'milvus' in this build; it has: local"},
+      {".toml", "[search]\ntopk = 3\n", ":2:", "search.topk: unknown; did you mean 'top_k'?"},
+      {".toml", "[search]\nfusion = \"rff\"\n", ":2:", "no fusion 'rff'"},
+      {".toml", "[search]\ncut_off = \"high\"\n", ":2:", "takes a number"},
+      {".toml", "[search]\ndiversity = 1.5\n", ":2:", "takes a number from 0 to 1"},
+      {".toml", "[[retrievers]]\n[[retrievers]]\ntop_k = 0\n", ":3:", "retrievers.1.top_k: takes a whole"},
+      {".toml", "[[retrievers]]\nfilter = \"year >\"\n", ":2:", "retrievers.0.filter:"},
+      {".toml", "[[retrievers]]\npriority = \"hihg\"\n", ":2:", "did you mean 'high'?"},
+      {".toml", "[retrievers]\n", ":1:", "takes a list of tables"},
       {".toml", "store = {kwargs = {}}\n", ":1:", "a store needs a type"},
       {".toml", "[store]\nsegment_store = {type = \"postgres\"}\n",
        ":2:", "no store of type 'postgres'"},
@@ -167,6 +224,26 @@ TEST(Settings, WrongOnesSayWhereAndWhatWouldBeRight) {
       EXPECT_NE(message.find(file.path().string() + std::string(c.line)), message.npos) << message;
       EXPECT_NE(message.find(c.message), message.npos) << message;
       EXPECT_EQ(message.find('\n'), message.npos) << message;
+    }
+  }
+}
+
+TEST(Settings, ARetrieverIsWrittenInOneLine) {
+  expect_everything_set(Retriever::parse(
+      "group=Halves,similarity=bm25,top_k=50,filter=year > 2000,cut_off=1,weight=0.3,priority=high"));
+  const auto filtered = Retriever::parse("filter=tag in [\"a,b\", \"c\\\",\"] and prefix(path, \"x\"),weight=2");
+  EXPECT_EQ(filtered.filter.to_string(), "tag in [\"a,b\", \"c\\\",\"] and prefix(path, \"x\")");
+  EXPECT_EQ(filtered.weight, 2);
+  for (const auto& [text, words] : {std::pair{"bm25", "KEY=VALUE"}, {"", "KEY=VALUE"},
+                                    {"group=", "takes a text"}, {"group=a,,weight=1", "KEY=VALUE"},
+                                    {"wieght=1", "did you mean 'weight'?"}, {"weight=-1", "from 0 to"},
+                                    {"top_k=1.5", "whole number"}, {"cut_off=nan", "takes a number"}}) {
+    try {
+      Retriever::parse(text);
+      ADD_FAILURE() << "accepted: " << text;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::invalid);
+      EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
     }
   }
 }

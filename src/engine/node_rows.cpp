@@ -1,0 +1,61 @@
+#include "engine/node_rows.hpp"
+
+#include "engine/knowledge_base.hpp"
+
+namespace hasten {
+
+const NodeRow* NodeRows::keep(NodeRow row) {
+  const NodeNumber number = row.number;
+  return &rows_.try_emplace(number, std::move(row)).first->second;
+}
+
+void NodeRows::load(std::span<const NodeNumber> numbers) {
+  std::vector<NodeNumber> missing;
+  for (const NodeNumber number : numbers) {
+    if (!rows_.contains(number)) missing.push_back(number);
+  }
+  for (NodeRow& row : reading_->nodes(missing)) keep(std::move(row));
+}
+
+const NodeRow* NodeRows::find(NodeNumber number) {
+  load({&number, 1});
+  const auto found = rows_.find(number);
+  return found == rows_.end() ? nullptr : &found->second;
+}
+
+const NodeRow* NodeRows::find(const Id& id) {
+  auto row = reading_->find_node(id);
+  return row ? keep(std::move(*row)) : nullptr;
+}
+
+std::span<const NodeRow* const> NodeRows::of_document(std::uint32_t document) {
+  const auto [at, is_new] = by_document_.try_emplace(document);
+  if (is_new) {
+    for (NodeRow& row : reading_->nodes_of(document)) at->second.push_back(keep(std::move(row)));
+  }
+  return at->second;
+}
+
+const DocumentRow* NodeRows::document(std::uint32_t number) {
+  const auto [at, is_new] = documents_.try_emplace(number);
+  if (is_new) at->second = reading_->document(number);
+  return at->second ? &*at->second : nullptr;
+}
+
+Node node_of(const LocalStore::Reading& reading, const NodeRow& row, const DocumentRow& document,
+             const std::string& group) {
+  Node node;
+  node.id = row.id;
+  node.doc_id = document.id;
+  node.group = group;
+  node.text = text_of(reading, row);
+  node.span = row.span;
+  node.parent = row.parent;
+  node.number = row.ordinal;
+  node.derived = row.derived;
+  node.metadata = row.metadata;
+  node.metadata.merge(document_fields(document));
+  return node;
+}
+
+}  // namespace hasten

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "stores/local/local_store.hpp"
+
+namespace hasten {
+
+/// The rows that one search reads, each read once. One thread at a time; borrows the reading.
+class NodeRows {
+ public:
+  explicit NodeRows(const LocalStore::Reading& reading) : reading_(&reading) {}
+
+  const LocalStore::Reading& reading() const noexcept { return *reading_; }
+  /// Reads these nodes; deleted ones are left out.
+  void load(std::span<const NodeNumber> numbers);
+  /// Null: there is no such node. What is returned stays where it is as long as this lives.
+  const NodeRow* find(NodeNumber number);
+  const NodeRow* find(const Id& id);
+  /// All nodes of a document, of all groups, by rising number.
+  std::span<const NodeRow* const> of_document(std::uint32_t document);
+  const DocumentRow* document(std::uint32_t number);
+
+ private:
+  const NodeRow* keep(NodeRow row);
+
+  const LocalStore::Reading* reading_;
+  std::unordered_map<NodeNumber, NodeRow> rows_;
+  std::unordered_map<std::uint32_t, std::vector<const NodeRow*>> by_document_;
+  std::unordered_map<std::uint32_t, std::optional<DocumentRow>> documents_;
+};
+
+/// The node of a row, with its text and the fields of its document.
+Node node_of(const LocalStore::Reading& reading, const NodeRow& row, const DocumentRow& document,
+             const std::string& group);
+
+}  // namespace hasten

@@ -1,0 +1,405 @@
+#include "engine/retrieve.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+#include <unordered_map>
+
+#include "base/threads.hpp"
+#include "engine/recall.hpp"
+#include "hasten/error.hpp"
+#include "retrieval/calibrate.hpp"
+#include "text/words.hpp"
+
+namespace hasten {
+namespace {
+
+constexpr std::size_t kConditionedDepth = 1000;        // how many of the nearest are looked through for words
+constexpr std::uint64_t kNodesWorthAThread = 100'000;  // searched together, for a second thread to pay
+
+std::vector<std::string> term_texts(std::string_view text) {
+  std::vector<std::string> texts;
+  for (Term& term : terms(text)) texts.push_back(std::move(term.text));
+  return texts;
+}
+
+/// The vector of a question, made when it is first asked for. Thread-safe.
+class QuestionVector {
+ public:
+  std::span<const float> get(const std::function<std::vector<float>()>& embed) {
+    std::call_once(once_, [&] { values_ = embed(); });
+    return values_;
+  }
+
+ private:
+  std::once_flag once_;
+  std::vector<float> values_;
+};
+
+/// One retriever and one question, and what came of it.
+struct Job {
+  const PlannedRetriever* retriever;
+  std::size_t question;
+  VectorQuery vector_query;    // of Similarity::vectors
+  std::vector<Scored> scored;  // by a built-in similarity
+  std::vector<Ranked> ranked;  // by the user's index
+  ScoreMoments moments;
+  std::vector<VectorPlan> plans;
+  Trace::Clock::time_point began;
+  Trace::Clock::duration took{};
+};
+
+using Notes = std::vector<std::pair<std::string, std::string>>;
+
+/// All segments together: which methods were chosen, and what they would and did look at.
+void explain(Notes& notes, std::span<const VectorPlan> plans) {
+  std::set<std::string_view> methods;
+  VectorPlan all;
+  for (const VectorPlan& plan : plans) {
+    methods.insert(plan.method);
+    all.nodes += plan.nodes;
+    all.expected += plan.expected;
+    all.scored += plan.scored;
+    all.steps += plan.steps;
+    all.scan_us += plan.scan_us;
+    all.walk_us += plan.walk_us;
+  }
+  const auto note = [&](std::string_view key, std::uint64_t value) {
+    notes.emplace_back(key, std::to_string(value));
+  };
+  note("segments", plans.size());
+  notes.emplace_back("methods", fmt::format("{}", fmt::join(methods, ", ")));
+  note("nodes", all.nodes);
+  note("expected", all.expected);
+  note("scan_us_estimated", static_cast<std::uint64_t>(all.scan_us));
+  note("walk_us_estimated", static_cast<std::uint64_t>(all.walk_us));
+  note("scored", all.scored);
+  note("steps", all.steps);
+}
+
+class Retrieving {
+ public:
+  Retrieving(KnowledgeBase& kb, const SearchPlan& plan, std::span<const Question> questions, NodeRows& rows,
+             Trace* trace, std::stop_token stop)
+      : kb_(kb),
+        plan_(plan),
+        questions_(questions),
+        rows_(rows),
+        trace_(trace),
+        stop_(std::move(stop)),
+        embedder_(kb.embedder_name(rows.reading())),
+        unrelated_(unrelated_of(rows.reading())),
+        vectors_(questions.size()) {}
+
+  Retrieved run() {
+    embed_questions();
+    for (std::size_t q = 0; q < questions_.size(); ++q) {
+      for (const PlannedRetriever& retriever : plan_.retrievers) {
+        if (retriever.group != nullptr) jobs_.push_back(job(retriever, q));
+      }
+    }
+    parallel_for(
+        jobs_.size(), threads(), [&](std::size_t i) { find(jobs_[i]); }, stop_);
+    for (Job& job : jobs_) found_.lists.push_back(list_of(job));
+    return std::move(found_);
+  }
+
+ private:
+  // ---- before the lists ----
+
+  /// One by one: in a batch a vector's last bits would depend on the other questions.
+  void embed_questions() {
+    if (!plan_.uses(Similarity::vectors)) return;
+    for (const PlannedRetriever& retriever : plan_.retrievers) {
+      if (retriever.similarity == Similarity::vectors) check_fingerprint(*retriever.group);
+    }
+    Trace::Span span(trace_, "search.embed");
+    {
+      const Trace::Span load(trace_, "search.embed.load");
+      kb_.models.embedder(embedder_);
+    }
+    for (std::size_t q = 0; q < questions_.size(); ++q) vector_of(q);
+    found_.query_vector.assign(vector_of(0).begin(), vector_of(0).end());
+    span.note("dim", static_cast<std::int64_t>(found_.query_vector.size()));
+    if (questions_.size() > 1) span.note("questions", static_cast<std::int64_t>(questions_.size()));
+  }
+
+  void check_fingerprint(const GroupSnapshot& group) const {
+    const std::string now = kb_.models.fingerprint(embedder_);
+    const std::string& stored = group.flat.front().row.signature;
+    if (now != stored) {
+      throw Error(Code::mismatch,
+                  fmt::format("the vectors here are of {}, the embedder {} is {}; set the embedder "
+                              "that made them, or ingest into a new knowledge base",
+                              stored, embedder_, now));
+    }
+  }
+
+  std::span<const float> vector_of(std::size_t question) {
+    return vectors_[question].get([&] {
+      const std::string_view texts[] = {questions_[question].words.plain};
+      return kb_.models.embedder(embedder_)->embed(texts, Role::query, stop_).values;
+    });
+  }
+
+  /// A job with all that must be read before it may run on another thread.
+  Job job(const PlannedRetriever& retriever, std::size_t question) {
+    Job job{.retriever = &retriever, .question = question};
+    if (retriever.similarity != Similarity::vectors) return job;
+    VectorQuery& query = job.vector_query;
+    query.vector = vector_of(question);
+    query.k = looked_at(job);
+    query.allowed = allowed(retriever);
+    query.moments = true;
+    set_recall(query, *retriever.group);
+    ++query.k;  // one more than is wanted, to see whether the last is tied
+    query.pool = std::max(query.pool, query.k);
+    return job;
+  }
+
+  /// How far walks go: by what was measured here, else a pool that is large for most texts.
+  void set_recall(VectorQuery& query, const GroupSnapshot& group) const {
+    constexpr std::size_t kPoolUnmeasured = 128;
+    const auto measured = recall_of(rows_.reading(), group.row.id);
+    const auto pool = measured ? measured->pool(query.k, plan_.recall, query.allowed != nullptr)
+                               : std::optional(std::max(kPoolUnmeasured, 2 * query.k));
+    query.exact = plan_.recall >= 1 || !pool;
+    query.pool = pool.value_or(query.k);
+  }
+
+  /// Small searches are over before a thread has begun; and phrases are looked up in the one reading.
+  std::size_t threads() const {
+    std::uint64_t nodes = 0;
+    for (const Job& job : jobs_) {
+      nodes += job.retriever->group->statistics.nodes;
+      if (questions_[job.question].words.has_phrases()) return 1;
+    }
+    return nodes < kNodesWorthAThread ? 1 : thread_count(kb_.settings.threads);
+  }
+
+  static const DocumentSet* allowed(const PlannedRetriever& retriever) {
+    return retriever.filtered ? &retriever.filtered->documents : nullptr;
+  }
+
+  std::size_t looked_at(const Job& job) const {
+    const bool conditions = questions_[job.question].words.has_conditions();
+    return conditions ? std::max(kConditionedDepth, job.retriever->depth) : job.retriever->depth;
+  }
+
+  // ---- one list; on any thread ----
+
+  void find(Job& job) {
+    job.began = Trace::Clock::now();
+    switch (job.retriever->similarity) {
+      case Similarity::words:
+        by_words(job);
+        break;
+      case Similarity::vectors:
+        by_meaning(job);
+        break;
+      case Similarity::own:
+        by_own_index(job);
+        break;
+    }
+    job.took = Trace::Clock::now() - job.began;
+  }
+
+  void by_words(Job& job) const {
+    const WordQuery& asked = questions_[job.question].words;
+    const GroupSnapshot& group = *job.retriever->group;
+    const Filtered* const filtered = job.retriever->filtered.get();
+    Bm25Conditions conditions;
+    conditions.allowed = allowed(*job.retriever);
+    conditions.required = asked.required;
+    conditions.excluded = asked.excluded;
+    if (asked.has_phrases() || (filtered != nullptr && filtered->nodes)) {
+      conditions.accept = [&](NodeNumber node) {
+        if (filtered != nullptr && !filtered->accepts(node, group)) return false;
+        if (!asked.has_phrases()) return true;
+        const NodeRow* row = rows_.find(node);
+        return row != nullptr && asked.phrases_fit(text_of(rows_.reading(), *row));
+      };
+    }
+    job.scored = search_bm25(group.word_inputs(), asked.terms, group.statistics,
+                             {kb_.settings.bm25_k1, kb_.settings.bm25_b}, job.retriever->depth, conditions);
+  }
+
+  void by_meaning(Job& job) const {
+    const GroupSnapshot& group = *job.retriever->group;
+    const std::string& fingerprint = group.flat.front().row.signature;
+    const Filtered* const filtered = job.retriever->filtered.get();
+    const auto inputs = filtered == nullptr ? group.flat_inputs() : filtered->vector_inputs(group);
+    job.vector_query.threads = jobs_.size() > 1 && threads() > 1 ? 1 : thread_count(kb_.settings.threads);
+    const auto full = [&](std::uint64_t row) { return kb_.store.vector(fingerprint, row); };
+    VectorAnswer answer = search_vectors(inputs, job.vector_query, full);
+    while (is_cut_within_a_tie(answer.best, job)) {
+      job.vector_query.k *= 2;
+      job.vector_query.pool = std::max(job.vector_query.pool, job.vector_query.k);
+      answer = search_vectors(inputs, job.vector_query, full);
+    }
+    job.scored = std::move(answer.best);
+    job.moments = answer.moments;
+    job.plans = std::move(answer.plans);
+  }
+
+  /// Ties go by id, and the index knows numbers alone: all that are equal to the last are needed.
+  bool is_cut_within_a_tie(const std::vector<Scored>& best, const Job& job) const {
+    const std::size_t n = looked_at(job);
+    return n > 0 && best.size() > n && best.size() == job.vector_query.k &&
+           best.back().score == best[n - 1].score;
+  }
+
+  void by_own_index(Job& job) {
+    IndexQuery query;
+    query.text = questions_[job.question].words.plain;
+    query.vector = [this, &job] {
+      return job.retriever->group->flat.empty() ? std::span<const float>{} : vector_of(job.question);
+    };
+    query.k = looked_at(job);
+    query.stop = stop_;
+    job.ranked = job.retriever->index->query(std::move(query), job.retriever->filtered.get());
+  }
+
+  // ---- after the lists ----
+
+  RankedList list_of(Job& job) {
+    const PlannedRetriever& retriever = *job.retriever;
+    const RelevanceEvidence evidence = evidence_of(job);
+    if (evidence.best_cosine && job.question == 0 && !found_.evidence.best_cosine) found_.evidence = evidence;
+    RankedList list;
+    list.hits = ranked(job);
+    list.weight = retriever.asked.weight * questions_[job.question].weight;
+    list.priority = retriever.asked.priority;
+    list.floor = floor_of(job, list);
+    const std::size_t found = list.hits.size();
+    if (retriever.asked.cut_off) {
+      std::erase_if(list.hits, [&](const Ranked& hit) { return !(hit.score >= *retriever.asked.cut_off); });
+    }
+    if (plan_.fusion.fusion == Fusion::calibrated) calibrate(list, job, evidence);
+    if (trace_ != nullptr) record(job, list, found);
+    return list;
+  }
+
+  RelevanceEvidence evidence_of(const Job& job) const {
+    RelevanceEvidence evidence;
+    if (job.retriever->similarity != Similarity::vectors) return evidence;
+    evidence.corpus = job.moments;
+    evidence.unrelated = unrelated_;
+    if (!job.scored.empty()) evidence.best_cosine = job.scored.front().score;
+    return evidence;
+  }
+
+  std::vector<Ranked> ranked(Job& job) {
+    const bool by_words = job.retriever->similarity == Similarity::words;
+    const Question& question = questions_[job.question];
+    std::vector<NodeNumber> numbers;
+    for (const Scored& hit : job.scored) numbers.push_back(hit.node);
+    for (const Ranked& hit : job.ranked) numbers.push_back(hit.node);
+    rows_.load(numbers);
+    std::vector<Ranked> list;
+    for (const Scored& hit : job.scored) {
+      if (const NodeRow* row = rows_.find(hit.node)) list.push_back({hit.node, row->id, hit.score});
+    }
+    for (const Ranked& hit : job.ranked) {
+      if (rows_.find(hit.node) != nullptr) list.push_back(hit);
+    }
+    if (!by_words && question.words.has_conditions()) {
+      std::erase_if(list, [&](const Ranked& hit) {
+        return !question.fits(text_of(rows_.reading(), *rows_.find(hit.node)));
+      });
+    }
+    sort_ranked(list);
+    list.resize(std::min(list.size(), job.retriever->depth));
+    return list;
+  }
+
+  /// What a passage that has nothing to do with the question scores.
+  double floor_of(const Job& job, const RankedList& list) const {
+    switch (job.retriever->similarity) {
+      case Similarity::words:
+        return 0;
+      case Similarity::vectors:
+        return unrelated_.count > 0 ? unrelated_.sum / static_cast<double>(unrelated_.count) : 0;
+      case Similarity::own:
+        break;
+    }
+    return list.hits.empty() ? 0 : list.hits.back().score;
+  }
+
+  void calibrate(RankedList& list, const Job& job, const RelevanceEvidence& evidence) const {
+    const Similarity similarity = job.retriever->similarity;
+    const double attainable = similarity == Similarity::words ? attainable_of(job) : 0;
+    for (Ranked& hit : list.hits) {
+      hit.score = similarity == Similarity::words     ? calibrated_bm25(hit.score, attainable)
+                  : similarity == Similarity::vectors ? calibrated_cosine(hit.score, evidence)
+                                                      : calibrated_own(hit.score);
+    }
+    sort_ranked(list.hits);  // where the ends of the scale made scores equal
+  }
+
+  double attainable_of(const Job& job) const {
+    const GroupSnapshot& group = *job.retriever->group;
+    const auto frequencies = document_frequencies(group.word_inputs(), questions_[job.question].words.terms);
+    return attainable_bm25(frequencies, group.statistics.nodes);
+  }
+
+  void record(const Job& job, const RankedList& list, std::size_t found) const {
+    Notes notes{{"hits", std::to_string(found)}, {"group", job.retriever->group->row.name}};
+    const auto note = [&](std::string_view key, std::string value) {
+      notes.emplace_back(key, std::move(value));
+    };
+    if (questions_.size() > 1) note("question", std::to_string(job.question + 1));
+    if (list.weight != 1) note("weight", fmt::format("{}", list.weight));
+    if (found != list.hits.size()) note("above_cut_off", std::to_string(list.hits.size()));
+    std::string_view name = "search.bm25";
+    if (job.retriever->similarity == Similarity::vectors) {
+      name = "search.vectors";
+      explain(notes, job.plans);
+    } else if (job.retriever->similarity == Similarity::own) {
+      name = "search.index";
+      note("index", job.retriever->index->name());
+    }
+    trace_->add(name, job.began, job.took, 0, std::move(notes));
+  }
+
+  KnowledgeBase& kb_;
+  const SearchPlan& plan_;
+  std::span<const Question> questions_;
+  NodeRows& rows_;
+  Trace* trace_;
+  std::stop_token stop_;
+  std::string embedder_;
+  ScoreMoments unrelated_;
+  std::vector<QuestionVector> vectors_;
+  std::vector<Job> jobs_;
+  Retrieved found_;
+};
+
+}  // namespace
+
+Question::Question(std::string_view asked, double counts, bool operators) : text(asked), weight(counts) {
+  if (operators) {
+    words = WordQuery::parse(asked);
+  } else {
+    words.plain = asked;
+    words.terms = term_texts(asked);
+  }
+}
+
+bool Question::fits(std::string_view passage) const {
+  const auto cut = term_texts(passage);
+  const std::set<std::string_view> held(cut.begin(), cut.end());
+  const auto stands = [&](const std::string& term) { return held.contains(term); };
+  return std::ranges::all_of(words.required, stands) && std::ranges::none_of(words.excluded, stands) &&
+         words.phrases_fit(passage);
+}
+
+Retrieved retrieve(KnowledgeBase& kb, const SearchPlan& plan, std::span<const Question> questions,
+                   NodeRows& rows, Trace* trace, std::stop_token stop) {
+  return Retrieving(kb, plan, questions, rows, trace, std::move(stop)).run();
+}
+
+}  // namespace hasten
