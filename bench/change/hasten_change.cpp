@@ -69,7 +69,7 @@ Document open_kb(const std::string& folder, const std::string& base, const std::
   settings.embedder = "given";
   settings.threads = 1;
   Document document = Document::open(folder, settings, Document::Access::write);
-  document.create_embedder("given", std::make_unique<Given>(base, queries));
+  document.register_embedder("given", std::make_unique<Given>(base, queries));
   return document;
 }
 

@@ -145,7 +145,7 @@ class Document {
   /// its own, or of vectors that it has already. Before the first use; again with every open.
   /// @param embedder  must embed any text: questions too.
   /// @param tokens    what splitters count with; null: four bytes are a token.
-  void create_embedder(std::string name, std::unique_ptr<Embedder> embedder,
+  void register_embedder(std::string name, std::unique_ptr<Embedder> embedder,
                        std::unique_ptr<TokenCounter> tokens = nullptr);
 
   /// Adds an index of the user's own over the nodes of a group, as long as this object lives. Its name

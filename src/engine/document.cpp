@@ -41,7 +41,7 @@ void Document::create_node_group(std::string name, std::string parent,
   kb_->user_groups[std::move(name)] = std::move(definition);
 }
 
-void Document::create_embedder(std::string name, std::unique_ptr<Embedder> embedder,
+void Document::register_embedder(std::string name, std::unique_ptr<Embedder> embedder,
                                std::unique_ptr<TokenCounter> tokens) {
   kb_->models.add(std::move(name), std::move(embedder), std::move(tokens));
 }

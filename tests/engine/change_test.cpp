@@ -60,7 +60,7 @@ Document open_kb(const fs::path& folder, Document::Access access = Document::Acc
   settings.embedder = "hash";
   settings.recall = 1;
   Document document = Document::open(folder, settings, access);
-  document.create_embedder("hash", std::make_unique<HashEmbedder>());
+  document.register_embedder("hash", std::make_unique<HashEmbedder>());
   return document;
 }
 
