@@ -20,7 +20,6 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "bench/stopwatch.hpp"
@@ -54,29 +53,21 @@ class Vectors {
   std::span<const float> row(std::size_t i) const {
     return {reinterpret_cast<const float*>(data_ + 8) + i * dim, dim};
   }
-  /// Reads a row without mapping it, once; forget() before the next question.
-  std::span<const float> read(std::size_t i) const {
-    auto& values = read_[i];
-    if (values.empty()) {
-      values.resize(dim);
-      const auto bytes = std::as_writable_bytes(std::span(values));
-      if (::pread(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(8 + i * bytes.size())) < 0) {
-        throw std::runtime_error("cannot read a vector");
-      }
+  void read(std::size_t i, std::span<float> to) const {
+    const auto bytes = std::as_writable_bytes(to);
+    if (::pread(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(8 + i * bytes.size())) < 0) {
+      throw std::runtime_error("cannot read a vector");
     }
-    return values;
   }
   void fetch(std::size_t i) const {
     ::posix_fadvise(descriptor_, static_cast<off_t>(8 + i * dim * 4), static_cast<off_t>(dim * 4), POSIX_FADV_WILLNEED);
   }
-  void forget() const { read_.clear(); }
   std::size_t rows = 0, dim = 0;
 
  private:
   int descriptor_ = -1;
   const char* data_ = nullptr;
   std::size_t bytes_ = 0;
-  mutable std::unordered_map<std::size_t, std::vector<float>> read_;
 };
 
 /// "graph", "lists", or both: "graph+lists".
@@ -133,8 +124,7 @@ class Contender {
     const std::size_t pool = std::stoul(setting), slash = setting.find('/');
     const Vectors queries(file);
     const VectorInput input{&*segment_, {}};
-    const bool on_disk = segment_->form().codes == Codes::f32;
-    const FullVectors full = [&](std::uint64_t row) { return on_disk ? base_->read(row) : base_->row(row); };
+    const FullVectors full = [&](std::uint64_t row) { return base_->row(row); };
     std::vector<std::int32_t> ids(queries.rows * k, -1);
     std::vector<double> micros(queries.rows);
     std::size_t steps = 0, scored = 0;
@@ -148,8 +138,8 @@ class Contender {
       if (slash != setting.npos) query.probes = std::stoul(setting.substr(slash + 1));
       query.exact = pool == 0;
       query.allowed = allowed_ ? &*allowed_ : nullptr;
-      if (on_disk) query.fetch = [&](std::uint64_t row) { base_->fetch(row); };
-      base_->forget();
+      query.read = [&](std::uint64_t row, std::span<float> to) { base_->read(row, to); };
+      query.fetch = [&](std::uint64_t row) { base_->fetch(row); };
       const VectorAnswer answer = search_vectors({&input, 1}, query, full);
       for (std::size_t j = 0; j < answer.best.size(); ++j) {
         ids[i * k + j] = static_cast<std::int32_t>(answer.best[j].node);

@@ -21,11 +21,11 @@ constexpr std::size_t kTenth = 10;
 
 std::string setting_name(std::uint32_t group) { return fmt::format("recall.{}", group); }
 
-/// The files of the group's graphs: what was measured holds for them alone.
+/// The files of the group's graphs, lists and codes: what was measured holds for them alone.
 std::string graphs_of(const GroupSnapshot& group) {
   std::string files;
   for (const SegmentPart& part : group.flat) {
-    if (part.open->flat->graph() == nullptr) continue;
+    if (!part.open->flat->has_index()) continue;
     files += part.row.file;
     files += '\n';
   }

@@ -156,7 +156,6 @@ class Retrieving {
     query.moments = true;
     set_recall(query, *retriever.group);
     ++query.k;  // one more than is wanted, to see whether the last is tied
-    query.pool = std::max(query.pool, query.k);
     return job;
   }
 
@@ -167,7 +166,7 @@ class Retrieving {
     const auto pool = measured ? measured->pool(query.k, plan_.recall, query.allowed != nullptr)
                                : std::optional(std::max(kPoolUnmeasured, 2 * query.k));
     query.exact = plan_.recall >= 1 || !pool;
-    query.pool = pool.value_or(query.k);
+    query.pool = query.probes = pool.value_or(query.k);
   }
 
   /// Small searches are over before a thread has begun; and phrases are looked up in the one reading.
@@ -234,10 +233,14 @@ class Retrieving {
     const auto inputs = filtered == nullptr ? group.flat_inputs() : filtered->vector_inputs(group);
     job.vector_query.threads = jobs_.size() > 1 && threads() > 1 ? 1 : thread_count(kb_.settings.threads);
     const auto full = [&](std::uint64_t row) { return kb_.store.vector(fingerprint, row); };
+    job.vector_query.read = [&](std::uint64_t row, std::span<float> to) {
+      std::ranges::copy(kb_.store.read_vector(fingerprint, row), to.begin());
+    };
+    job.vector_query.fetch = [&](std::uint64_t row) { kb_.store.fetch_vector(fingerprint, row); };
     VectorAnswer answer = search_vectors(inputs, job.vector_query, full);
     while (is_cut_within_a_tie(answer.best, job)) {
       job.vector_query.k *= 2;
-      job.vector_query.pool = std::max(job.vector_query.pool, job.vector_query.k);
+      job.vector_query.pool = job.vector_query.probes = std::max(job.vector_query.pool, job.vector_query.k);
       answer = search_vectors(inputs, job.vector_query, full);
     }
     job.scored = std::move(answer.best);

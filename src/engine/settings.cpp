@@ -26,6 +26,11 @@ constexpr Key<ReadLimits> kLimitKeys[] = {
     {"seconds_max", [](ReadLimits& l, const Entry& e) { l.seconds_max = e.number(0.001, 86400); }},
 };
 
+constexpr Key<IndexSettings> kIndexKeys[] = {
+    {"kind", [](IndexSettings& i, const Entry& e) { i.kind = e.parsed(index_kind_from_string); }},
+    {"codes", [](IndexSettings& i, const Entry& e) { i.codes = e.parsed(vector_codes_from_string); }},
+};
+
 constexpr Key<Settings> kBm25Keys[] = {
     {"k1", [](Settings& s, const Entry& e) { s.bm25_k1 = e.number(0, kInfinity); }},
     {"b", [](Settings& s, const Entry& e) { s.bm25_b = e.number(0, 1); }},
@@ -164,6 +169,7 @@ constexpr Key<Settings> kKeys[] = {
     {"memory_bytes", [](Settings& s, const Entry& e) { s.memory_bytes = e.whole(1); }},
     {"limits", [](Settings& s, const Entry& e) { read_table(s.limits, e, kLimitKeys); }},
     {"recall", [](Settings& s, const Entry& e) { s.recall = e.number(0.001, 1); }},
+    {"index", [](Settings& s, const Entry& e) { read_table(s.index, e, kIndexKeys); }},
     {"bm25", [](Settings& s, const Entry& e) { read_table(s, e, kBm25Keys); }},
     {"store", read_store},
     {"search", [](Settings& s, const Entry& e) { read_table(s.search, e, kSearchKeys); }},

@@ -11,8 +11,8 @@ constexpr double kEnough = 0.9995;
 constexpr std::size_t kPoolMin = 8;
 constexpr std::size_t kPoolMax = 8192;
 
-bool any_graph(std::span<const VectorInput> segments) {
-  return std::ranges::any_of(segments, [](const VectorInput& s) { return s.segment->graph() != nullptr; });
+bool any_index(std::span<const VectorInput> segments) {
+  return std::ranges::any_of(segments, [](const VectorInput& s) { return s.segment->has_index(); });
 }
 
 }  // namespace
@@ -21,14 +21,14 @@ std::vector<RecallPoint> measure_recall(
     std::span<const VectorInput> segments, std::span<const float> questions, std::size_t dim,
     std::size_t k, const DocumentSet* allowed,
     const std::function<std::span<const float>(std::uint64_t)>& full, std::stop_token stop) {
-  if (!any_graph(segments)) return {{k, 1}};
+  if (!any_index(segments)) return {{k, 1}};
   const auto ask = [&](std::size_t i, std::size_t pool) {
     if (stop.stop_requested()) throw Error(Code::cancelled, "measuring recall was interrupted");
     VectorQuery query;
     query.vector = questions.subspan(i * dim, dim);
     query.k = k;
     query.allowed = allowed;
-    query.pool = pool;
+    query.pool = query.probes = pool;
     query.exact = pool == 0;
     return search_vectors(segments, query, full);
   };

@@ -17,8 +17,9 @@ struct RecallPoint {
   double recall;
 };
 
-/// Measures walks against scans, over pools from k on, each half as large again, until nearly all is
-/// found or a walk would cost more than a scan. Where the segments have no graph: one point, recall 1.
+/// Measures indexes against scans, over pools from a quarter of k on, each half as large again, until nearly
+/// all is found or an index would cost more than a scan; as many lists are looked through as the pool is
+/// large. Where the segments have no index: one point, recall 1.
 /// @param questions  vectors of the segments' dimension, row after row.
 /// @param allowed    documents that may answer; null: all.
 /// @return pools and their recall, both rising; at least one point.

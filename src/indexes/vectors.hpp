@@ -73,6 +73,7 @@ class VectorSegment {
   const GraphView* graph() const noexcept { return graph_ ? &*graph_ : nullptr; }
   const IvfView* ivf() const noexcept { return ivf_ ? &*ivf_ : nullptr; }
   const OneBitView* bits() const noexcept { return bits_ ? &*bits_ : nullptr; }
+  bool has_index() const noexcept { return graph_ || ivf_ || bits_; }
   const SegmentView& view() const noexcept { return *view_; }
 
   NodeNumber node(std::size_t position) const { return *nodes_.array<NodeNumber>(position); }
@@ -116,7 +117,9 @@ struct VectorQuery {
   VectorMethod method = VectorMethod::cheapest;
   std::size_t threads = 1;                ///< how many share a scan
   bool moments = false;                   ///< wanted
-  /// Called with rows of the vector file that will be read soon. May be empty.
+  /// For graphs on disk, whose vectors shall not be mapped, either: reads a row of the vector file into
+  /// memory of the caller's; and says that a row will be read soon. Without them rows are mapped.
+  std::function<void(std::uint64_t, std::span<float>)> read;
   std::function<void(std::uint64_t)> fetch;
 };
 

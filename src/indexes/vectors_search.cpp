@@ -15,6 +15,7 @@ constexpr std::size_t kCandidatesMin = 64;
 constexpr std::size_t kOversample = 4;      // candidates of a scan for each answer
 constexpr std::size_t kWalkOversample = 2;  // of a walk: its estimates were replaced by int8 scores
 constexpr std::size_t kSampleRows = 1024;   // for moments where nothing is scanned
+constexpr std::size_t kSampleRowsRead = 64; // where each is read from disk
 
 // Costs in nanoseconds, at 384 dimensions; they grow with the bytes read.
 constexpr double kScanRowNs = 12;        // a row after the other
@@ -163,21 +164,40 @@ class Search {
             VectorPlan& plan) {
     positions_.clear();
     for (const Walked& walked : found) positions_.push_back(walked.position);
-    fetch(*searched.input.segment);
-    score(searched, positions_, coded_, candidates_, nullptr);
+    if (is_read(*searched.input.segment)) read_and_score(searched, nullptr);
+    else score(searched, positions_, coded_, candidates_, nullptr);
     plan.scored = positions_.size();
     if (query_.moments) sample_moments(searched, accept);
   }
 
-  // Without codes the full vectors are read at once.
-  void fetch(const VectorSegment& segment) const {
-    if (!query_.fetch || segment.code_bytes() > 0) return;
-    for (const std::uint32_t position : positions_) query_.fetch(segment.entry(position).vector);
+  // Whether full vectors of a segment are read instead of mapped.
+  bool is_read(const VectorSegment& segment) const {
+    return query_.read && segment.graph() != nullptr && segment.graph()->on_disk();
+  }
+
+  double read_score(std::uint64_t row) {
+    vector_.resize(query_.vector.size());
+    query_.read(row, vector_);
+    return coded_.exact_score(vector_, row);
+  }
+
+  // Scores positions_ from their full vectors.
+  void read_and_score(const SearchedSegment& searched, ScoreMoments* moments) {
+    const VectorSegment& segment = *searched.input.segment;
+    if (query_.fetch) {
+      for (const std::uint32_t position : positions_) query_.fetch(segment.entry(position).vector);
+    }
+    for (const std::uint32_t position : positions_) {
+      const double score = read_score(segment.entry(position).vector);
+      if (moments == nullptr) candidates_.add({static_cast<float>(score), searched.number, position});
+      else *moments = {moments->count + 1, moments->sum + score, moments->sum_of_squares + score * score};
+    }
   }
 
   void sample_moments(const SearchedSegment& searched, const Acceptance& accept) {
     const std::size_t n = searched.input.segment->size();
-    const std::size_t rows = std::min(n, kSampleRows);
+    const bool read = is_read(*searched.input.segment);
+    const std::size_t rows = std::min(n, read ? kSampleRowsRead : kSampleRows);
     positions_.clear();
     for (std::size_t i = 0; i < rows; ++i) {
       const auto position = static_cast<std::uint32_t>(i * n / rows);
@@ -185,7 +205,8 @@ class Search {
     }
     Candidates none(1);
     ScoreMoments sampled;
-    score(searched, positions_, coded_, none, &sampled);
+    if (read) read_and_score(searched, &sampled);
+    else score(searched, positions_, coded_, none, &sampled);
     const double share = static_cast<double>(n) / static_cast<double>(std::max<std::size_t>(rows, 1));
     answer_.moments.count += static_cast<std::uint64_t>(std::llround(static_cast<double>(sampled.count) * share));
     answer_.moments.sum += sampled.sum * share;
@@ -198,14 +219,17 @@ class Search {
     std::ranges::sort(best, better);
     if (!scanned_) best.resize(std::min(best.size(), times(query_.k, kWalkOversample, query_.k)));
     std::vector<VectorEntry> entries;
-    std::vector<std::span<const float>> vectors;
+    std::vector<std::span<const float>> vectors;  // empty: to be read
     for (const Candidate& candidate : best) {
-      entries.push_back(segments[candidate.segment].segment->entry(candidate.position));
-      vectors.push_back(full_(entries.back().vector));
+      const VectorSegment& segment = *segments[candidate.segment].segment;
+      entries.push_back(segment.entry(candidate.position));
+      vectors.push_back(is_read(segment) ? std::span<const float>() : full_(entries.back().vector));
       prefetch(std::as_bytes(vectors.back()));
     }
     for (std::size_t i = 0; i < best.size(); ++i) {
-      answer_.best.push_back({entries[i].node, coded_.exact_score(vectors[i], entries[i].vector)});
+      const double score = vectors[i].empty() ? read_score(entries[i].vector)
+                                              : coded_.exact_score(vectors[i], entries[i].vector);
+      answer_.best.push_back({entries[i].node, score});
     }
     std::ranges::sort(answer_.best, [](const Scored& a, const Scored& b) {
       return a.score != b.score ? a.score > b.score : a.node < b.node;
@@ -219,6 +243,7 @@ class Search {
   Candidates candidates_;
   bool scanned_ = false;
   std::vector<std::uint32_t> positions_;
+  std::vector<float> vector_;  // one that was read
   VectorAnswer answer_;
 };
 

@@ -266,9 +266,9 @@ TEST_F(Graph, OnDiskItFindsAsMuch) {
   ASSERT_NE(segment.graph(), nullptr);
   EXPECT_TRUE(segment.graph()->on_disk());
   EXPECT_EQ(segment.code_bytes(), 0u);
-  std::size_t found = 0, fetched = 0, read = 0;
+  std::size_t found = 0, fetched = 0, read = 0, mapped = 0;
   const FullVectors full = [&](std::uint64_t row) {
-    ++read;
+    ++mapped;
     return std::span<const float>(base()[row]);
   };
   const auto asked = clustered(50, kDim, 1, 12);
@@ -278,14 +278,21 @@ TEST_F(Graph, OnDiskItFindsAsMuch) {
     query.vector = question;
     query.pool = 100;
     query.fetch = [&](std::uint64_t) { ++fetched; };
+    query.read = [&](std::uint64_t row, std::span<float> to) {
+      std::ranges::copy(base()[row], to.begin());
+      ++read;
+    };
     const VectorAnswer answer = search_vectors({&input, 1}, query, full);
     EXPECT_EQ(answer.plans[0].method, "graph");
+    EXPECT_EQ(mapped, 0u);
     query.exact = true;
     for (const Scored& hit : search_vectors({&input, 1}, query, full).best) {
       found += static_cast<std::size_t>(std::ranges::count(answer.best, hit.node, &Scored::node));
     }
+    mapped = 0;
   }
   EXPECT_GE(static_cast<double>(found) / static_cast<double>(10 * asked.size()), 0.95);
+  EXPECT_GE(read, fetched);
   EXPECT_GE(fetched, 100 * asked.size());  // every candidate, before it is read
 }
 
