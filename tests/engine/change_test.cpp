@@ -1,5 +1,6 @@
 // Adding, replacing, removing, merging, searching and reopening, also from several threads at once, against
 // a plain model; segments that are damaged, and writers that are killed.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -269,7 +270,7 @@ TEST_F(Change, TwoThreadsChangeOneMergesOneReads) {
     const auto look = [&] {
       const Document reading = open_kb(kb(), Document::Access::read);
       for (; !done; ++read) {
-        const auto result = reading.search("a" + word(3), {.top_k = 50});
+        const auto result = reading.search(fmt::format("a{}", word(3)), {.top_k = 50});
         for (const Hit& hit : result.hits) EXPECT_FALSE(hit.node.text.empty());
       }
     };
@@ -296,7 +297,7 @@ TEST_F(Change, TwoThreadsChangeOneMergesOneReads) {
 void fill(Document& document) {
   for (int i = 0; i < 12; ++i) {
     const std::string text = word(0) + " " + word(1 + static_cast<std::size_t>(i));
-    const TextDocument texts[] = {{"d/" + std::to_string(i), text, {}}};
+    const TextDocument texts[] = {{fmt::format("d/{}", i), text, {}}};
     document.add(texts, {.merge = false});
   }
 }
@@ -316,9 +317,9 @@ TEST_F(Change, WhatIsRemovedWhileItIsMergedStaysRemoved) {
   int removed = 0;
   const auto on_progress = [&](const Progress& progress) {  // built, not yet in its place
     if (progress.stage != "merge" || removed == 12) return;
-    const fs::path paths[] = {"d/" + std::to_string(removed++)};
+    const fs::path paths[] = {fmt::format("d/{}", removed++)};
     document.remove(paths);
-    const TextDocument more[] = {{"e/" + std::to_string(removed), word(0), {}}};
+    const TextDocument more[] = {{fmt::format("e/{}", removed), word(0), {}}};
     document.add(more, {.merge = false});
   };
   EXPECT_GT(document.merge(on_progress), 0U);
@@ -327,7 +328,7 @@ TEST_F(Change, WhatIsRemovedWhileItIsMergedStaysRemoved) {
     std::set<std::string> paths;
     for (const auto& [path, score] : found_by(document, word(0), mode)) paths.insert(path);
     EXPECT_EQ(paths.size(), 12U);
-    for (int i = 0; i < removed; ++i) EXPECT_FALSE(paths.contains("d/" + std::to_string(i)));
+    for (int i = 0; i < removed; ++i) EXPECT_FALSE(paths.contains(fmt::format("d/{}", i)));
   }
   EXPECT_TRUE(document.verify().problems.empty());
 }
