@@ -182,9 +182,9 @@ std::string method_of(const VectorSegment& segment, VectorQuery query, const Ful
 }
 
 TEST(PageOfIndexes, WhatAFilterLeaves) {
-  constexpr std::uint32_t nodes = 12'000;
+  constexpr std::uint32_t nodes = 10'000;
   const Points vectors = clustered(nodes, 384, 1, 2), questions = clustered(1, 384, 1, 3);
-  const IndexParameters both = {.graph = GraphParameters{.pool = 16}, .lists = IvfParameters{}};
+  const IndexParameters both = {.graph = GraphParameters{.pool = 4}, .lists = IvfParameters{}};
   const auto memory = build(vectors, Metric::inner_product, both);
   const VectorSegment segment(memory);
   const FullVectors full = [&](std::uint64_t row) { return std::span<const float>(vectors[row]); };
