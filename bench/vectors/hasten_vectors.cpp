@@ -1,6 +1,7 @@
 // Our vector index as one contender of bench/vectors: takes commands on stdin, a line each, and
 // answers each with one line of JSON.
-//   build BASE.fbin SEGMENT THREADS graph|lists|pq|bits|disk, or several: graph+lists   builds the segment
+//   build BASE.fbin SEGMENT THREADS flat|graph|lists|ivf|pq|bits|disk, or several: graph+lists, or without
+//                                       int8 codes: flat/bf16, flat/f32   builds the segment
 //   open BASE.fbin SEGMENT              maps it; later searches ask it
 //   search QUERIES.fbin K POOL OUT      (POOL as 100/16 for lists: pool and probes) every question once; int32 ids to OUT, K a question
 //   filter FILE                         only vectors whose byte in FILE is not 0; "-": all
@@ -82,12 +83,17 @@ IndexParameters parameters_of(const std::string& index) {
   return parameters;
 }
 
+/// "flat/bf16": what is kept of each vector; int8 codes where nothing is said. On disk nothing is.
+Codes codes_of(const std::string& index) {
+  if (index == "disk" || index.ends_with("/f32")) return Codes::f32;
+  return index.ends_with("/bf16") ? Codes::bf16 : Codes::int8;
+}
+
 std::string build(const std::string& base, const std::string& file, std::size_t threads,
                   const std::string& index) {
   const Vectors vectors(base);
   const Stopwatch watch;
-  const bool on_disk = index == "disk";
-  VectorBuilder builder(vectors.dim, {Metric::inner_product, on_disk ? Codes::f32 : Codes::int8});
+  VectorBuilder builder(vectors.dim, {Metric::inner_product, codes_of(index)});
   for (std::size_t i = 0; i < vectors.rows; ++i) {
     builder.add({i, static_cast<std::uint32_t>(i), i}, vectors.row(i));
   }
