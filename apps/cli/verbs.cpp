@@ -21,6 +21,7 @@ std::span<const Verb> verbs() {
        "Finds passages by words (bm25), by meaning (vector) or by both (hybrid), best first.",
        {"hasten search \"how is the index kept?\"",
         "hasten search \"地铁\" --mode bm25 --top-k 3 --json",
+        "hasten search \"how is tea brewed?\" --reranker late_interaction --explain",
         "hasten search \"stations\" --filter 'lang == \"en\"' --explain --trace"},
        define_search},
       {"ask",
@@ -86,6 +87,12 @@ std::span<const Verb> verbs() {
        "Fetches models, checks their checksums and imports them; what is there already stays.",
        {"hasten model install", "hasten model install all-MiniLM-L6-v2"},
        define_model_install},
+      {"model import",
+       "turn a BERT's folder into a model file",
+       "Takes a folder in Hugging Face's layout (config.json, model.safetensors, vocab.txt) and writes a "
+       "GGUF file: a cross-encoder for --reranker where there is a classification head, else an embedder.",
+       {"hasten model import folder --out reranker.gguf", "hasten model import folder --type f32 --json"},
+       define_model_import},
   };
   return kVerbs;
 }

@@ -17,6 +17,7 @@
 #include "hasten/generator.hpp"
 #include "hasten/models.hpp"
 #include "hasten/node.hpp"
+#include "hasten/reranker.hpp"
 #include "hasten/search.hpp"
 #include "hasten/settings.hpp"
 #include "hasten/trace.hpp"
@@ -62,6 +63,8 @@ struct AskOptions {
   std::size_t top_k = 6;
   std::string group;
   Filter filter;
+  std::string reranker;         ///< as SearchOptions::reranker
+  std::size_t rerank_top_k = 0;
   std::size_t max_tokens = 256;
   double temperature = 0;
   std::string prompt;           ///< a template with {context} and {question}; empty: the built-in
@@ -138,6 +141,10 @@ class Document {
 
   /// Adds a user's node group, before the first ingest that should make it.
   void create_node_group(std::string name, std::string parent, std::unique_ptr<Transform> transform);
+
+  /// Adds a user's reranker, for SearchOptions::reranker to name. What it throws costs that request only.
+  /// @throws Error(invalid) the name is taken, or reads as a file, an address or a built-in one.
+  void register_reranker(std::string name, std::unique_ptr<const Reranker> reranker);
 
   /// Brings the knowledge base up to date with files and folders. What is committed when it is
   /// stopped stays; the next call goes on there. A file that fails costs only itself.

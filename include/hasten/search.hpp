@@ -26,6 +26,14 @@ struct SearchOptions {
   /// Whether `+word`, `-word` and `"a phrase"` in the query say what must and must not stand in a
   /// passage. Off: the query is taken as it is, as questions are.
   bool operators = false;
+  std::string reranker;  ///< as Settings::reranker; empty: the settings', "none": none
+  std::size_t rerank_top_k = 0;  ///< how many of the best are reranked, at least top_k; 0: the settings'
+};
+
+/// Where a hit stood before it was reranked.
+struct FirstStage {
+  std::size_t rank = 0;  ///< from 1
+  double score = 0;
 };
 
 /// A scored node. Hits are in falling order of score; equal scores go by rising node id.
@@ -34,7 +42,8 @@ struct Hit {
   std::string path;
   std::string root;      ///< the folder it was ingested from
   std::optional<std::uint64_t> page;  ///< 1, 2, ...: where the format has pages
-  double score = 0;      ///< bm25, cosine, or the fused score of reciprocal ranks
+  double score = 0;      ///< bm25, cosine, the fused score of reciprocal ranks, or the reranker's
+  std::optional<FirstStage> first_stage;  ///< of hits that were reranked
 };
 
 struct SearchResult {

@@ -64,6 +64,8 @@ class Asking {
     search_options.top_k = options_.top_k;
     search_options.group = options_.group;
     search_options.filter = options_.filter;
+    search_options.reranker = options_.reranker;
+    search_options.rerank_top_k = options_.rerank_top_k;
     found_ = search(kb_, question_, search_options, trace_, stop_);
     answer_.hits = std::move(found_.result.hits);
     answer_.relevance = found_.result.relevance.value_or(0);

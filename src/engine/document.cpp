@@ -62,6 +62,10 @@ void Document::create_node_group(std::string name, std::string parent,
   kb_->user_groups[std::move(name)] = std::move(definition);
 }
 
+void Document::register_reranker(std::string name, std::unique_ptr<const Reranker> reranker) {
+  kb_->rerankers.add(std::move(name), std::move(reranker));
+}
+
 IngestReport Document::ingest(std::span<const std::filesystem::path> paths,
                               const IngestOptions& options, const OnProgress& progress,
                               std::stop_token stop) {

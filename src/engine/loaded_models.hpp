@@ -19,6 +19,10 @@ class LoadedModels {
                                                     const OnProgress& progress = {});
   std::shared_ptr<const Generator> generator(const std::string& name,
                                              const OnProgress& progress = {});
+  /// A cross-encoder's file or a rerank server's URL; not kept.
+  std::shared_ptr<const Reranker> reranker(const std::string& file_or_url) const {
+    return store_.reranker(file_or_url, threads_);
+  }
   void check_generator(const std::string& name) const { store_.check_generator(name); }
   std::string fingerprint(const std::string& name, const OnProgress& progress = {}) const {
     return store_.fingerprint(name, progress);

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "base/threads.hpp"
 #include "engine/recall.hpp"
+#include "engine/rerankers.hpp"
 #include "engine/scan.hpp"
 #include "engine/segment_writing.hpp"
 #include "hasten/error.hpp"
@@ -38,6 +40,7 @@ class Search {
         options_(options),
         trace_(trace),
         stop_(std::move(stop)),
+        plan_(rerank_plan(kb, options)),
         reading_(kb.store.read()) {}
 
   Found run() {
@@ -52,8 +55,9 @@ class Search {
       const Trace::Span span(trace_, "search.fuse");
       ranked = lists.size() == 1 ? std::move(lists.front()) : fuse(lists);
     }
-    ranked.resize(std::min(ranked.size(), options_.top_k));
+    ranked.resize(std::min(ranked.size(), wanted()));
     load_hits(ranked);
+    rerank_hits();
     judge();
     return std::move(found_);
   }
@@ -128,8 +132,11 @@ class Search {
                                  group_->statistics.nodes);
   }
 
+  /// How many hits are looked for: more than are asked for where they are put in order again.
+  std::size_t wanted() const { return std::max(options_.top_k, plan_.depth); }
+
   std::size_t depth() const {
-    return options_.mode == Mode::hybrid ? std::max(kFusedDepth, options_.top_k) : options_.top_k;
+    return options_.mode == Mode::hybrid ? std::max(kFusedDepth, wanted()) : wanted();
   }
 
   std::vector<Ranked> by_words() {
@@ -308,6 +315,20 @@ class Search {
     return hit;
   }
 
+  /// Puts the hits in the reranker's order and keeps as many as were asked for.
+  void rerank_hits() {
+    if (plan_.name.empty() || found_.result.hits.empty()) return;
+    const std::vector<Hit> hits = std::exchange(found_.result.hits, {});
+    const auto pages = std::exchange(found_.pages, {});
+    for (const auto& [from, score] : rerank(kb_, plan_.name, asked_.plain, hits, trace_, stop_)) {
+      if (found_.result.hits.size() == options_.top_k) break;
+      Hit& hit = found_.result.hits.emplace_back(hits[from]);
+      hit.first_stage = FirstStage{from + 1, hit.score};
+      hit.score = score;
+      found_.pages.push_back(pages[from]);
+    }
+  }
+
   void judge() {
     if (found_.result.hits.empty()) {
       found_.result.relevance = 0;
@@ -334,6 +355,7 @@ class Search {
   const SearchOptions& options_;
   Trace* trace_;
   std::stop_token stop_;
+  RerankPlan plan_;
   LocalStore::Reading reading_;
   std::shared_ptr<const Snapshot> snapshot_;
   const GroupSnapshot* group_ = nullptr;

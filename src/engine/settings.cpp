@@ -218,8 +218,8 @@ class Entry {
     if (!value_.is_object()) fail("takes a table");
     return value_;
   }
-  const json& list() const {
-    if (!value_.is_array()) fail("takes a list of tables");
+  const json& list(std::string_view of = "tables") const {
+    if (!value_.is_array()) fail(fmt::format("takes a list of {}", of));
     return value_;
   }
   Entry item(std::size_t i) const {
@@ -268,6 +268,16 @@ constexpr Key<ReadLimits> kLimitKeys[] = {
 constexpr Key<Settings> kBm25Keys[] = {
     {"k1", [](Settings& s, const Entry& e) { s.bm25_k1 = e.number(0, kInfinity); }},
     {"b", [](Settings& s, const Entry& e) { s.bm25_b = e.number(0, 1); }},
+};
+
+void read_hot_groups(Settings& settings, const Entry& entry) {
+  for (std::size_t i = 0; i < entry.list("names").size(); ++i)
+    settings.token_cache_groups.push_back(entry.item(i).text());
+}
+
+constexpr Key<Settings> kTokenCacheKeys[] = {
+    {"bytes_max", [](Settings& s, const Entry& e) { s.token_cache_bytes = e.whole(0); }},
+    {"groups", read_hot_groups},
 };
 
 constexpr Key<GroupSettings> kGroupKeys[] = {
@@ -345,6 +355,9 @@ constexpr Key<Settings> kKeys[] = {
     {"memory_bytes", [](Settings& s, const Entry& e) { s.memory_bytes = e.whole(1); }},
     {"limits", [](Settings& s, const Entry& e) { read_table(s.limits, e, kLimitKeys); }},
     {"recall", [](Settings& s, const Entry& e) { s.recall = e.number(0.001, 1); }},
+    {"reranker", [](Settings& s, const Entry& e) { s.reranker = e.text(); }},
+    {"rerank_top_k", [](Settings& s, const Entry& e) { s.rerank_top_k = e.whole(1); }},
+    {"token_cache", [](Settings& s, const Entry& e) { read_table(s, e, kTokenCacheKeys); }},
     {"bm25", [](Settings& s, const Entry& e) { read_table(s, e, kBm25Keys); }},
     {"store", read_store},
 };
