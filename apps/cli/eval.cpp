@@ -26,6 +26,9 @@ struct EvalArguments {
   std::string group = "root";
   std::string embedder;
   std::size_t top_k = 0;  ///< 0: enough for ten documents
+  std::string reranker;
+  std::size_t rerank_top_k = 0;
+  std::size_t sample = 0;  ///< questions asked, spread over all; 0: all
   fs::path queries, qrels;
 };
 
@@ -98,6 +101,14 @@ RetrievalScore evaluate(const Document& document, const std::vector<JudgedQuery>
   return scorer.score();
 }
 
+/// As many of the questions as are asked for, spread over all of them.
+std::vector<JudgedQuery> sampled(const std::vector<JudgedQuery>& all, std::size_t n) {
+  if (n == 0 || n >= all.size()) return all;
+  std::vector<JudgedQuery> some;
+  for (std::size_t i = 0; i < n; ++i) some.push_back(all[i * all.size() / n]);
+  return some;
+}
+
 Json to_json(const RetrievalScore& s) {
   return {{"ndcg@10", s.ndcg},    {"recall@10", s.recall}, {"mrr@10", s.mrr},
           {"queries", s.queries}, {"p50_ms", s.p50_ms},    {"p99_ms", s.p99_ms}};
@@ -115,6 +126,7 @@ void print_scores(const Context& context, const EvalArguments& arguments, const 
                   const std::vector<std::pair<Mode, RetrievalScore>>& rows) {
   if (!context.options.json) return print_table(rows);
   Json object = {{"dataset", arguments.dataset.string()}, {"group", arguments.group}, {"kb", kb}};
+  if (!arguments.reranker.empty()) object["reranker"] = arguments.reranker;
   if (arguments.mode == "all") {
     object["modes"] = Json::object();
     for (const auto& [mode, score] : rows)
@@ -138,14 +150,17 @@ Exit eval(Context& context, const EvalArguments& arguments) {
   if (!arguments.embedder.empty()) settings.embedder = arguments.embedder;
   if (settings.embedder.empty()) settings.embedder = kDefaultEmbedder;
   const std::vector<JudgedQuery> queries =
-      load_queries(file_of(arguments, arguments.queries, "queries.jsonl"),
-                   file_of(arguments, arguments.qrels, "qrels.tsv"));
+      sampled(load_queries(file_of(arguments, arguments.queries, "queries.jsonl"),
+                           file_of(arguments, arguments.qrels, "qrels.tsv")),
+              arguments.sample);
   Meter meter(context.options.quiet);
   const Document document =
       open_corpus(context, arguments.dataset / "corpus.jsonl", settings, vectors, meter);
 
   SearchOptions options;
   options.group = arguments.group;
+  options.reranker = arguments.reranker;
+  options.rerank_top_k = arguments.rerank_top_k;
   const std::size_t enough =
       RetrievalScorer::kDepth * (arguments.group == "root" ? 1 : kNodesPerDocument);
   options.top_k = arguments.top_k > 0 ? arguments.top_k : enough;
@@ -173,6 +188,10 @@ Action define_eval(CLI::App& app) {
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--top-k", a->top_k, "passages asked for; else enough for ten documents")
+      ->type_name("N")
+      ->check(at_least_one());
+  add_rerank_options(app, a->reranker, a->rerank_top_k);
+  app.add_option("--sample", a->sample, "ask only so many of the questions, spread over all")
       ->type_name("N")
       ->check(at_least_one());
   app.add_option("--embedder", a->embedder, "the embedding model")->type_name("NAME|FILE.gguf");

@@ -1,4 +1,4 @@
-// model list, model install.
+// model list, model install, model import.
 #include <fmt/format.h>
 
 #include <memory>
@@ -56,9 +56,30 @@ Exit model_install(Context& context, std::vector<std::string> names) {
   return Exit::done;
 }
 
+struct ImportArguments {
+  std::filesystem::path folder, out;
+  std::string type = "q8_0";
+};
+
+Exit model_import(Context& context, const ImportArguments& a) {
+  const std::filesystem::path named = std::filesystem::weakly_canonical(a.folder).filename().string() + ".gguf";
+  print_models(context, {ModelStore().import(a.folder, a.out.empty() ? named : a.out, a.type)});
+  return Exit::done;
+}
+
 }  // namespace
 
 Action define_model_list(CLI::App&) { return model_list; }
+
+Action define_model_import(CLI::App& app) {
+  auto a = std::make_shared<ImportArguments>();
+  app.add_option("FOLDER", a->folder, "config.json, model.safetensors and vocab.txt of a BERT")->required();
+  app.add_option("--out", a->out, "the file to write; else the folder's name here")->type_name("FILE.gguf");
+  app.add_option("--type", a->type, "how the weights are kept: q8_0 or f32")
+      ->type_name("TYPE")
+      ->capture_default_str();
+  return [a](Context& context) { return model_import(context, *a); };
+}
 
 Action define_model_install(CLI::App& app) {
   auto names = std::make_shared<std::vector<std::string>>();

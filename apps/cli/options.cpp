@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "engine/rerankers.hpp"
 #include "engine/store_types.hpp"
 #include "hasten/error.hpp"
 
@@ -50,6 +51,16 @@ CLI::Validator share() {
     if (text.empty() || *end != '\0' || !(number > 0) || number > 1)
       throw Error(Code::invalid, fmt::format("'{}' is no share: a number above 0 and up to 1", text));
   });
+}
+
+void add_rerank_options(CLI::App& app, std::string& reranker, std::size_t& rerank_top_k) {
+  app.add_option("--reranker", reranker,
+                 "orders the best anew: late_interaction, judge, keywords:RULES, none")
+      ->type_name("NAME|FILE.gguf|URL")
+      ->check(checked_by([](const std::string& name) { check_reranker(name); }));
+  app.add_option("--rerank-top-k", rerank_top_k, "how many of the best are reranked; else 32")
+      ->type_name("N")
+      ->check(at_least_one());
 }
 
 std::uint64_t parse_size(std::string_view text) {

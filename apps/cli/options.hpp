@@ -42,6 +42,9 @@ CLI::Validator at_least_zero();
 /// A number above 0 and up to 1.
 CLI::Validator share();
 
+/// The options of what is reranked: on search, ask and eval.
+void add_rerank_options(CLI::App& app, std::string& reranker, std::size_t& rerank_top_k);
+
 /// A check of an option's text: whatever `parse` throws as Error(invalid) becomes wrong use.
 CLI::Validator checked_by(std::function<void(const std::string&)> parse);
 

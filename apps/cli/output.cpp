@@ -102,6 +102,9 @@ Json to_json(const Hit& hit) {
   if (hit.page) object["page"] = *hit.page;
   if (hit.node.derived) object["derived"] = true;
   object["score"] = hit.score;
+  if (hit.first_stage) {
+    object["first_stage"] = {{"rank", hit.first_stage->rank}, {"score", hit.first_stage->score}};
+  }
   object["text"] = hit.node.text;
   object["metadata"] = hasten::to_json(hit.node.metadata);
   return object;

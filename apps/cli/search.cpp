@@ -46,13 +46,20 @@ std::string heading_of(const Metadata& metadata) {
   return "";
 }
 
-void print_hit(const Hit& hit, std::size_t rank, std::size_t rank_columns, const Style& style) {
+/// "(rank 7, 0.0154 before)"
+std::string before_reranking(const Hit& hit) {
+  if (!hit.first_stage) return "";
+  return fmt::format("  (rank {}, {:.4f} before)", hit.first_stage->rank, hit.first_stage->score);
+}
+
+void print_hit(const Hit& hit, std::size_t rank, std::size_t rank_columns, bool explain, const Style& style) {
   const std::size_t columns = output_columns();
   const std::string number = fmt::format("{:>{}}", rank, rank_columns);
   std::string line = fmt::format("{}  {:.4f}  {}{}", number, hit.score,
                                  style.cyan(snippet(hit.path, columns)), page_of(hit.page));
   const std::string heading = heading_of(hit.node.metadata);
   if (!heading.empty()) line += "  " + style.bold(snippet(heading, columns / 2));
+  if (explain) line += before_reranking(hit);
   print_line(line);
   const std::size_t indent = rank_columns + 2;
   print_line(std::string(indent, ' ') + snippet(hit.node.text, columns - indent));
@@ -153,7 +160,7 @@ Exit search(Context& context, SearchArguments arguments) {
   const Style style = Style::of(STDOUT_FILENO);
   const std::size_t rank_columns = std::to_string(result.hits.size()).size();
   for (std::size_t i = 0; i < result.hits.size(); ++i)
-    print_hit(result.hits[i], i + 1, rank_columns, style);
+    print_hit(result.hits[i], i + 1, rank_columns, arguments.explain, style);
   if (result.hits.empty()) context.notes(std::vector<std::string>{"nothing found"});
   if (arguments.trace) print_trace(stages);
   return Exit::done;
@@ -268,6 +275,7 @@ Action define_search(CLI::App& app) {
   auto a = std::make_shared<SearchArguments>();
   app.add_option("QUERY", a->query, "what to look for; +word and \"a phrase\" must stand in a passage, -word must not")->required();
   add_retrieval_options(app, a->retrieval, "10");
+  add_rerank_options(app, a->retrieval.options.reranker, a->retrieval.options.rerank_top_k);
   app.add_flag("--explain", a->explain, "say what was searched, and how much was looked at");
   app.add_flag("--trace", a->trace, "show where the time went");
   return [a](Context& context) { return search(context, *a); };
@@ -289,6 +297,7 @@ Action define_ask(CLI::App& app) {
   app.add_option("--prompt", a->prompt, "a template with {context} and {question}")
       ->type_name("FILE");
   add_retrieval_options(app, a->retrieval, "6");
+  add_rerank_options(app, a->retrieval.options.reranker, a->retrieval.options.rerank_top_k);
   app.add_flag("--trace", a->trace, "show where the time went");
   return [a](Context& context) { return ask(context, *a); };
 }

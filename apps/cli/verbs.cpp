@@ -23,6 +23,7 @@ std::span<const Verb> verbs() {
        "--diversity, --top-k and --window.",
        {"hasten search \"how is the index kept?\"",
         "hasten search \"地铁\" --mode bm25 --top-k 3 --json",
+        "hasten search \"how is tea brewed?\" --reranker late_interaction --explain",
         "hasten search \"stations\" --filter 'lang == \"en\"' --explain --trace",
         "hasten search \"stations\" --query \"subway lines\" --fold 0.5 --window 1",
         "hasten search \"地铁\" --retriever similarity=bm25,weight=2 --retriever similarity=cosine"},
@@ -91,6 +92,12 @@ std::span<const Verb> verbs() {
        "Fetches models, checks their checksums and imports them; what is there already stays.",
        {"hasten model install", "hasten model install all-MiniLM-L6-v2"},
        define_model_install},
+      {"model import",
+       "turn a BERT's folder into a model file",
+       "Takes a folder in Hugging Face's layout (config.json, model.safetensors, vocab.txt) and writes a "
+       "GGUF file: a cross-encoder for --reranker where there is a classification head, else an embedder.",
+       {"hasten model import folder --out reranker.gguf", "hasten model import folder --type f32 --json"},
+       define_model_import},
   };
   return kVerbs;
 }

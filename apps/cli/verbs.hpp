@@ -57,5 +57,6 @@ Action define_embed(CLI::App& app);
 Action define_eval(CLI::App& app);
 Action define_model_list(CLI::App& app);
 Action define_model_install(CLI::App& app);
+Action define_model_import(CLI::App& app);
 
 }  // namespace hasten::cli

@@ -19,6 +19,7 @@
 #include "hasten/index.hpp"
 #include "hasten/models.hpp"
 #include "hasten/node.hpp"
+#include "hasten/reranker.hpp"
 #include "hasten/search.hpp"
 #include "hasten/settings.hpp"
 #include "hasten/trace.hpp"
@@ -153,6 +154,10 @@ class Document {
   /// the first search that asks it, and by the first after each commit; that search waits for it.
   /// @throws Error(invalid) the group has an index of this name, or it is "cosine" or "bm25".
   void register_index(std::string group, std::string name, std::unique_ptr<Index> index);
+
+  /// Adds a user's reranker, for SearchOptions::reranker to name. What it throws costs that request only.
+  /// @throws Error(invalid) the name is taken, or reads as a file, an address or a built-in one.
+  void register_reranker(std::string name, std::unique_ptr<const Reranker> reranker);
 
   /// Brings the knowledge base up to date with files and folders. What is committed when it is
   /// stopped stays; the next call goes on there. A file that fails costs only itself.

@@ -50,4 +50,21 @@ class Embedder {
   virtual std::string fingerprint() const = 0;
 };
 
+/// What an embedder over tokens can do besides: the vector of each token of a text, for late
+/// interaction. An Embedder that can is a TokenEmbedder too.
+class TokenEmbedder {
+ public:
+  virtual ~TokenEmbedder() = default;
+  /// The last states of the tokens of `texts`, in order, texts cut as embed() cuts them. Left out are
+  /// tokens that say nothing of their own: marks, the role's prefix, blanks and punctuation.
+  /// @return       of each text [its tokens that count, token_dim()], each row of L2 norm 1 +- 1e-5.
+  /// @throws as Embedder::embed().
+  /// Thread-safe. Source: Khattab & Zaharia 2020 (ColBERT), section 3.2.
+  virtual std::vector<Matrix> embed_tokens(std::span<const std::string_view> texts, Role role,
+                                           std::stop_token stop = {}) const = 0;
+  virtual std::size_t token_dim() const = 0;
+  /// As Embedder::fingerprint(), of these vectors.
+  virtual std::string token_fingerprint() const = 0;
+};
+
 }  // namespace hasten

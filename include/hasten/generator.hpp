@@ -54,4 +54,17 @@ class Generator {
   virtual std::string name() const = 0;
 };
 
+/// What a generator can do besides: say which of two answers it finds likelier, without writing any. A
+/// Generator that can is an AnswerWeigher too.
+class AnswerWeigher {
+ public:
+  virtual ~AnswerWeigher() = default;
+  /// @param prompts  n conversations; what they begin with in common is read once.
+  /// @return         of each, log(P(yes) / P(no)) for the first token in which the answers differ.
+  /// @throws Error(invalid) answers that begin alike; else as Generator::generate().
+  /// Thread-safe: calls are queued.
+  virtual std::vector<double> log_odds(std::span<const std::vector<Message>> prompts, std::string_view yes,
+                                       std::string_view no, std::stop_token stop = {}) const = 0;
+};
+
 }  // namespace hasten

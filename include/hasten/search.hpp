@@ -18,6 +18,12 @@ std::string_view to_string(Mode mode) noexcept;
 /// @throws Error(invalid) listing the known words.
 Mode mode_from_string(std::string_view word);
 
+/// Where a hit stood before it was reranked.
+struct FirstStage {
+  std::size_t rank = 0;  ///< from 1
+  double score = 0;
+};
+
 /// How what several retrievers found for several questions becomes one list. One list alone stays
 /// as it is. The formulas stand in docs/retrieval.md.
 enum class Fusion {
@@ -57,7 +63,7 @@ struct WeightedQuery {
 };
 
 /// What is searched, and what is made of what is found, always in this order:
-/// questions x retrievers -> their cut-offs -> fusion -> cut_off -> target -> fold -> diversity ->
+/// questions x retrievers -> their cut-offs -> fusion -> cut_off -> reranker -> target -> fold -> diversity ->
 /// top_k -> window. What is absent here is as Settings::search has it; the values in brackets are
 /// what holds without that. The same hits whatever the number of threads; ties go by node id.
 struct SearchOptions {
@@ -74,6 +80,8 @@ struct SearchOptions {
   std::optional<Fusion> fusion;        ///< [reciprocal_ranks]
   std::optional<double> rrf_k;         ///< [60]
   std::optional<double> cut_off;       ///< [none] fused hits of a lower score are left out
+  std::string reranker;          ///< as Settings::reranker; empty: the settings', "none": none
+  std::size_t rerank_top_k = 0;  ///< how many of the best are reranked, at least top_k; 0: the settings'
   /// [none] The name of a group: a hit is returned as the node of this group that it was made from,
   /// with its best score; or as all those that were made from it. Groups that were not made from each
   /// other: as the nodes that lie within the hit, else as the one that shares most bytes with it.
@@ -96,7 +104,8 @@ struct Hit {
   std::string path;
   std::string root;      ///< the folder it was ingested from
   std::optional<std::uint64_t> page;  ///< 1, 2, ...: where the format has pages
-  double score = 0;      ///< of its retriever, where there is one list; else of the fusion
+  double score = 0;      ///< of its retriever, where there is one list; else of the fusion, or the reranker's
+  std::optional<FirstStage> first_stage;  ///< of nodes that were reranked
 };
 
 struct SearchResult {

@@ -73,6 +73,13 @@ struct Settings {
   /// walks through a graph go, by what was measured on this knowledge base; 1: everything is scanned.
   double recall = 0.95;
   IndexSettings index;
+  /// What puts the best hits in order again (docs/reranking.md): "late_interaction", "judge",
+  /// "keywords:RULES", FILE.gguf of a cross-encoder, the http(s) URL of a server, or the name of a
+  /// registered one. Empty: nothing.
+  std::string reranker;
+  std::uint64_t rerank_top_k = 32;                  ///< how many of the best hits are reranked
+  std::vector<std::string> token_cache_groups;      ///< whose token vectors are kept; empty: all
+  std::uint64_t token_cache_bytes = std::uint64_t{64} << 20;  ///< on disk; 0: none is kept
   double bm25_k1 = 1.5;
   double bm25_b = 0.75;
   /// What a search does where its own options do not say: [search], and [[retrievers]], in the file.

@@ -50,6 +50,10 @@ void Document::register_index(std::string group, std::string name, std::unique_p
   kb_->indexes.add(std::move(group), std::move(name), std::move(index));
 }
 
+void Document::register_reranker(std::string name, std::unique_ptr<const Reranker> reranker) {
+  kb_->rerankers.add(std::move(name), std::move(reranker));
+}
+
 IngestReport Document::ingest(std::span<const std::filesystem::path> paths,
                               const IngestOptions& options, const OnProgress& progress,
                               std::stop_token stop) {

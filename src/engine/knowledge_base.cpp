@@ -14,7 +14,12 @@ KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given
       access(wanted),
       store(folder, wanted, owner),
       snapshots(store.segments_folder()),
-      models(settings.threads) {}
+      models(settings.threads),
+      token_cache(token_cache_folder(folder), settings.token_cache_bytes) {}
+
+std::filesystem::path token_cache_folder(const std::filesystem::path& knowledge_base) {
+  return knowledge_base / "cache" / "tokens";
+}
 
 LocalStore& KnowledgeBase::writable() {
   if (access != LocalStore::Access::write) {

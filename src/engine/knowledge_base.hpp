@@ -8,10 +8,12 @@
 #include <string_view>
 #include <vector>
 
+#include "caches/disk_cache.hpp"
 #include "core/document_set.hpp"
 #include "engine/filtering.hpp"
 #include "engine/groups.hpp"
 #include "engine/loaded_models.hpp"
+#include "engine/rerankers.hpp"
 #include "engine/snapshot.hpp"
 #include "engine/user_indexes.hpp"
 #include "hasten/document.hpp"
@@ -37,6 +39,8 @@ struct KnowledgeBase {
   LocalStore store;
   Snapshots snapshots;
   LoadedModels models;
+  DiskCache token_cache;  ///< of late interaction
+  Rerankers rerankers;    ///< after what they borrow
   std::map<std::string, GroupDefinition> user_groups;
   UserIndexes indexes;
   FilterCache filters;
@@ -59,6 +63,9 @@ struct KnowledgeBase {
   std::map<std::string, GroupDefinition> group_definitions(
       const std::shared_ptr<const TokenCounter>& tokens) const;
 };
+
+/// Where the token vectors of late interaction are kept.
+std::filesystem::path token_cache_folder(const std::filesystem::path& knowledge_base);
 
 /// The groups that are searched, as the knowledge base keeps them.
 std::vector<GroupRow> searched_groups(const LocalStore::Reading& reading);

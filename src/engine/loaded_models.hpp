@@ -22,6 +22,10 @@ class LoadedModels {
                                              const OnProgress& progress = {});
   /// A program's own embedder. @param tokens  null: four bytes are a token.
   void add(std::string name, std::unique_ptr<Embedder> embedder, std::unique_ptr<TokenCounter> tokens);
+  /// A cross-encoder's file or a rerank server's URL; not kept.
+  std::shared_ptr<const Reranker> reranker(const std::string& file_or_url) const {
+    return store_.reranker(file_or_url, threads_);
+  }
   void check_generator(const std::string& name) const { store_.check_generator(name); }
   std::string fingerprint(const std::string& name, const OnProgress& progress = {}) const;
 

@@ -93,7 +93,9 @@ Status status(KnowledgeBase& kb) {
   status.bytes["fields"] = field_bytes(kb, reading);
   status.bytes["segments"] = segments - std::min(segments, status.bytes["fields"]);
   status.bytes["vectors"] = folder_bytes(folder / "vectors");
-  status.bytes["truth"] = folder_bytes(folder) - segments - status.bytes["vectors"];
+  status.bytes["token_cache"] = folder_bytes(token_cache_folder(folder));
+  status.bytes["truth"] =
+      folder_bytes(folder) - segments - status.bytes["vectors"] - status.bytes["token_cache"];
   status.fingerprints["embedder"] = fingerprint;
   for (const GroupRow& row : reading.groups()) status.fingerprints["group " + row.name] = row.signature;
   return status;
@@ -125,6 +127,7 @@ VerifyReport verify(KnowledgeBase& kb, bool repair, const OnProgress& progress) 
 std::uint64_t compact(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop) {
   LocalStore& store = kb.writable();
   const std::uint64_t before = folder_bytes(store.folder());
+  fs::remove_all(token_cache_folder(store.folder()));
   merge_segments(kb, {.all = true}, progress, stop);
   store.compact([&](LocalStore::Writing& writing, const auto&) {
     rebuild_flat_segments(writing, store);

@@ -43,7 +43,7 @@ class Search {
     leases_.clear();
     found_.query_vector = std::move(retrieved.query_vector);
     std::vector<Ranked> hits = fuse_lists(retrieved.lists);
-    // Reranking stands here: it reads hits_of(with_windows(the best, 0)) and gives new scores.
+    if (!plan_.rerank.name.empty()) hits = reranked(hits);
     const std::vector<Ranked> best(hits.begin(), hits.begin() + std::min(hits.size(), plan_.top_k));
     const std::vector<ShapedHit> shaped = reshaped(std::move(hits));
     found_.result.hits = hits_of(shaped);
@@ -149,6 +149,20 @@ class Search {
     return fused;
   }
 
+  /// The best hits in the reranker's order and with its scores; those beyond them are left out.
+  std::vector<Ranked> reranked(std::vector<Ranked> hits) {
+    hits.resize(std::min(hits.size(), plan_.rerank.depth));
+    if (hits.empty()) return hits;
+    const std::vector<Hit> passages = hits_of(with_windows(hits, 0, *rows_));
+    std::vector<Ranked> best;
+    for (const auto& [from, score] :
+         rerank(kb_, plan_.rerank.name, questions_.front().words.plain, passages, trace_, stop_)) {
+      first_stage_[hits[from].node] = {from + 1, hits[from].score};
+      best.push_back({hits[from].node, hits[from].id, score});
+    }
+    return best;
+  }
+
   std::vector<ShapedHit> reshaped(std::vector<Ranked> hits) {
     Trace::Span span = plan_.reshapes() ? Trace::Span(trace_, "search.shape") : Trace::Span();
     const auto note = [&](std::string_view step, std::size_t left) {
@@ -202,6 +216,7 @@ class Search {
     hit.root = document.root;
     hit.score = shaped.score;
     hit.page = page_at(document.pages, shaped.span.from);
+    if (const auto at = first_stage_.find(shaped.node); at != first_stage_.end()) hit.first_stage = at->second;
     return hit;
   }
 
@@ -249,6 +264,7 @@ class Search {
   const GroupSnapshot* group_ = nullptr;  // of the first retriever: what terms are weighed by
   std::vector<UserIndex::Lease> leases_;
   std::vector<Question> questions_;
+  std::map<NodeNumber, FirstStage> first_stage_;  // of what was reranked
   Found found_;
 };
 

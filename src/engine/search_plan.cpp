@@ -189,6 +189,7 @@ class Planner {
   }
 
   void set_depths() {
+    plan_.rerank = rerank_plan(kb_, options_);
     const std::size_t lists = plan_.retrievers.size() * (1 + options_.queries.size());
     std::size_t depth = plan_.top_k;
     if (plan_.reshapes()) {
@@ -196,6 +197,7 @@ class Planner {
     } else if (lists > 1) {
       depth = std::max(kListDepth, plan_.top_k);
     }
+    depth = std::max(depth, plan_.rerank.depth);
     for (PlannedRetriever& retriever : plan_.retrievers) {
       retriever.depth = retriever.asked.top_k > 0 ? std::min(retriever.asked.top_k, kTopKMax) : depth;
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/knowledge_base.hpp"
+#include "engine/rerankers.hpp"
 #include "engine/snapshot.hpp"
 #include "retrieval/fuse.hpp"
 
@@ -33,6 +34,7 @@ struct SearchPlan {
   double fold = 0;                ///< 0: off
   double diversity = 0;           ///< 0: off
   std::size_t window = 0;
+  RerankPlan rerank;
   const GroupSnapshot* target = nullptr;  ///< null: none
   std::vector<PlannedRetriever> retrievers;  ///< those that are asked
   std::vector<std::string> notices;

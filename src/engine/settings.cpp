@@ -36,6 +36,16 @@ constexpr Key<Settings> kBm25Keys[] = {
     {"b", [](Settings& s, const Entry& e) { s.bm25_b = e.number(0, 1); }},
 };
 
+void read_hot_groups(Settings& settings, const Entry& entry) {
+  for (std::size_t i = 0; i < entry.list("names").size(); ++i)
+    settings.token_cache_groups.push_back(entry.item(i).text());
+}
+
+constexpr Key<Settings> kTokenCacheKeys[] = {
+    {"bytes_max", [](Settings& s, const Entry& e) { s.token_cache_bytes = e.whole(0); }},
+    {"groups", read_hot_groups},
+};
+
 constexpr Key<GroupSettings> kGroupKeys[] = {
     {"name", [](GroupSettings& g, const Entry& e) { g.name = e.text(); }},
     {"parent", [](GroupSettings& g, const Entry& e) { g.parent = e.text(); }},
@@ -170,6 +180,9 @@ constexpr Key<Settings> kKeys[] = {
     {"limits", [](Settings& s, const Entry& e) { read_table(s.limits, e, kLimitKeys); }},
     {"recall", [](Settings& s, const Entry& e) { s.recall = e.number(0.001, 1); }},
     {"index", [](Settings& s, const Entry& e) { read_table(s.index, e, kIndexKeys); }},
+    {"reranker", [](Settings& s, const Entry& e) { s.reranker = e.text(); }},
+    {"rerank_top_k", [](Settings& s, const Entry& e) { s.rerank_top_k = e.whole(1); }},
+    {"token_cache", [](Settings& s, const Entry& e) { read_table(s, e, kTokenCacheKeys); }},
     {"bm25", [](Settings& s, const Entry& e) { read_table(s, e, kBm25Keys); }},
     {"store", read_store},
     {"search", [](Settings& s, const Entry& e) { read_table(s.search, e, kSearchKeys); }},

@@ -39,4 +39,8 @@ void set_bert_metadata(GgufWriter& out, const BertShape& shape, const EmbedderFa
 /// that it has no vocabulary, which saves it reading one.
 inline constexpr const char* kUnigramKey = "hasten.unigram";
 
+/// The key of a cross-encoder that tells its two texts apart: the second text's tokens have ids that are
+/// larger by this number.
+inline constexpr const char* kSecondSegmentKey = "hasten.second_segment";
+
 }  // namespace hasten

@@ -109,6 +109,10 @@ std::uint32_t GgufMetadata::number(const std::string& key, std::uint32_t otherwi
   return at < 0 ? otherwise : gguf_get_val_u32(gguf_.get(), at);
 }
 
+bool GgufMetadata::has_tensor(const std::string& name) const {
+  return gguf_find_tensor(gguf_.get(), name.c_str()) >= 0;
+}
+
 std::optional<std::uint64_t> GgufMetadata::attachment(const std::string& key) const {
   const auto at = find(key, GGUF_TYPE_UINT64);
   return at < 0 ? std::nullopt : std::optional(gguf_get_val_u64(gguf_.get(), at));

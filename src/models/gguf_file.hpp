@@ -54,6 +54,7 @@ class GgufMetadata {
 
   std::string text(const std::string& key, std::string otherwise = {}) const;
   std::uint32_t number(const std::string& key, std::uint32_t otherwise = 0) const;
+  bool has_tensor(const std::string& name) const;
   /// Where an attachment begins in the file; nothing where there is none.
   std::optional<std::uint64_t> attachment(const std::string& key) const;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace hasten {
@@ -27,6 +28,17 @@ void import_e5(std::string_view packed, const EmbedderFacts& facts,
 /// matrices as Q8_0. @throws as import_e5().
 void import_bert(std::string_view safetensors, std::string_view vocabulary,
                  const EmbedderFacts& facts, const std::filesystem::path& gguf);
+
+/// How the matrices of an imported model are kept.
+enum class WeightType { f32, q8_0 };
+
+/// Imports a folder in Hugging Face's layout: config.json, model.safetensors and vocab.txt of a BERT with
+/// an uncased WordPiece vocabulary. With a classification head it becomes a cross-encoder, else an
+/// embedder with mean pooling and no prefixes.
+/// @return "cross_encoder" or "embedder".
+/// @throws Error(not_found) no weights there; Error(unsupported) another kind of model; Error(corrupt).
+std::string import_folder(const std::filesystem::path& folder, WeightType type,
+                          const std::filesystem::path& gguf);
 
 /// Writes a GGUF model again with its matrices as Q8_0, which the kernels are fastest at.
 /// @throws Error(corrupt|full)

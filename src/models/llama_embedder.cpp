@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <condition_variable>
 #include <mutex>
 #include <numeric>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -15,6 +15,7 @@
 #include "base/threads.hpp"
 #include "base/utf8.hpp"
 #include "hasten/error.hpp"
+#include "models/context_pool.hpp"
 #include "models/gguf_file.hpp"
 #include "models/llama_library.hpp"
 #include "models/tokenizer.hpp"
@@ -32,75 +33,33 @@ constexpr std::array<std::pair<std::string_view, enum llama_pooling_type>, 3> kP
     {"last", LLAMA_POOLING_TYPE_LAST},
 }};
 
-/// Contexts of one thread each, made as they are needed, lent to one text at a time.
-class ContextPool {
- public:
-  ContextPool(llama_model& model, llama_context_params params, std::size_t contexts_max)
-      : model_(model), params_(params), contexts_max_(contexts_max) {}
+enum llama_pooling_type pooling_of(const EmbedderRecipe& recipe) {
+  return std::find_if(kPoolings.begin(), kPoolings.end(),
+                      [&](const auto& row) { return row.first == recipe.pooling; })
+      ->second;
+}
 
-  /// A context on loan; it goes back when this dies.
-  class Loan {
-   public:
-    explicit Loan(ContextPool& pool) : pool_(pool), context_(pool.take()) {}
-    Loan(const Loan&) = delete;
-    Loan& operator=(const Loan&) = delete;
-    ~Loan() { pool_.give_back(std::move(context_)); }
-    llama_context& operator*() const noexcept { return *context_; }
+// Signs that say nothing of their own, in English, Chinese and the languages around them.
+constexpr std::string_view kPunctuation =
+    "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+    "\u00a1\u00a7\u00ab\u00b7\u00bb\u00bf\u2010\u2011\u2012\u2013\u2014\u2015\u2018\u2019\u201c\u201d\u2020\u2022"
+    "\u2026\u3000\u3001\u3002\u3008\u3009\u300a\u300b\u300c\u300d\u300e\u300f\u3010\u3011\u3014\u3015\u301c"
+    "\uff01\uff08\uff09\uff0c\uff0d\uff0e\uff0f\uff1a\uff1b\uff1f\uff3b\uff3d\uff5b\uff5d\uff5e";
 
-   private:
-    ContextPool& pool_;
-    llama_context_ptr context_;
-  };
-
- private:
-  llama_context_ptr take() {
-    std::unique_lock lock(mutex_);
-    returned_.wait(lock, [&] { return !idle_.empty() || made_ < contexts_max_; });
-    if (idle_.empty()) return make();
-    llama_context_ptr context = std::move(idle_.back());
-    idle_.pop_back();
-    return context;
+/// The tokens that are nothing but punctuation: those that each sign is cut into, alone and behind a
+/// letter. Source: ColBERT's list of tokens to skip, made the same way.
+std::set<llama_token> punctuation_tokens(const Tokenizer& tokenizer) {
+  std::set<llama_token> tokens;
+  const std::vector<llama_token> letter = tokenizer.encode("a");
+  for (std::string_view left = kPunctuation; !left.empty();) {
+    const std::string sign(left.substr(0, utf8::decode(left, 0).size));
+    left.remove_prefix(sign.size());
+    for (const llama_token token : tokenizer.encode(sign)) tokens.insert(token);
+    const std::vector<llama_token> behind = tokenizer.encode("a" + sign);
+    if (behind.size() <= letter.size() || !std::equal(letter.begin(), letter.end(), behind.begin())) continue;
+    tokens.insert(behind.begin() + static_cast<std::ptrdiff_t>(letter.size()), behind.end());
   }
-
-  llama_context_ptr make() {
-    llama_context_ptr context(llama_init_from_model(&model_, params_));
-    if (!context) {
-      throw Error(Code::unavailable,
-                  fmt::format("no context for the embedder: {}", take_llama_error()));
-    }
-    idle_.reserve(++made_);  // so that give_back() cannot fail
-    return context;
-  }
-
-  void give_back(llama_context_ptr context) noexcept {
-    {
-      std::lock_guard lock(mutex_);
-      idle_.push_back(std::move(context));
-    }
-    returned_.notify_one();
-  }
-
-  llama_model& model_;
-  llama_context_params params_;
-  std::size_t contexts_max_;
-  std::mutex mutex_;
-  std::condition_variable returned_;
-  std::vector<llama_context_ptr> idle_;
-  std::size_t made_ = 0;
-};
-
-llama_context_params context_params(const EmbedderRecipe& recipe) {
-  const auto pooling = std::find_if(kPoolings.begin(), kPoolings.end(),
-                                    [&](const auto& row) { return row.first == recipe.pooling; });
-  llama_context_params params = llama_context_default_params();
-  params.n_ctx = params.n_batch = params.n_ubatch = static_cast<std::uint32_t>(recipe.max_tokens);
-  params.n_seq_max = 1;
-  params.n_threads = params.n_threads_batch = 1;
-  params.embeddings = true;
-  params.pooling_type = pooling->second;
-  params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
-  params.no_perf = true;
-  return params;
+  return tokens;
 }
 
 void normalise(std::span<float> vector) {
@@ -110,7 +69,7 @@ void normalise(std::span<float> vector) {
   for (float& x : vector) x = static_cast<float>(x * scale);
 }
 
-class LlamaEmbedder : public Embedder {
+class LlamaEmbedder : public Embedder, public TokenEmbedder {
  public:
   LlamaEmbedder(const std::filesystem::path& file, EmbedderRecipe recipe, std::string fingerprint,
                 std::size_t threads)
@@ -119,23 +78,14 @@ class LlamaEmbedder : public Embedder {
         threads_(thread_count(threads)),
         model_(open_llama_model(file, Load::weights)),
         tokenizer_(open_tokenizer(file, *model_)),
-        contexts_(*model_, context_params(recipe_), threads_) {}
+        pooled_(*model_, encoding_params(recipe_.max_tokens, pooling_of(recipe_)), threads_),
+        unpooled_(*model_, encoding_params(recipe_.max_tokens, LLAMA_POOLING_TYPE_NONE), threads_) {}
 
   Matrix embed(std::span<const std::string_view> texts, Role role,
                std::stop_token stop) const override {
-    std::vector<std::vector<llama_token>> tokens(texts.size());
-    parallel_for(
-        texts.size(), threads_, [&](std::size_t i) { tokens[i] = tokenise(texts[i], role); }, stop);
-    // The longest first: the threads end at nearly the same time.
-    std::vector<std::size_t> order(texts.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return tokens[a].size() > tokens[b].size();
-    });
     Matrix vectors{texts.size(), dim(), std::vector<float>(texts.size() * dim())};
-    parallel_for(
-        order.size(), threads_,
-        [&](std::size_t i) { compute(tokens[order[i]], vectors.row(order[i])); }, stop);
+    for_each_text(
+        texts, role, [&](std::size_t i, Tokens& tokens) { compute(tokens, vectors.row(i)); }, stop);
     return vectors;
   }
 
@@ -145,15 +95,48 @@ class LlamaEmbedder : public Embedder {
   std::size_t max_tokens() const override { return recipe_.max_tokens; }
   std::string fingerprint() const override { return fingerprint_; }
 
+  std::vector<Matrix> embed_tokens(std::span<const std::string_view> texts, Role role,
+                                   std::stop_token stop) const override {
+    std::vector<Matrix> vectors(texts.size());
+    for_each_text(
+        texts, role,
+        [&](std::size_t i, Tokens& tokens) { vectors[i] = compute_tokens(tokens, role); }, stop);
+    return vectors;
+  }
+
+  std::size_t token_dim() const override { return dim(); }
+  std::string token_fingerprint() const override { return fingerprint_ + ",tokens"; }
+
  private:
-  std::vector<llama_token> tokenise(std::string_view text, Role role) const {
+  using Tokens = std::vector<llama_token>;
+
+  /// Cuts the texts into tokens and hands each to `work`, several at a time, the longest first: the
+  /// threads end at nearly the same time.
+  template <class Work>
+  void for_each_text(std::span<const std::string_view> texts, Role role, const Work& work,
+                     const std::stop_token& stop) const {
+    std::vector<Tokens> tokens(texts.size());
+    parallel_for(
+        texts.size(), threads_, [&](std::size_t i) { tokens[i] = tokenise(texts[i], role); }, stop);
+    std::vector<std::size_t> order(texts.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return tokens[a].size() > tokens[b].size();
+    });
+    parallel_for(
+        order.size(), threads_, [&](std::size_t i) { work(order[i], tokens[order[i]]); }, stop);
+  }
+
+  const std::string& prefix(Role role) const {
+    return role == Role::query ? recipe_.query_prefix : recipe_.passage_prefix;
+  }
+
+  Tokens tokenise(std::string_view text, Role role) const {
     const std::size_t cut =
         utf8::floor_border(text, std::min(text.size(), recipe_.max_tokens * kBytesPerTokenMax));
-    std::string prefixed = role == Role::query ? recipe_.query_prefix : recipe_.passage_prefix;
-    prefixed += text.substr(0, cut);
-    std::vector<llama_token> tokens = tokenizer_->marks_before();
-    const std::vector<llama_token> after = tokenizer_->marks_after();
-    const std::vector<llama_token> inner = tokenizer_->encode(prefixed);
+    Tokens tokens = tokenizer_->marks_before();
+    const Tokens after = tokenizer_->marks_after();
+    const Tokens inner = tokenizer_->encode(prefix(role) + std::string(text.substr(0, cut)));
     const std::size_t room = recipe_.max_tokens - tokens.size() - after.size();
     tokens.insert(tokens.end(), inner.begin(),
                   inner.begin() + static_cast<std::ptrdiff_t>(std::min(room, inner.size())));
@@ -161,21 +144,40 @@ class LlamaEmbedder : public Embedder {
     return tokens;
   }
 
-  void compute(std::vector<llama_token>& tokens, std::span<float> vector) const {
+  void compute(Tokens& tokens, std::span<float> vector) const {
     if (tokens.empty()) return;  // a model without marks has nothing to say of an empty text
-    const ContextPool::Loan context(contexts_);
-    if (llama_memory_t memory = llama_get_memory(&*context)) llama_memory_clear(memory, false);
-    const auto n = static_cast<std::int32_t>(tokens.size());
-    const llama_batch batch = llama_batch_get_one(tokens.data(), n);
-    const bool encodes = llama_model_has_encoder(model_.get()) || !llama_get_memory(&*context);
-    const auto failed = encodes ? llama_encode(&*context, batch) : llama_decode(&*context, batch);
-    const float* pooled = failed ? nullptr : llama_get_embeddings_seq(&*context, 0);
-    if (pooled == nullptr) {
-      throw Error(Code::unavailable,
-                  fmt::format("a text of {} tokens cannot be embedded: {}", n, take_llama_error()));
-    }
-    std::copy_n(pooled, vector.size(), vector.begin());
+    const ContextPool::Loan context(pooled_);
+    encode(*context, tokens);
+    std::copy_n(llama_get_embeddings_seq(&*context, 0), vector.size(), vector.begin());
     normalise(vector);
+  }
+
+  Matrix compute_tokens(Tokens& tokens, Role role) const {
+    const std::vector<std::size_t> kept = telling(tokens, role);
+    Matrix vectors{kept.size(), dim(), std::vector<float>(kept.size() * dim())};
+    if (kept.empty()) return vectors;
+    const ContextPool::Loan context(unpooled_);
+    encode(*context, tokens);
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      const float* state = llama_get_embeddings_ith(&*context, static_cast<std::int32_t>(kept[i]));
+      std::copy_n(state, dim(), vectors.row(i).begin());
+      normalise(vectors.row(i));
+    }
+    return vectors;
+  }
+
+  /// Where the tokens stand that are neither marks, prefix, blanks nor punctuation.
+  std::vector<std::size_t> telling(const Tokens& tokens, Role role) const {
+    const Tokens prefix_tokens = tokenizer_->encode(utf8::trim(prefix(role)));
+    const std::size_t begins = tokenizer_->marks_before().size() + prefix_tokens.size();
+    const std::size_t after = tokenizer_->marks_after().size();
+    const std::size_t ends = tokens.size() - std::min(after, tokens.size());
+    std::call_once(punctuation_made_, [&] { punctuation_ = punctuation_tokens(*tokenizer_); });
+    std::vector<std::size_t> kept;
+    for (std::size_t at = begins; at < ends; ++at) {
+      if (!punctuation_.contains(tokens[at])) kept.push_back(at);
+    }
+    return kept;
   }
 
   EmbedderRecipe recipe_;
@@ -183,7 +185,9 @@ class LlamaEmbedder : public Embedder {
   std::size_t threads_;
   llama_model_ptr model_;
   std::unique_ptr<const Tokenizer> tokenizer_;
-  mutable ContextPool contexts_;
+  mutable ContextPool pooled_, unpooled_;
+  mutable std::once_flag punctuation_made_;
+  mutable std::set<llama_token> punctuation_;
 };
 
 }  // namespace

@@ -123,7 +123,7 @@ std::vector<PromptPart> lay_out(const char* chat_template, std::span<const Messa
 
 bool abort_requested(void* stop) { return static_cast<std::stop_token*>(stop)->stop_requested(); }
 
-class LlamaGenerator : public Generator {
+class LlamaGenerator : public Generator, public AnswerWeigher {
  public:
   LlamaGenerator(const std::filesystem::path& file, std::string name,
                  std::vector<std::string> languages, std::size_t threads)
@@ -144,11 +144,7 @@ class LlamaGenerator : public Generator {
                       std::stop_token stop) const override {
     const auto began = Clock::now();
     std::vector<llama_token> prompt = tokenise(messages);
-    if (prompt.size() >= context_tokens()) {
-      throw Error(Code::too_large,
-                  fmt::format("the messages have {} tokens; '{}' takes {}, its answer included",
-                              prompt.size(), name_, context_tokens()));
-    }
+    check_room(prompt.size());
     const std::size_t most = std::min(options.max_tokens, context_tokens() - prompt.size());
     const std::lock_guard lock(mutex_);
     make_room(prompt.size() + most);
@@ -170,6 +166,24 @@ class LlamaGenerator : public Generator {
   }
   std::string name() const override { return name_; }
 
+  std::vector<double> log_odds(std::span<const std::vector<Message>> prompts, std::string_view yes,
+                               std::string_view no, std::stop_token stop) const override {
+    std::vector<llama_token> first = tokenizer_->encode(yes), second = tokenizer_->encode(no);
+    const auto [at, other] = std::mismatch(first.begin(), first.end(), second.begin(), second.end());
+    if (at == first.end() || other == second.end()) {
+      throw Error(Code::invalid, fmt::format("'{}' and '{}' begin with the same tokens", yes, no));
+    }
+    std::vector<std::vector<llama_token>> texts;
+    for (const auto& prompt : prompts) {
+      texts.push_back(tokenise(prompt));
+      texts.back().insert(texts.back().end(), first.begin(), at);
+      check_room(texts.back().size());
+    }
+    if (texts.empty()) return {};
+    const std::lock_guard lock(mutex_);
+    return weigh(texts, *at, *other, stop);
+  }
+
  private:
   std::vector<llama_token> tokenise(std::span<const Message> messages) const {
     std::vector<llama_token> tokens;
@@ -181,6 +195,48 @@ class LlamaGenerator : public Generator {
       tokens.insert(tokens.end(), ids.begin(), ids.end());
     }
     return tokens;
+  }
+
+  void check_room(std::size_t tokens) const {
+    if (tokens < context_tokens()) return;
+    throw Error(Code::too_large, fmt::format("the messages have {} tokens; '{}' takes {}, its answer included",
+                                             tokens, name_, context_tokens()));
+  }
+
+  /// What all texts begin with, at most all but the last token of the shortest.
+  static std::size_t shared_prefix(std::span<const std::vector<llama_token>> texts) {
+    const std::vector<llama_token>& first = texts.front();
+    std::size_t shared = first.size();
+    for (const auto& text : texts) {
+      const auto differ = std::mismatch(first.begin(), first.end(), text.begin(), text.end()).first;
+      shared = std::min({shared, static_cast<std::size_t>(differ - first.begin()), text.size() - 1});
+    }
+    return shared;
+  }
+
+  // The shared beginning stays in the context's memory while the ends come and go behind it.
+  std::vector<double> weigh(std::span<std::vector<llama_token>> texts, llama_token yes, llama_token no,
+                            const std::stop_token& stop) const {
+    std::size_t longest = 0;
+    for (const auto& text : texts) longest = std::max(longest, text.size());
+    make_room(longest);
+    auto stopping = stop;
+    llama_set_abort_callback(context_.get(), abort_requested, &stopping);
+    const std::size_t shared = shared_prefix(texts);
+    std::size_t kept = 0;
+    std::vector<double> odds;
+    for (std::vector<llama_token>& text : texts) {
+      llama_memory_t memory = llama_get_memory(context_.get());
+      if (!llama_memory_seq_rm(memory, 0, static_cast<llama_pos>(kept), -1)) {
+        llama_memory_clear(memory, false);  // a memory that cannot be cut
+        kept = 0;
+      }
+      prefill(std::span(text).subspan(kept), stop);
+      const float* logits = llama_get_logits_ith(context_.get(), -1);
+      odds.push_back(double{logits[yes]} - logits[no]);
+      kept = shared;
+    }
+    return odds;
   }
 
   // Makes a context for that many tokens, or keeps the one there is, empty.

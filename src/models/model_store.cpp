@@ -7,10 +7,13 @@
 #include "hasten/models.hpp"
 #include "models/catalogue.hpp"
 #include "models/fingerprints.hpp"
+#include "models/importers.hpp"
 #include "models/install.hpp"
+#include "models/llama_cross_encoder.hpp"
 #include "models/llama_embedder.hpp"
 #include "models/llama_generator.hpp"
 #include "models/remote_generator.hpp"
+#include "models/remote_reranker.hpp"
 #include "models/tokenizer.hpp"
 
 namespace hasten {
@@ -110,6 +113,25 @@ ModelInfo ModelStore::install(std::string_view name, const OnProgress& progress,
   return describe(model, install_model(home_, model, progress, std::move(stop)));
 }
 
+ModelInfo ModelStore::import(const fs::path& folder, const fs::path& gguf, std::string_view type) const {
+  if (type != "q8_0" && type != "f32") {
+    throw Error(Code::invalid, fmt::format("no type of weights '{}'; known: q8_0, f32", type));
+  }
+  const fs::path part = fs::path(gguf) += ".part";
+  std::string kind;
+  try {
+    kind = import_folder(folder, type == "f32" ? WeightType::f32 : WeightType::q8_0, part);
+    fs::rename(part, gguf);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(part, ignored);
+    throw;
+  }
+  return {.name = fs::weakly_canonical(folder).filename().string(), .kind = kind, .licence = "not known",
+          .package = {}, .file = gguf, .sha256 = remembered_sha256(home_, gguf), .bytes = fs::file_size(gguf),
+          .installed = true};
+}
+
 std::shared_ptr<const Embedder> ModelStore::embedder(std::string_view name_or_file,
                                                      std::uint64_t threads,
                                                      const OnProgress& progress) const {
@@ -149,6 +171,13 @@ std::shared_ptr<const Generator> ModelStore::generator(std::string_view name_or_
   const Installed model = installed_model(home_, name_or_file_or_url, "generator", progress);
   // The one generator of the catalogue was trained on English and writes no other language well.
   return open_llama_generator(model.file, std::string(name_or_file_or_url), {"en"}, threads);
+}
+
+std::shared_ptr<const Reranker> ModelStore::reranker(std::string_view file_or_url,
+                                                     std::uint64_t threads) const {
+  if (is_url(file_or_url)) return open_remote_reranker(file_or_url);
+  const fs::path file(file_or_url);
+  return open_llama_cross_encoder(file, remembered_sha256(home_, file), threads);
 }
 
 void ModelStore::check_generator(std::string_view name_or_file_or_url) const {

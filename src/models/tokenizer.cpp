@@ -32,6 +32,7 @@ class OurTokenizer : public Tokenizer {
   }
   std::vector<std::int32_t> marks_before() const override { return {unigram_.begin()}; }
   std::vector<std::int32_t> marks_after() const override { return {unigram_.end()}; }
+  std::vector<std::int32_t> marks_between() const override { return {unigram_.end(), unigram_.end()}; }
 
  private:
   MappedFile file_;
@@ -60,6 +61,12 @@ class LlamaTokenizer : public Tokenizer {
     if (llama_vocab_get_add_sep(vocabulary_)) marks.push_back(llama_vocab_sep(vocabulary_));
     if (llama_vocab_get_add_eos(vocabulary_)) marks.push_back(llama_vocab_eos(vocabulary_));
     return marks;
+  }
+  // BERT: [SEP]. RoBERTa and XLM-R: </s></s>, which their files call the end and the separator.
+  std::vector<std::int32_t> marks_between() const override {
+    const auto separator = llama_vocab_sep(vocabulary_), end = llama_vocab_eos(vocabulary_);
+    if (llama_vocab_type(vocabulary_) == LLAMA_VOCAB_TYPE_WPM) return {separator};
+    return {end, separator == LLAMA_TOKEN_NULL ? end : separator};
   }
 
  private:

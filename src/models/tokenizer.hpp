@@ -23,6 +23,8 @@ class Tokenizer {
   /// The marks that an embedder puts before and after a text.
   virtual std::vector<std::int32_t> marks_before() const = 0;
   virtual std::vector<std::int32_t> marks_after() const = 0;
+  /// The marks that a cross-encoder puts between a question and a passage.
+  virtual std::vector<std::int32_t> marks_between() const = 0;
 };
 
 /// The tokenizer of a GGUF file, without its weights: our own where the file has a unigram

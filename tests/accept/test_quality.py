@@ -17,6 +17,14 @@ class Quality(unittest.TestCase):
                     best_part = max(modes["bm25"]["ndcg@10"], modes["vector"]["ndcg@10"])
                     self.assertGreaterEqual(modes["hybrid"]["ndcg@10"], best_part)
 
+    def test_late_interaction_is_above_hybrid(self):
+        for name in ("xquad-en", "xquad-zh"):
+            with self.subTest(name):
+                hybrid = call("eval", DATA / name)["ndcg@10"]
+                reranked = call("eval", DATA / name, "--reranker", "late_interaction")["ndcg@10"]
+                print(name, "hybrid", round(hybrid, 4), "late_interaction", round(reranked, 4))
+                self.assertGreater(reranked, hybrid)
+
     def test_english_questions_find_chinese_passages(self):
         score = call("eval", DATA / "xquad-zh", "--mode", "vector",
                      "--queries", DATA / "xquad-en/queries.jsonl")

@@ -4,10 +4,11 @@ import shlex
 import subprocess
 import unittest
 
+import bert_folder
 from hasten import PROGRAM, WRONG_USE, CliTest
 
 VERBS = ["ingest", "search", "ask", "read", "split", "embed", "status", "remove", "verify", "compact",
-         "eval", "model list", "model install"]
+         "eval", "model list", "model install", "model import"]
 COMMON = ["--kb", "--config", "--store", "--json", "--quiet", "--threads", "--memory"]
 
 
@@ -41,6 +42,7 @@ class Help(CliTest):
                 with self.subTest(example=example):
                     self.setUp()
                     self.write_documents()
+                    bert_folder.write(self.folder / "folder")
                     if verb != "ingest":
                         self.ingest("docs")
                     command = example.replace("hasten ", f"{shlex.quote(str(PROGRAM))} ", 1) \
@@ -56,7 +58,7 @@ class WrongUse(CliTest):
         ([], "a verb is missing"),
         (["serach", "x"], "unknown verb 'serach'; did you mean 'search'?"),
         (["xyzzy"], "known: ingest, search, ask"),
-        (["model"], "known: list, install"),
+        (["model"], "known: list, install, import"),
         (["model", "instal"], "did you mean 'install'?"),
         (["search"], "QUERY is required"),
         (["ask"], "QUESTION is required"),
