@@ -101,12 +101,14 @@ IndexKind kind_of(const VectorSegment& segment) {
   return segment.ivf()->lists() == 1 ? IndexKind::pq : IndexKind::ivf_pq;
 }
 
+bool has_index(const VectorSegment& segment, const IndexChoice& choice) {
+  return segment.form() == choice.form && kind_of(segment) == choice.kind;
+}
+
 bool wants_rewriting(const VectorSegment& segment, const IndexSettings& settings, std::size_t nodes) {
   if (nodes < kNodesMin) return false;
-  const IndexChoice choice = choose_index(settings, nodes, segment.dim());
-  const IndexKind now = kind_of(segment);
-  if (settings.kind == IndexKind::smart && now != IndexKind::flat) return false;
-  return now != choice.kind || segment.form() != choice.form;
+  if (settings.kind == IndexKind::smart && kind_of(segment) != IndexKind::flat) return false;
+  return !has_index(segment, choose_index(settings, nodes, segment.dim()));
 }
 
 }  // namespace hasten

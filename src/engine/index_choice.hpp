@@ -25,6 +25,9 @@ IndexChoice choose_index(const IndexSettings& settings, std::size_t nodes, std::
 /// With this machine's memory.
 IndexChoice choose_index(const IndexSettings& settings, std::size_t nodes, std::size_t dim);
 
+/// Whether a segment is as chosen.
+bool has_index(const VectorSegment& segment, const IndexChoice& choice);
+
 /// Whether a segment with so many nodes alive is to be written anew, as it has not what the settings ask for.
 /// What `smart` chose once is kept while it is an index.
 bool wants_rewriting(const VectorSegment& segment, const IndexSettings& settings, std::size_t nodes);
