@@ -86,8 +86,8 @@ class Entry {
     if (!value_.is_object()) fail("takes a table");
     return value_;
   }
-  const nlohmann::json& list() const {
-    if (!value_.is_array()) fail("takes a list of tables");
+  const nlohmann::json& list(std::string_view of = "tables") const {
+    if (!value_.is_array()) fail(fmt::format("takes a list of {}", of));
     return value_;
   }
   Entry item(std::size_t i) const {
