@@ -11,7 +11,7 @@ from peers import PEERS
 
 HERE = pathlib.Path(__file__).resolve().parent
 OURS = "hasten graph"
-OUR_POOLS = [16, 24, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256, 384]
+OUR_POOLS = [8, 12, 14, 16, 20, 24, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256, 384]
 K = 10
 
 

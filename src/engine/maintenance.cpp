@@ -134,6 +134,12 @@ std::uint64_t compact(KnowledgeBase& kb, const OnProgress& progress, std::stop_t
   });
   kb.snapshots.forget();
   merge_segments(kb, {.seconds = 0}, progress, stop);
+  try {
+    calibrate_recall(kb, progress, stop);
+  } catch (const Error& error) {  // what was compacted stays so: without a measurement walks go far
+    if (error.code() == Code::cancelled) throw;
+    if (progress) progress({"notice", 0, 0, {}, fmt::format("recall was not measured: {}", error.what())});
+  }
   const std::uint64_t after = folder_bytes(store.folder());
   return before > after ? before - after : 0;
 }

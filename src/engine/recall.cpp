@@ -114,11 +114,12 @@ void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_t
   }
 }
 
-std::optional<RecallMeasured> recall_of(const LocalStore::Reading& reading, std::uint32_t group) {
-  const auto stored = reading.setting(setting_name(group));
+std::optional<RecallMeasured> recall_of(const LocalStore::Reading& reading, const GroupSnapshot& group) {
+  const auto stored = reading.setting(setting_name(group.row.id));
   if (!stored) return std::nullopt;
   try {
     const Json measured = Json::parse(*stored);
+    if (measured.value("graphs", "") != graphs_of(group)) return std::nullopt;
     RecallMeasured recall;
     recall.questions = measured.at("questions").get<std::size_t>();
     for (const Json& curves : measured.at("curves")) {

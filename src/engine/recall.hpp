@@ -28,7 +28,7 @@ struct RecallMeasured {
 /// Costs some hundred scans of a group, and embedding 64 short texts.
 void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop);
 
-/// What was measured of a group; nothing where it has no graph or was not measured yet.
-std::optional<RecallMeasured> recall_of(const LocalStore::Reading& reading, std::uint32_t group);
+/// What was measured of a group; nothing where it has no index, or another one than was measured.
+std::optional<RecallMeasured> recall_of(const LocalStore::Reading& reading, const GroupSnapshot& group);
 
 }  // namespace hasten

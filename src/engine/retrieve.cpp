@@ -162,7 +162,7 @@ class Retrieving {
   /// How far walks go: by what was measured here, else a pool that is large for most texts.
   void set_recall(VectorQuery& query, const GroupSnapshot& group) const {
     constexpr std::size_t kPoolUnmeasured = 128;
-    const auto measured = recall_of(rows_.reading(), group.row.id);
+    const auto measured = recall_of(rows_.reading(), group);
     const auto pool = measured ? measured->pool(query.k, plan_.recall, query.allowed != nullptr)
                                : std::optional(std::max(kPoolUnmeasured, 2 * query.k));
     query.exact = plan_.recall >= 1 || !pool;

@@ -92,7 +92,7 @@ Centroids learn(const CodedVectors& vectors, bool by_direction, std::size_t list
   };
   for (std::size_t list = 0; list < lists; ++list) take(list, rows[list * rows.size() / lists]);
   centroids.quantise_all();
-  for (int round = 0; round < kRounds && lists > 1; ++round) {
+  for (int round = 0; round < (lists > 1 ? kRounds : 1); ++round) {
     const auto assigned = assign(vectors, rows, centroids, threads, stop);
     std::vector<double> sums(lists * dim);
     std::vector<std::size_t> counts(lists);

@@ -66,7 +66,10 @@ Choice cheapest_index(const VectorSegment& segment, const VectorQuery& query, do
            pool / selectivity * kStepNs +
                static_cast<double>(candidates_of_walk(query, selectivity)) * kSparseRowNs);
   if (const IvfView* const lists = segment.ivf()) {
-    const double rows = nodes * std::min(1.0, static_cast<double>(query.probes) / static_cast<double>(lists->lists()));
+    // Where a filter lets few pass, more lists are looked through.
+    const double enough = pool / (selectivity * nodes);
+    const double probed = static_cast<double>(query.probes) / static_cast<double>(lists->lists());
+    const double rows = nodes * std::min(1.0, std::max(probed, enough));
     const double candidates = lists->product_codes() ? rows * kListRowNs + pool * kSparseRowNs
                                                      : selectivity * rows * kSparseRowNs;
     consider(VectorMethod::lists, true, kListsNs + candidates);
