@@ -7,7 +7,7 @@ import unittest
 from hasten import PROGRAM, WRONG_USE, CliTest
 
 VERBS = ["ingest", "search", "ask", "read", "split", "embed", "status", "remove", "verify", "compact",
-         "eval", "model list", "model install"]
+         "eval", "tune", "model list", "model install"]
 COMMON = ["--kb", "--config", "--store", "--json", "--quiet", "--threads", "--memory"]
 
 

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "hasten/tune.hpp"
+#include "indexes/vectors.hpp"
+
+namespace hasten {
+
+/// What indexes are measured on. Borrows the questions.
+struct TuningCorpus {
+  std::size_t dim = 0;
+  std::vector<VectorEntry> entries;                             ///< in rising order of node; at least one
+  FullVectors full;                                             ///< mapped
+  std::function<std::vector<float>(std::uint64_t)> read;        ///< as an index on disk reads them
+  std::function<void(std::uint64_t)> fetch;                     ///< asks for what will be read(); may be empty
+  std::span<const float> questions;                             ///< row after row; at least one
+};
+
+/// Builds each kind of index with each kind of codes, finds the settings that none of its others beats, and
+/// then times these in rounds, all indexes in each, so that whatever else the machine does meets all alike.
+/// A kind that cannot be built of this corpus is in the answer with its reason.
+/// @param folder  empty; the indexes are built in it, and stay until the caller removes it.
+/// @return in the order of kinds, then codes. @throws Error(cancelled|full|io|damaged)
+std::vector<TuneCandidate> measure_indexes(const TuningCorpus& corpus, const TuneOptions& options,
+                                           const std::filesystem::path& folder, const OnProgress& progress,
+                                           std::stop_token stop);
+
+/// The kinds that can be measured.
+std::span<const IndexKind> tunable_kinds() noexcept;
+
+}  // namespace hasten
