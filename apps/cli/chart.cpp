@@ -54,8 +54,9 @@ struct Axes {
   Range x, y;  // y by its decimal logarithm
   double x_step = 0.1;
 
-  explicit Axes(const Chart& chart) : x(range_of(chart, [](const auto& p) { return p.first; })),
-                                      y(range_of(chart, [](const auto& p) { return std::log10(p.second); })) {
+  explicit Axes(const Chart& chart)
+      : x(range_of(chart, [](const auto& p) { return p.first; })),
+        y(range_of(chart, [](const auto& p) { return std::log10(p.second); })) {
     if (x.least > x.most) x = {0, 1}, y = {0, 1};
     if (chart.x_wanted > 0) x = {std::min(x.least, chart.x_wanted), std::max(x.most, chart.x_wanted)};
     const double width = std::max(x.most - x.least, 0.01);
@@ -70,10 +71,12 @@ struct Axes {
 };
 
 std::string line(std::string_view kind, double x1, double y1, double x2, double y2) {
-  return fmt::format("<line class=\"{}\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>\n", kind, x1, y1, x2, y2);
+  return fmt::format("<line class=\"{}\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>\n", kind,
+                     x1, y1, x2, y2);
 }
 
-std::string text(double x, double y, std::string_view anchor, std::string_view words, std::string_view more = "") {
+std::string text(double x, double y, std::string_view anchor, std::string_view words,
+                 std::string_view more = "") {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\"{}>{}</text>\n", x, y, anchor, more,
                      xml_escaped(words));
 }
@@ -98,7 +101,8 @@ std::string polyline(const Axes& axes, const Curve& curve, std::size_t colour) {
   std::string points, dots;
   for (const auto& [x, y] : curve.points) {
     points += fmt::format("{:.1f},{:.1f} ", axes.left(x), axes.top(y));
-    dots += fmt::format("<circle class=\"curve c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.5\"/>\n", colour, axes.left(x), axes.top(y));
+    dots += fmt::format("<circle class=\"curve c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.5\"/>\n", colour,
+                        axes.left(x), axes.top(y));
   }
   return fmt::format("<polyline class=\"curve c{}\" points=\"{}\"/>\n{}", colour, points, dots);
 }
@@ -116,8 +120,10 @@ std::string labels(const Axes& axes, const std::vector<Curve>& curves) {
     const double at = std::max(wanted, free);
     free = at + kLabelHeight;
     const auto [x, y] = curves[i].points.back();
-    svg += fmt::format("<polyline class=\"curve c{}\" style=\"stroke-width:1\" points=\"{:.1f},{:.1f} {:.1f},{:.1f} {:.1f},{:.1f}\"/>\n",
-                       i % kColours, axes.left(x), axes.top(y), kRight + 4, at, kRight + 14, at);
+    svg += fmt::format(
+        "<polyline class=\"curve c{}\" style=\"stroke-width:1\" points=\"{:.1f},{:.1f} {:.1f},{:.1f} "
+        "{:.1f},{:.1f}\"/>\n",
+        i % kColours, axes.left(x), axes.top(y), kRight + 4, at, kRight + 14, at);
     svg += text(kRight + 18, at + 4, "start", curves[i].label);
   }
   return svg;
@@ -128,30 +134,38 @@ std::string labels(const Axes& axes, const std::vector<Curve>& curves) {
 std::string xml_escaped(std::string_view text) {
   std::string escaped;
   for (const char c : text) {
-    if (c == '&') escaped += "&amp;";
-    else if (c == '<') escaped += "&lt;";
-    else if (c == '>') escaped += "&gt;";
-    else if (c == '"') escaped += "&quot;";
-    else if (static_cast<unsigned char>(c) >= 0x20 || c == '\t' || c == '\n' || c == '\r') escaped += c;
+    if (c == '&')
+      escaped += "&amp;";
+    else if (c == '<')
+      escaped += "&lt;";
+    else if (c == '>')
+      escaped += "&gt;";
+    else if (c == '"')
+      escaped += "&quot;";
+    else if (static_cast<unsigned char>(c) >= 0x20 || c == '\t' || c == '\n' || c == '\r')
+      escaped += c;
   }
   return escaped;
 }
 
 std::string draw_svg(const Chart& chart) {
   const Axes axes(chart);
-  std::string svg = fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" "
-                                "role=\"img\" aria-label=\"{2}\">\n",
-                                kWidth, kHeight, xml_escaped(chart.title));
+  std::string svg = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" "
+      "role=\"img\" aria-label=\"{2}\">\n",
+      kWidth, kHeight, xml_escaped(chart.title));
   svg += kStyle;
   svg += fmt::format("<rect class=\"ground\" width=\"{}\" height=\"{}\"/>\n", kWidth, kHeight);
   svg += text(kLeft, 28, "start", chart.title, " class=\"title\"");
   svg += grid(axes);
-  if (chart.x_wanted > 0) svg += line("wanted", axes.left(chart.x_wanted), kTop, axes.left(chart.x_wanted), kBottom);
+  if (chart.x_wanted > 0)
+    svg += line("wanted", axes.left(chart.x_wanted), kTop, axes.left(chart.x_wanted), kBottom);
   for (std::size_t i = 0; i < chart.curves.size(); ++i) svg += polyline(axes, chart.curves[i], i % kColours);
   svg += labels(axes, chart.curves);
   svg += text((kLeft + kRight) / 2, kBottom + 42, "middle", chart.x_label);
   const double middle = (kTop + kBottom) / 2;
-  svg += text(18, middle, "middle", chart.y_label, fmt::format(" transform=\"rotate(-90 18 {:.1f})\"", middle));
+  svg +=
+      text(18, middle, "middle", chart.y_label, fmt::format(" transform=\"rotate(-90 18 {:.1f})\"", middle));
   return svg + "</svg>\n";
 }
 

@@ -19,7 +19,8 @@ struct Chart {
   double x_wanted = 0;  ///< a dashed line stands there; 0: none
 };
 
-/// An SVG of its own, to be read in light and dark: x is linear, y logarithmic, each curve labelled at its end.
+/// An SVG of its own, to be read in light and dark: x is linear, y logarithmic, each curve labelled at its
+/// end.
 std::string draw_svg(const Chart& chart);
 
 /// Text as XML holds it: markup escaped, what XML forbids left out.

@@ -63,30 +63,37 @@ std::string setting_of(const TunePoint& point) {
 }
 
 /// The point that the table shows: the best, or else that of the highest recall.
-const TunePoint& shown(const TuneCandidate& candidate) { return candidate.points[candidate.best.value_or(candidate.points.size() - 1)]; }
+const TunePoint& shown(const TuneCandidate& candidate) {
+  return candidate.points[candidate.best.value_or(candidate.points.size() - 1)];
+}
 
 void print_table(const TuneReport& report) {
-  print_line(fmt::format("  {:<7} {:<5} {:<22} {:>7} {:>9} {:>9} {:>10} {:>10} {:>8}", "kind", "codes", "setting",
-                         "recall", "p50 us", "p99 us", "memory", "disk", "build s"));
+  print_line(fmt::format("  {:<7} {:<5} {:<22} {:>7} {:>9} {:>9} {:>10} {:>10} {:>8}", "kind", "codes",
+                         "setting", "recall", "p50 us", "p99 us", "memory", "disk", "build s"));
   for (std::size_t i = 0; i < report.candidates.size(); ++i) {
     const TuneCandidate& c = report.candidates[i];
     if (c.points.empty()) continue;
     const TunePoint& point = shown(c);
     print_line(fmt::format("{} {:<7} {:<5} {:<22} {:>7.4f} {:>9.1f} {:>9.1f} {:>10} {:>10} {:>8.2f}",
-                           report.chosen == i ? '*' : ' ', to_string(c.kind), to_string(c.codes), setting_of(point),
-                           point.recall, point.p50_us, point.p99_us, human_bytes(c.memory_bytes),
-                           human_bytes(c.disk_bytes), c.build_seconds));
+                           report.chosen == i ? '*' : ' ', to_string(c.kind), to_string(c.codes),
+                           setting_of(point), point.recall, point.p50_us, point.p99_us,
+                           human_bytes(c.memory_bytes), human_bytes(c.disk_bytes), c.build_seconds));
   }
 }
 
 Json to_json(const TunePoint& p) {
-  return {{"pool", p.pool}, {"probes", p.probes}, {"recall", p.recall}, {"p50_us", p.p50_us}, {"p99_us", p.p99_us}};
+  return {{"pool", p.pool},
+          {"probes", p.probes},
+          {"recall", p.recall},
+          {"p50_us", p.p50_us},
+          {"p99_us", p.p99_us}};
 }
 
 Json to_json(const TuneCandidate& c) {
   Json object = {{"kind", to_string(c.kind)}, {"codes", to_string(c.codes)}};
   if (!c.skipped.empty()) object["skipped"] = c.skipped;
-  object.update({{"memory_bytes", c.memory_bytes}, {"disk_bytes", c.disk_bytes}, {"build_seconds", c.build_seconds}});
+  object.update(
+      {{"memory_bytes", c.memory_bytes}, {"disk_bytes", c.disk_bytes}, {"build_seconds", c.build_seconds}});
   object["best"] = c.best ? to_json(c.points[*c.best]) : Json(nullptr);
   object["points"] = Json::array();
   for (const TunePoint& point : c.points) object["points"].push_back(to_json(point));
@@ -124,14 +131,16 @@ Chart chart_of(const TuneReport& report) {
     auto& stands = of_kind[c.kind];
     if (stands == nullptr || stands_before(c, *stands)) stands = &c;
   }
-  Chart chart{.title = fmt::format("{} vectors of {} dimensions, the nearest {}", report.measured, report.dim, report.top_k),
+  Chart chart{.title = fmt::format("{} vectors of {} dimensions, the nearest {}", report.measured, report.dim,
+                                   report.top_k),
               .x_label = fmt::format("recall@{}", report.top_k),
               .y_label = "questions a second, one thread",
               .curves = {},
               .x_wanted = report.recall};
   for (const auto& [kind, c] : of_kind) {
     Curve curve{.label = fmt::format("{} {}", to_string(kind), to_string(c->codes)), .points = {}};
-    for (const TunePoint& p : c->points) curve.points.emplace_back(p.recall, kUsPerSecond / std::max(p.p50_us, 0.1));
+    for (const TunePoint& p : c->points)
+      curve.points.emplace_back(p.recall, kUsPerSecond / std::max(p.p50_us, 0.1));
     chart.curves.push_back(std::move(curve));
   }
   return chart;
@@ -151,8 +160,10 @@ fs::path settings_file(const Options& options) {
 
 void check_writable(const fs::path& file) {
   if (file.extension() == ".json")
-    throw Error(Code::unsupported, fmt::format("{} is JSON, and --write changes TOML; leave --write out and set "
-                                               "index.kind, index.codes and recall there by hand", file.string()));
+    throw Error(Code::unsupported,
+                fmt::format("{} is JSON, and --write changes TOML; leave --write out and set "
+                            "index.kind, index.codes and recall there by hand",
+                            file.string()));
 }
 
 std::string write_choice(const TuneReport& report, const fs::path& file) {
@@ -165,8 +176,9 @@ std::string write_choice(const TuneReport& report, const fs::path& file) {
   const std::string after = edit_toml(before, changes);
   if (after == before) return fmt::format("{} says so already", file.string());
   write_file_atomically(file, after);
-  return fmt::format("{}: recall = {}, [index] kind = \"{}\", codes = \"{}\"; the next ingest or compact rewrites the index",
-                     file.string(), report.recall, to_string(chosen.kind), to_string(chosen.codes));
+  return fmt::format(
+      "{}: recall = {}, [index] kind = \"{}\", codes = \"{}\"; the next ingest or compact rewrites the index",
+      file.string(), report.recall, to_string(chosen.kind), to_string(chosen.codes));
 }
 
 Exit tune(Context& context, TuneArguments arguments) {
@@ -195,7 +207,9 @@ Exit tune(Context& context, TuneArguments arguments) {
 }
 
 CLI::Option* add_size(CLI::App& app, const char* name, std::uint64_t& bytes, const char* help) {
-  return app.add_option_function<std::string>(name, [&bytes](const std::string& text) { bytes = parse_size(text); }, help)
+  return app
+      .add_option_function<std::string>(
+          name, [&bytes](const std::string& text) { bytes = parse_size(text); }, help)
       ->type_name("SIZE")
       ->check(checked_by([](const std::string& text) { parse_size(text); }));
 }
@@ -205,13 +219,16 @@ CLI::Option* add_size(CLI::App& app, const char* name, std::uint64_t& bytes, con
 Action define_tune(CLI::App& app) {
   auto a = std::make_shared<TuneArguments>();
   app.add_option("--group", a->options.group, "the node group; else the settings'")->type_name("NAME");
-  app.add_option("--recall", a->options.recall, "that must be reached; else the settings'")->type_name("SHARE")->check(share());
+  app.add_option("--recall", a->options.recall, "that must be reached; else the settings'")
+      ->type_name("SHARE")
+      ->check(share());
   app.add_option("--top-k", a->options.top_k, "nearest passages that a question asks for")
       ->type_name("N")
       ->check(at_least_one())
       ->capture_default_str();
-  app.add_option("--queries", a->queries, "your questions: one a line, or JSON lines with a \"text\"; else made "
-                                          "from the passages")
+  app.add_option("--queries", a->queries,
+                 "your questions: one a line, or JSON lines with a \"text\"; else made "
+                 "from the passages")
       ->type_name("FILE");
   app.add_option("--kinds", a->kinds, "of flat, graph, ivf, pq, ivf_pq, rabitq, disk; else all")
       ->type_name("KIND,..")
@@ -224,7 +241,8 @@ Action define_tune(CLI::App& app) {
       ->check(at_least_one())
       ->capture_default_str();
   add_size(app, "--memory-max", a->options.memory_bytes_max, "of the index that is chosen: 512M, 2G");
-  add_size(app, "--disk-max", a->options.disk_bytes_max, "of the index that is chosen, beside the full vectors");
+  add_size(app, "--disk-max", a->options.disk_bytes_max,
+           "of the index that is chosen, beside the full vectors");
   app.add_option("--svg", a->svg, "draw recall against questions a second")->type_name("FILE");
   app.add_flag("--write", a->write, "write the choice to the settings file");
   return [a](Context& context) { return tune(context, *a); };

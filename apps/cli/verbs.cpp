@@ -83,9 +83,10 @@ std::span<const Verb> verbs() {
        define_eval},
       {"tune",
        "which index suits this corpus",
-       "Builds each kind of index over the vectors of a group, asks questions at its settings, compares with an "
-       "exact scan, and chooses the fastest that finds enough. The indexes are removed again; with --write the "
-       "choice goes into the settings file. The exit code is 1 when nothing keeps to what was asked.",
+       "Builds each kind of index over the vectors of a group, asks questions at its settings, "
+       "compares with an exact scan, and chooses the fastest that finds enough. The indexes are "
+       "removed again; with --write the choice goes into the settings file. The exit code is 1 "
+       "when nothing keeps to what was asked.",
        {"hasten tune", "hasten tune --recall 0.99 --kinds flat,graph --svg tune.svg",
         "hasten tune --memory-max 2G --write"},
        define_tune},

@@ -15,7 +15,8 @@ toml::table parse(std::string_view text) {
   try {
     return toml::parse(text);
   } catch (const toml::parse_error& error) {
-    throw Error(Code::invalid, fmt::format("line {}: not TOML: {}", error.source().begin.line, error.description()));
+    throw Error(Code::invalid,
+                fmt::format("line {}: not TOML: {}", error.source().begin.line, error.description()));
   }
 }
 
@@ -37,7 +38,9 @@ std::size_t line_after(std::string_view text, std::size_t at) {
 /// Columns count code points from 1.
 std::size_t byte_at(std::string_view text, toml::source_position position) {
   std::size_t at = line_begin(text, position.line);
-  const auto continues = [&] { return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80; };
+  const auto continues = [&] {
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
+  };
   for (std::size_t column = position.column; column > 1 && at < text.size(); --column) {
     ++at;
     while (continues()) ++at;
@@ -45,9 +48,7 @@ std::size_t byte_at(std::string_view text, toml::source_position position) {
   return at;
 }
 
-std::string_view line_end_of(std::string_view text) {
-  return text.find("\r\n") == text.npos ? "\n" : "\r\n";
-}
+std::string_view line_end_of(std::string_view text) { return text.find("\r\n") == text.npos ? "\n" : "\r\n"; }
 
 /// The text with whole lines put in at the beginning of a line.
 std::string with_lines(std::string_view text, std::size_t at, std::string_view lines) {
@@ -59,14 +60,18 @@ std::string with_lines(std::string_view text, std::size_t at, std::string_view l
   return result;
 }
 
+/// Whether a value is [a table] or [[tables]] of lines of their own.
+bool has_header(const toml::node& value) {
+  const toml::array* const array = value.as_array();
+  const toml::node* const first = array == nullptr || array->empty() ? &value : array->get(0);
+  return first->is_table() && !first->as_table()->is_inline();
+}
+
 /// Behind the last key that stands before all tables; with none, before the first line that is no comment.
 std::size_t end_of_top_keys(std::string_view text, const toml::table& all) {
   std::size_t last = 0;
   for (const auto& [key, value] : all) {
-    const toml::table* table = value.as_table();
-    const toml::array* array = value.as_array();
-    const bool own_lines = (table != nullptr && !table->is_inline()) || (array != nullptr && array->is_array_of_tables());
-    if (!own_lines) last = std::max<std::size_t>(last, value.source().end.line);
+    if (!has_header(value)) last = std::max<std::size_t>(last, value.source().end.line);
   }
   if (last > 0) return line_begin(text, last + 1);
   std::size_t at = 0;  // a comment that stands by itself at the top is the file's

@@ -4,18 +4,17 @@
 
 #include <algorithm>
 #include <chrono>
-#include <deque>
 #include <map>
 #include <memory>
 
 #include "base/percentile.hpp"
-#include "base/threads.hpp"
 #include "engine/index_choice.hpp"
 #include "engine/snapshot.hpp"
 #include "hasten/error.hpp"
 #include "indexes/graph_layout.hpp"
 #include "indexes/ivf_layout.hpp"
 #include "indexes/one_bit_layout.hpp"
+#include "indexes/recall.hpp"
 #include "indexes/vectors_layout.hpp"
 
 namespace hasten {
@@ -29,19 +28,17 @@ constexpr IndexKind kKinds[] = {IndexKind::flat,   IndexKind::graph,  IndexKind:
 constexpr VectorCodes kCodes[] = {VectorCodes::int8, VectorCodes::bf16, VectorCodes::f32};
 
 constexpr std::size_t kRounds = 5;
-constexpr std::size_t kPoolMin = 8;
-constexpr std::size_t kPoolMax = 8192;
-constexpr double kEnough = 0.9995;   // of recall: a larger setting has nothing left to find
-constexpr double kNoGain = 0.001;    // of recall: a larger pool no longer helps, more lists would
-constexpr double kClearly = 0.85;    // of the time of another setting that finds no more
+constexpr double kEnough = 0.9995;  // of recall: a larger setting has nothing left to find
+constexpr double kClearly = 0.85;   // of the time of another setting that finds no more
 
-// What stands over the codes of a segment, and the codes: an index is the same whatever codes are beside it.
+// What stands over the codes of a segment, and the codes, in the order in which they are written: an index is
+// the same whatever codes are beside it.
 constexpr std::string_view kIndexSections[] = {
-    graph_layout::kHeader,    graph_layout::kCodebook,  graph_layout::kRecords,   graph_layout::kSeeds,
-    graph_layout::kSeedCodes, ivf_layout::kHeader,      ivf_layout::kCodebook,    ivf_layout::kCentroids,
-    ivf_layout::kScales,      ivf_layout::kListCodebook, ivf_layout::kListCodes,  ivf_layout::kBegins,
-    ivf_layout::kMembers,     ivf_layout::kCodes,       one_bit_layout::kHeader,  one_bit_layout::kCentre,
-    one_bit_layout::kFactors, one_bit_layout::kCodes};
+    graph_layout::kHeader,     graph_layout::kCodebook, graph_layout::kRecords,  graph_layout::kSeeds,
+    graph_layout::kSeedCodes,  ivf_layout::kHeader,     ivf_layout::kCentroids,  ivf_layout::kScales,
+    ivf_layout::kBegins,       ivf_layout::kMembers,    ivf_layout::kCodebook,   ivf_layout::kCodes,
+    ivf_layout::kListCodebook, ivf_layout::kListCodes,  one_bit_layout::kHeader, one_bit_layout::kCentre,
+    one_bit_layout::kFactors,  one_bit_layout::kCodes};
 constexpr std::string_view kCodeSections[] = {
     vectors_layout::kHeader, vectors_layout::kNodes, vectors_layout::kDocuments, vectors_layout::kVectors,
     vectors_layout::kScales, vectors_layout::kCodes, vectors_layout::kSquares};
@@ -96,7 +93,8 @@ class Builder {
     built.candidate = {.kind = kind, .codes = codes};
     try {
       built.open = kind == IndexKind::disk ? std::move(indexed(kind).open) : assemble(kind, codes);
-      built.candidate.build_seconds = plain(codes).seconds + (kind == IndexKind::flat ? 0 : indexed(kind).seconds);
+      built.candidate.build_seconds =
+          plain(codes).seconds + (kind == IndexKind::flat ? 0 : indexed(kind).seconds);
       measure_bytes(built);
     } catch (const Error& error) {
       if (error.code() != Code::unsupported) throw;
@@ -139,7 +137,8 @@ class Builder {
     if (part.open) return part;
     const auto began = Clock::now();
     const VectorBuilder builder = filled(choice_of(IndexKind::flat, codes).form);
-    part.open = write(fmt::format("codes-{}", to_string(codes)), [&](SegmentSink& sink) { builder.write(sink); });
+    part.open =
+        write(fmt::format("codes-{}", to_string(codes)), [&](SegmentSink& sink) { builder.write(sink); });
     part.seconds = seconds_since(began);
     return part;
   }
@@ -152,7 +151,7 @@ class Builder {
     const VectorBuilder builder = filled(choice.form);
     const auto began = Clock::now();
     part.open = write(fmt::format("index-{}", to_string(kind)), [&](SegmentSink& sink) {
-      builder.write(sink, choice.parameters, thread_count(), stop_);
+      builder.write(sink, choice.parameters, corpus_.threads, stop_);
     });
     part.seconds = seconds_since(began);
     return part;
@@ -192,15 +191,14 @@ class Asker {
   std::size_t questions() const { return corpus_.questions.size() / corpus_.dim; }
 
   /// The true nearest of each question: every full vector is scored.
-  std::vector<std::vector<Scored>> truth(const Built& flat) {
+  std::vector<std::vector<Scored>> truth(const Built& flat) const {
     std::vector<std::vector<Scored>> all;
     for (std::size_t i = 0; i < questions(); ++i) all.push_back(ask(flat, {}, i).best);
     return all;
   }
 
-  VectorAnswer ask(const Built& built, const TunePoint& setting, std::size_t question) {
+  VectorAnswer ask(const Built& built, const TunePoint& setting, std::size_t question) const {
     check(stop_);
-    const bool on_disk = built.candidate.kind == IndexKind::disk;
     VectorQuery query;
     query.vector = corpus_.questions.subspan(question * corpus_.dim, corpus_.dim);
     query.k = k_;
@@ -208,15 +206,15 @@ class Asker {
     query.probes = std::max<std::size_t>(setting.probes, 1);
     query.exact = setting.pool == 0;
     query.method = method_of(built.candidate.kind);
-    if (on_disk) query.fetch = corpus_.fetch;
+    query.read = corpus_.read;
+    query.fetch = corpus_.fetch;
     const VectorInput input[] = {{&built.segment(), {}}};
-    read_.clear();
-    return search_vectors(input, query, on_disk ? reading_ : corpus_.full);
+    return search_vectors(input, query, corpus_.full);
   }
 
-  /// Asks every question. @return the answers' plans fell back to a scan.
+  /// Asks every question. @param each  called with what came out; may be empty. @return how long each took.
   std::vector<double> times_us(const Built& built, const TunePoint& setting,
-                               const std::function<void(std::size_t, const VectorAnswer&)>& each) {
+                               const std::function<void(std::size_t, const VectorAnswer&)>& each) const {
     std::vector<double> times;
     for (std::size_t i = 0; i < questions(); ++i) {
       const auto began = Clock::now();
@@ -231,71 +229,48 @@ class Asker {
   const TuningCorpus& corpus_;
   std::size_t k_;
   const std::stop_token& stop_;
-  std::deque<std::vector<float>> read_;  // what the question in work read; a deque: they stay where they are
-  FullVectors reading_ = [this](std::uint64_t row) -> std::span<const float> {
-    return read_.emplace_back(corpus_.read(row));
-  };
 };
 
 // ---- Which settings to time ----
 
-std::vector<std::size_t> pools_of(IndexKind kind, std::size_t k) {
-  if (kind == IndexKind::flat) return {0};
-  if (kind == IndexKind::ivf) return {k};  // all of a list are scored
-  const bool walks = method_of(kind) == VectorMethod::graph;
-  std::vector<std::size_t> pools;
-  for (std::size_t pool = walks ? std::max(kPoolMin, k / 4) : k; pool <= std::max(kPoolMax, k);
-       pool += walks ? pool / 2 + 1 : pool) {
-    pools.push_back(pool);
+/// Those that calibrating a knowledge base measures: what is found here is what a search will do.
+std::vector<TunePoint> settings_of(const Built& built, std::size_t k) {
+  if (built.candidate.kind == IndexKind::flat) return {{}};
+  std::vector<TunePoint> settings;
+  for (const std::size_t pool : recall_pools(k)) {
+    TunePoint setting;
+    setting.pool = pool;
+    if (has_lists(built.candidate.kind)) setting.probes = std::min(pool, built.segment().ivf()->lists());
+    settings.push_back(setting);
   }
-  return pools;
-}
-
-std::vector<std::size_t> probes_of(const Built& built) {
-  if (!has_lists(built.candidate.kind)) return {0};
-  const std::size_t lists = built.segment().ivf()->lists();
-  std::vector<std::size_t> probes;
-  for (std::size_t n = 1; n < lists; n += n) probes.push_back(n);
-  probes.push_back(lists);
-  return probes;
+  return settings;
 }
 
 /// Tries the settings of one index from the smallest on.
 class Sweep {
  public:
-  Sweep(Built& built, Asker& asker, const std::vector<std::vector<Scored>>& truth, std::size_t k)
+  Sweep(Built& built, const Asker& asker, const std::vector<std::vector<Scored>>& truth, std::size_t k)
       : built_(built), asker_(asker), truth_(truth), k_(k) {}
 
   void run() {
-    for (const std::size_t probes : probes_of(built_)) {
-      double before = -1;
-      for (const std::size_t pool : pools_of(built_.candidate.kind, k_)) {
-        const bool useful = measure(pool, probes);
-        if (!useful || recall() >= kEnough) break;
-        if (probes > 0 && recall() - before < kNoGain) break;
-        before = recall();
-      }
-      if (scanned_ || (!built_.settings.empty() && recall() >= kEnough)) break;
+    for (const TunePoint& setting : settings_of(built_, k_)) {
+      if (!measure(setting) || built_.settings.back().point.recall >= kEnough) break;
     }
     keep_best();
   }
 
  private:
-  double recall() const { return built_.settings.back().point.recall; }
-
   /// @return whether it is one of the index's own: a search that would rather scan has flat's figures.
-  bool measure(std::size_t pool, std::size_t probes) {
-    TunePoint point{.pool = pool, .probes = probes};
+  bool measure(TunePoint point) {
     std::size_t found = 0, wanted = 0, scans = 0;
-    auto times = asker_.times_us(built_, point, [&](std::size_t question, const VectorAnswer& answer) {
+    const auto times = asker_.times_us(built_, point, [&](std::size_t question, const VectorAnswer& answer) {
       for (const Scored& hit : answer.best) {
         found += static_cast<std::size_t>(std::ranges::count(truth_[question], hit.node, &Scored::node));
       }
       wanted += truth_[question].size();
       scans += answer.plans.front().method.ends_with("scan") ? 1 : 0;
     });
-    scanned_ = pool > 0 && scans == asker_.questions();
-    if (scanned_) return false;
+    if (point.pool > 0 && scans == asker_.questions()) return false;
     point.recall = wanted == 0 ? 1 : static_cast<double>(found) / static_cast<double>(wanted);
     point.p50_us = percentile(times, 0.5);
     built_.settings.push_back({point, {}});
@@ -317,10 +292,9 @@ class Sweep {
   }
 
   Built& built_;
-  Asker& asker_;
+  const Asker& asker_;
   const std::vector<std::vector<Scored>>& truth_;
   std::size_t k_;
-  bool scanned_ = false;
 };
 
 /// Each question by the median of its rounds: what the machine did meanwhile is not the index's.
@@ -367,42 +341,44 @@ std::vector<std::pair<IndexKind, VectorCodes>> wanted(const TuneOptions& options
   return pairs;
 }
 
-}  // namespace
-
-std::span<const IndexKind> tunable_kinds() noexcept { return kKinds; }
-
-std::vector<TuneCandidate> measure_indexes(const TuningCorpus& corpus, const TuneOptions& options,
-                                           const fs::path& folder, const OnProgress& progress,
-                                           std::stop_token stop) {
-  const auto show = [&](std::string_view stage, std::size_t done, std::size_t total, std::string_view unit,
-                        const std::string& message) {
-    if (progress) progress({stage, done, total, unit, message});
-  };
-  Builder builder(corpus, folder, stop);
-  Asker asker(corpus, options.top_k, stop);
+/// Builds what is wanted, and finds the settings that are worth timing.
+std::vector<Built> build_all(const TuningCorpus& corpus, const TuneOptions& options, Builder& builder,
+                             const Asker& asker, const OnProgress& progress) {
   const auto pairs = wanted(options);
   const auto truth = asker.truth(builder.build(IndexKind::flat, VectorCodes::f32));
+  const std::size_t nodes = corpus.entries.size();
   std::vector<Built> all;
   for (const auto& [kind, codes] : pairs) {
-    show("build", all.size(), pairs.size(), "indexes", fmt::format("{} {}", to_string(kind), to_string(codes)));
-    const IndexKind built = choose_index({kind, codes}, corpus.entries.size(), corpus.dim).kind;
-    if (built != kind) {
+    const std::string name = fmt::format("{} {}", to_string(kind), to_string(codes));
+    if (progress) progress({"build", all.size(), pairs.size(), "indexes", name});
+    if (choose_index({kind, codes}, nodes, corpus.dim).kind != kind) {
       all.push_back({.candidate = {.kind = kind, .codes = codes}, .open = {}, .settings = {}});
-      all.back().candidate.skipped = fmt::format("{} vectors are scanned, whatever the setting",
-                                                 corpus.entries.size());
+      all.back().candidate.skipped = fmt::format("{} vectors are scanned, whatever the setting", nodes);
       continue;
     }
     all.push_back(builder.build(kind, codes));
     if (all.back().open) Sweep(all.back(), asker, truth, options.top_k).run();
   }
-  for (std::size_t round = 0; round < kRounds; ++round) {
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      show("time", round * all.size() + i, kRounds * all.size(), "runs", {});
-      for (Timed& timed : all[i].settings) {
-        timed.rounds_us.push_back(asker.times_us(all[i], timed.point, {}));
-      }
-    }
+  return all;
+}
+
+void time_all(std::vector<Built>& all, const Asker& asker, const OnProgress& progress) {
+  for (std::size_t run = 0; run < kRounds * all.size(); ++run) {
+    if (progress) progress({"time", run, kRounds * all.size(), "runs", {}});
+    Built& built = all[run % all.size()];
+    for (Timed& timed : built.settings) timed.rounds_us.push_back(asker.times_us(built, timed.point, {}));
   }
+}
+
+}  // namespace
+
+std::vector<TuneCandidate> measure_indexes(const TuningCorpus& corpus, const TuneOptions& options,
+                                           const fs::path& folder, const OnProgress& progress,
+                                           std::stop_token stop) {
+  Builder builder(corpus, folder, stop);
+  const Asker asker(corpus, options.top_k, stop);
+  std::vector<Built> all = build_all(corpus, options, builder, asker, progress);
+  time_all(all, asker, progress);
   std::vector<TuneCandidate> candidates;
   for (Built& built : all) candidates.push_back(finished(built, options.recall));
   return candidates;

@@ -17,11 +17,12 @@ namespace hasten {
 /// What indexes are measured on. Borrows the questions.
 struct TuningCorpus {
   std::size_t dim = 0;
-  std::vector<VectorEntry> entries;                             ///< in rising order of node; at least one
-  FullVectors full;                                             ///< mapped
-  std::function<std::vector<float>(std::uint64_t)> read;        ///< as an index on disk reads them
-  std::function<void(std::uint64_t)> fetch;                     ///< asks for what will be read(); may be empty
-  std::span<const float> questions;                             ///< row after row; at least one
+  std::vector<VectorEntry> entries;                           ///< in rising order of node; at least one
+  FullVectors full;                                           ///< mapped
+  std::function<void(std::uint64_t, std::span<float>)> read;  ///< as VectorQuery::read
+  std::function<void(std::uint64_t)> fetch;                   ///< as VectorQuery::fetch
+  std::span<const float> questions;                           ///< row after row; at least one
+  std::size_t threads = 1;                                    ///< for building; a question has one
 };
 
 /// Builds each kind of index with each kind of codes, finds the settings that none of its others beats, and
@@ -32,8 +33,5 @@ struct TuningCorpus {
 std::vector<TuneCandidate> measure_indexes(const TuningCorpus& corpus, const TuneOptions& options,
                                            const std::filesystem::path& folder, const OnProgress& progress,
                                            std::stop_token stop);
-
-/// The kinds that can be measured.
-std::span<const IndexKind> tunable_kinds() noexcept;
 
 }  // namespace hasten

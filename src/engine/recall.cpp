@@ -56,6 +56,7 @@ std::vector<std::string> make_questions(const LocalStore::Reading& reading, cons
   std::vector<NodeNumber> numbers;
   std::size_t nodes = 0;
   for (const SegmentPart& part : group.flat) nodes += part.open->flat->size();
+  wanted = std::min(wanted, nodes);
   std::size_t passed = 0, next = 0;
   for (const SegmentPart& part : group.flat) {
     const std::size_t size = part.open->flat->size();

@@ -10,7 +10,8 @@
 namespace hasten {
 
 /// Document::tune().
-TuneReport tune(KnowledgeBase& kb, const TuneOptions& options, const OnProgress& progress, std::stop_token stop);
+TuneReport tune(KnowledgeBase& kb, const TuneOptions& options, const OnProgress& progress,
+                std::stop_token stop);
 
 struct TuneChoice {
   std::optional<std::size_t> chosen;

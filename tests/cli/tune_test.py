@@ -21,11 +21,11 @@ class Tune(CliTest):
 
     def make(self, sentences):
         """A knowledge base of about so many passages, each of a sentence."""
-        texts = [f"The {a} of the {p} {d} near the old {q}." for a in ANIMALS for p in PLACES for d in DEEDS
-                 for q in PLACES if p != q][:sentences]
+        texts = [f"The {a} of the {p} {d} near the old {q}."
+                 for a in ANIMALS for p in PLACES for d in DEEDS for q in PLACES if p != q][:sentences]
         for i in range(0, len(texts), 100):
             self.write(f"docs/{i}.txt", "\n".join(texts[i:i + 100]))
-        return self.ok("ingest", "docs", "--config", "kb.toml", "--group", "Line", "--quiet", "--json", timeout=300)
+        self.ok("ingest", "docs", "--config", "kb.toml", "--group", "Line", "--quiet", timeout=300)
 
     def tune(self, *words, **more):
         return self.ok("tune", "--config", "kb.toml", *words, **more)
@@ -53,7 +53,8 @@ class Measures(Tune):
                     self.assertGreater(candidate["disk_bytes"], 0)
         exact = next(c for c in report["candidates"] if (c["kind"], c["codes"]) == ("flat", "f32"))
         self.assertEqual(exact["points"][0]["recall"], 1)
-        chosen = next(c for c in report["candidates"] if {k: c[k] for k in ("kind", "codes")} == report["chosen"])
+        chosen = next(c for c in report["candidates"]
+                      if {key: c[key] for key in ("kind", "codes")} == report["chosen"])
         self.assertGreaterEqual(chosen["best"]["recall"], 0.9)
 
         svg = xml.etree.ElementTree.parse(self.folder / "tune.svg").getroot()
@@ -116,9 +117,12 @@ class Small(Tune):
 
 class WrongUse(Tune):
     def test_words_that_mean_nothing(self):
-        for words, message in [(["--kinds", "grapf"], "did you mean 'graph'?"), (["--kinds", "smart"], "name others"),
-                               (["--codes", "int9"], "did you mean 'int8'?"), (["--recall", "1.5"], "no share"),
-                               (["--sample", "0"], "from 1 on"), (["--memory-max", "much"], "write 512M or 2G")]:
+        for words, message in [(["--kinds", "grapf"], "did you mean 'graph'?"),
+                               (["--kinds", "smart"], "name others"),
+                               (["--codes", "int9"], "did you mean 'int8'?"),
+                               (["--recall", "1.5"], "no share"),
+                               (["--sample", "0"], "from 1 on"),
+                               (["--memory-max", "much"], "write 512M or 2G")]:
             with self.subTest(words=words):
                 self.assertIn(message, self.fails(WRONG_USE, "invalid", "tune", *words).err)
 
