@@ -4,7 +4,7 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 # The parts of the program that are plain functions.
 set(cli ${PROJECT_SOURCE_DIR}/apps/cli)
 add_executable(test_cli cli/metrics_test.cpp cli/dataset_test.cpp cli/terminal_test.cpp
-  cli/exits_test.cpp ${cli}/metrics.cpp ${cli}/dataset.cpp ${cli}/terminal.cpp
+  cli/exits_test.cpp cli/chart_test.cpp ${cli}/chart.cpp ${cli}/metrics.cpp ${cli}/dataset.cpp ${cli}/terminal.cpp
   ${cli}/progress.cpp ${cli}/output.cpp ${cli}/options.cpp)
 target_include_directories(test_cli PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(test_cli PRIVATE hasten hasten_options CLI11::CLI11 fmt::fmt

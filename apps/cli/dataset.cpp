@@ -111,4 +111,22 @@ std::vector<JudgedQuery> load_queries(const fs::path& queries, const fs::path& q
   return judged;
 }
 
+std::vector<std::string> load_questions(const fs::path& file) {
+  std::vector<std::string> questions;
+  const auto add = [&](std::string_view text) {
+    if (text.find_first_not_of(" \t") != text.npos) questions.emplace_back(text);
+  };
+  if (file.extension() == ".jsonl") {
+    for_each_object(file, [&](const json& object, std::size_t line) {
+      add(text_field(object, "text", file, line));
+    });
+  } else {
+    for_each_line(file, [&](std::string_view line, std::size_t) { add(line); });
+  }
+  if (questions.empty())
+    throw Error(Code::empty,
+                fmt::format("{} holds no question; write one a line", file.string()));
+  return questions;
+}
+
 }  // namespace hasten::cli

@@ -29,4 +29,8 @@ std::vector<TextDocument> load_corpus(const std::filesystem::path& file);
 std::vector<JudgedQuery> load_queries(const std::filesystem::path& queries,
                                       const std::filesystem::path& qrels);
 
+/// The questions of a file: one a line, or as queries.jsonl has them where the name ends in .jsonl.
+/// @throws as load_corpus(); Error(empty) there is none.
+std::vector<std::string> load_questions(const std::filesystem::path& file);
+
 }  // namespace hasten::cli

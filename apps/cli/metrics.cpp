@@ -49,14 +49,6 @@ double reciprocal_rank_at(std::size_t k, std::span<const std::string> ranked,
   return 0;
 }
 
-double percentile(std::vector<double> values, double p) {
-  if (values.empty()) return 0;
-  std::ranges::sort(values);
-  const double rank = std::ceil(p * static_cast<double>(values.size()));
-  return values[std::min(values.size(), std::max<std::size_t>(1, static_cast<std::size_t>(rank))) -
-                1];
-}
-
 void RetrievalScorer::add(std::span<const std::string> ranked, const Grades& grades, double ms) {
   ndcg_ += ndcg_at(kDepth, ranked, grades);
   recall_ += recall_at(kDepth, ranked, grades);

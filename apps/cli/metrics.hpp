@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/percentile.hpp"
+
 namespace hasten::cli {
 
 /// How relevant each document is to one question: document id -> grade. 0 or absent: not at all.
@@ -21,10 +23,6 @@ double recall_at(std::size_t k, std::span<const std::string> ranked, const Grade
 
 /// 1 / rank of the first relevant document among the first k, 0 without one.
 double reciprocal_rank_at(std::size_t k, std::span<const std::string> ranked, const Grades& grades);
-
-/// The smallest value that at least a share `p` (0 to 1) of the values do not exceed (nearest
-/// rank); 0 of nothing.
-double percentile(std::vector<double> values, double p);
 
 /// Means over questions.
 struct RetrievalScore {

@@ -82,6 +82,15 @@ std::span<const Verb> verbs() {
        "questions and compares with its judgements. Documents are ranked by their best node.",
        {"hasten eval dataset --mode all", "hasten eval dataset --mode bm25 --json"},
        define_eval},
+      {"tune",
+       "which index suits this corpus",
+       "Builds each kind of index over the vectors of a group, asks questions at its settings, "
+       "compares with an exact scan, and chooses the fastest that finds enough. The indexes are "
+       "removed again; with --write the choice goes into the settings file. The exit code is 1 "
+       "when nothing keeps to what was asked.",
+       {"hasten tune", "hasten tune --recall 0.99 --kinds flat,graph --svg tune.svg",
+        "hasten tune --memory-max 2G --write"},
+       define_tune},
       {"model list",
        "models that Hasten knows",
        "Lists the models, their licences and sizes, and which are installed.",

@@ -55,6 +55,7 @@ Action define_read(CLI::App& app);
 Action define_split(CLI::App& app);
 Action define_embed(CLI::App& app);
 Action define_eval(CLI::App& app);
+Action define_tune(CLI::App& app);
 Action define_model_list(CLI::App& app);
 Action define_model_install(CLI::App& app);
 Action define_model_import(CLI::App& app);

@@ -24,6 +24,7 @@
 #include "hasten/settings.hpp"
 #include "hasten/trace.hpp"
 #include "hasten/transform.hpp"
+#include "hasten/tune.hpp"
 
 namespace hasten {
 
@@ -193,6 +194,12 @@ class Document {
   std::uint64_t merge(const OnProgress& progress = {}, std::stop_token stop = {});
   /// Merges all segments, drops what is deleted, gives the space back. @return bytes given back.
   std::uint64_t compact(const OnProgress& progress = {}, std::stop_token stop = {});
+  /// Measures which index suits this corpus: builds each in the folder's `cache`, asks questions at its
+  /// settings, compares with an exact scan, and chooses. Nothing of it stays. Minutes for 100,000 vectors.
+  /// @throws Error(empty) no vectors; Error(not_found) a group that was not made; Error(mismatch) vectors of
+  ///         another embedder; Error(locked) another tune() runs; Error(cancelled); Error(full|io).
+  TuneReport tune(const TuneOptions& options = {}, const OnProgress& progress = {},
+                  std::stop_token stop = {}) const;
 
  private:
   explicit Document(std::unique_ptr<KnowledgeBase> kb);

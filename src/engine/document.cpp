@@ -12,6 +12,7 @@
 #include "engine/scan.hpp"
 #include "engine/search.hpp"
 #include "engine/segment_writing.hpp"
+#include "engine/tune.hpp"
 
 namespace hasten {
 Document::Document(std::unique_ptr<KnowledgeBase> kb) : kb_(std::move(kb)) {}
@@ -98,6 +99,10 @@ Status Document::status() const { return hasten::status(*kb_); }
 
 VerifyReport Document::verify(bool repair, const OnProgress& progress) {
   return hasten::verify(*kb_, repair, progress);
+}
+
+TuneReport Document::tune(const TuneOptions& options, const OnProgress& progress, std::stop_token stop) const {
+  return hasten::tune(*kb_, options, progress, std::move(stop));
 }
 
 std::uint64_t Document::merge(const OnProgress& progress, std::stop_token stop) {

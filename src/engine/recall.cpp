@@ -32,32 +32,6 @@ std::string graphs_of(const GroupSnapshot& group) {
   return files;
 }
 
-/// Beginnings of sentences from everywhere in the group: what people ask is short and in other words
-/// than the passages, and a piece of a passage comes nearest to that.
-std::vector<std::string> make_questions(const LocalStore::Reading& reading, const GroupSnapshot& group) {
-  std::vector<NodeNumber> numbers;
-  std::size_t nodes = 0;
-  for (const SegmentPart& part : group.flat) nodes += part.open->flat->size();
-  std::size_t passed = 0, next = 0;
-  for (const SegmentPart& part : group.flat) {
-    const std::size_t size = part.open->flat->size();
-    for (; next < kQuestions && next * nodes / kQuestions < passed + size; ++next) {
-      numbers.push_back(part.open->flat->node(next * nodes / kQuestions - passed));
-    }
-    passed += size;
-  }
-  std::vector<std::string> questions;
-  for (const NodeRow& row : reading.nodes(numbers)) {
-    const std::string text = text_of(reading, row);
-    const auto found = sentences(text);
-    if (found.empty()) continue;
-    const Span middle = found[found.size() / 2];
-    const std::size_t end = middle.from + std::min<std::size_t>(middle.size(), kQuestionBytes);
-    questions.push_back(text.substr(middle.from, utf8::floor_border(text, end) - middle.from));
-  }
-  return questions;
-}
-
 Json to_json(const std::vector<RecallPoint>& curve) {
   Json points = Json::array();
   for (const RecallPoint& point : curve) points.push_back({point.pool, point.recall});
@@ -77,6 +51,32 @@ DocumentSet every_tenth(const LocalStore::Reading& reading) {
 
 }  // namespace
 
+std::vector<std::string> make_questions(const LocalStore::Reading& reading, const GroupSnapshot& group,
+                                        std::size_t wanted) {
+  std::vector<NodeNumber> numbers;
+  std::size_t nodes = 0;
+  for (const SegmentPart& part : group.flat) nodes += part.open->flat->size();
+  wanted = std::min(wanted, nodes);
+  std::size_t passed = 0, next = 0;
+  for (const SegmentPart& part : group.flat) {
+    const std::size_t size = part.open->flat->size();
+    for (; next < wanted && next * nodes / wanted < passed + size; ++next) {
+      numbers.push_back(part.open->flat->node(next * nodes / wanted - passed));
+    }
+    passed += size;
+  }
+  std::vector<std::string> questions;
+  for (const NodeRow& row : reading.nodes(numbers)) {
+    const std::string text = text_of(reading, row);
+    const auto found = sentences(text);
+    if (found.empty()) continue;
+    const Span middle = found[found.size() / 2];
+    const std::size_t end = middle.from + std::min<std::size_t>(middle.size(), kQuestionBytes);
+    questions.push_back(text.substr(middle.from, utf8::floor_border(text, end) - middle.from));
+  }
+  return questions;
+}
+
 std::optional<std::size_t> RecallMeasured::pool(std::size_t k, double recall, bool filtered) const {
   for (const Curves& c : curves) {
     if (k > c.k && &c != &curves.back()) continue;
@@ -94,7 +94,7 @@ void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_t
     const auto known = reading.setting(setting_name(group.row.id));
     if (graphs.empty() || (known && Json::parse(*known).value("graphs", "") == graphs)) continue;
     if (progress) progress({"measure recall", 0, 0, {}, {}});
-    const auto questions = make_questions(reading, group);
+    const auto questions = make_questions(reading, group, kQuestions);
     const std::vector<std::string_view> texts(questions.begin(), questions.end());
     const auto embedder = kb.models.embedder(kb.embedder_name(reading), progress);
     const Matrix vectors = embedder->embed(texts, Role::query, stop);

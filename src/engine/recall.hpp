@@ -28,6 +28,12 @@ struct RecallMeasured {
 /// Costs some hundred scans of a group, and embedding 64 short texts.
 void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop);
 
+/// Questions made from a group's passages, about as many as wanted: beginnings of sentences from everywhere
+/// in it. What people ask is short and in other words than the passages, and a piece of a passage comes
+/// nearest to that.
+std::vector<std::string> make_questions(const LocalStore::Reading& reading, const GroupSnapshot& group,
+                                        std::size_t wanted);
+
 /// What was measured of a group; nothing where it has no index, or another one than was measured.
 std::optional<RecallMeasured> recall_of(const LocalStore::Reading& reading, const GroupSnapshot& group);
 

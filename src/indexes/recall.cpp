@@ -17,6 +17,14 @@ bool any_index(std::span<const VectorInput> segments) {
 
 }  // namespace
 
+std::vector<std::size_t> recall_pools(std::size_t k) {
+  std::vector<std::size_t> pools;
+  for (std::size_t pool = std::max<std::size_t>(kPoolMin, k / 4); pool <= kPoolMax; pool += pool / 2 + 1) {
+    pools.push_back(pool);
+  }
+  return pools;
+}
+
 std::vector<RecallPoint> measure_recall(
     std::span<const VectorInput> segments, std::span<const float> questions, std::size_t dim,
     std::size_t k, const DocumentSet* allowed,
@@ -37,7 +45,7 @@ std::vector<RecallPoint> measure_recall(
   for (std::size_t i = 0; i < asked; ++i) truth.push_back(ask(i, 0).best);
 
   std::vector<RecallPoint> curve;
-  for (std::size_t pool = std::max<std::size_t>(kPoolMin, k / 4); pool <= kPoolMax; pool += pool / 2 + 1) {
+  for (const std::size_t pool : recall_pools(k)) {
     std::size_t found = 0, wanted = 0;
     bool walked = false;
     for (std::size_t i = 0; i < asked; ++i) {

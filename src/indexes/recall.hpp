@@ -17,7 +17,10 @@ struct RecallPoint {
   double recall;
 };
 
-/// Measures indexes against scans, over pools from a quarter of k on, each half as large again, until nearly
+/// The pools that are measured for k answers: from a quarter of k on, each half as large again.
+std::vector<std::size_t> recall_pools(std::size_t k);
+
+/// Measures indexes against scans, over recall_pools(), until nearly
 /// all is found or an index would cost more than a scan; as many lists are looked through as the pool is
 /// large. Where the segments have no index: one point, recall 1.
 /// @param questions  vectors of the segments' dimension, row after row.

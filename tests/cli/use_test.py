@@ -8,7 +8,7 @@ import bert_folder
 from hasten import PROGRAM, WRONG_USE, CliTest
 
 VERBS = ["ingest", "search", "ask", "read", "split", "embed", "status", "remove", "verify", "compact",
-         "eval", "model list", "model install", "model import"]
+         "eval", "tune", "model list", "model install", "model import"]
 COMMON = ["--kb", "--config", "--store", "--json", "--quiet", "--threads", "--memory"]
 
 
