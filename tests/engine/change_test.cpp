@@ -416,16 +416,18 @@ TEST_F(Change, EveryFlippedByteOfASegmentIsFoundAndRepaired) {
         files, [&](const fs::path& f) { return f.filename().string().starts_with(kind); });
     ASSERT_NE(file, files.end());
     const std::string whole = read_file(*file);
+    const File in_place = open_for_update(*file);  // not synced: that would take most of the time
+    const auto put = [&](std::size_t at, char byte) {
+      write_at(in_place, at, std::as_bytes(std::span(&byte, 1)), *file);
+    };
     Document reader = open_kb(kb(), Document::Access::read);
-    for (std::size_t i = 0; i < whole.size(); i += all ? 1 : 3, ++flipped) {
-      std::string bytes = whole;
-      bytes[i] = static_cast<char>(bytes[i] ^ (1 << i % 8));
-      write_file_atomically(*file, bytes);
+    for (std::size_t i = 0; i < whole.size(); ++i, ++flipped) {
+      put(i, static_cast<char>(whole[i] ^ (1 << i % 8)));
       ASSERT_FALSE(reader.verify().problems.empty()) << kind << ", byte " << i;
+      put(i, whole[i]);
     }
-    write_file_atomically(*file, whole);
   }
-  EXPECT_GT(flipped, 500U);
+  EXPECT_GT(flipped, 2000U);
   for (std::size_t i = 0; i < (all ? 1000U : 16U); ++i) {  // each repair makes other files
     const auto files = segments();
     const fs::path& file = files[i % files.size()];
