@@ -142,11 +142,11 @@ std::shared_ptr<const Reranker> Rerankers::find(KnowledgeBase& kb, const std::st
   fail_unknown(name, std::move(names));
 }
 
-RerankPlan rerank_plan(const KnowledgeBase& kb, const SearchOptions& options) {
+RerankPlan rerank_plan(const KnowledgeBase& kb, const SearchOptions& options, std::size_t top_k) {
   RerankPlan plan{options.reranker.empty() ? kb.settings.reranker : options.reranker,
                   options.rerank_top_k > 0 ? options.rerank_top_k : kb.settings.rerank_top_k};
   if (plan.name == kNone) plan.name.clear();
-  plan.depth = plan.name.empty() ? 0 : std::max(plan.depth, options.top_k.value_or(0));
+  plan.depth = plan.name.empty() ? 0 : std::max(plan.depth, top_k);
   return plan;
 }
 

@@ -34,12 +34,12 @@ class Rerankers {
 /// Whether a reranker may be called so, without making it. @throws as Rerankers::find().
 void check_reranker(std::string_view name);
 
-/// The reranker and the depth that a search asks for, the settings' where it names none. No name: none.
+/// The reranker and the depth that a search for top_k hits asks for, the settings' where it names none.
 struct RerankPlan {
-  std::string name;
+  std::string name;       ///< empty: none
   std::size_t depth = 0;  ///< how many of the best hits are reranked
 };
-RerankPlan rerank_plan(const KnowledgeBase& kb, const SearchOptions& options);
+RerankPlan rerank_plan(const KnowledgeBase& kb, const SearchOptions& options, std::size_t top_k);
 
 /// A hit's place after reranking.
 struct Reranked {

@@ -119,6 +119,9 @@ TEST_F(Rerank, SoManyAreReranked) {
   EXPECT_EQ(reranked(0, 10), 32U) << "the settings'";
   EXPECT_EQ(reranked(5, 3), 5U);
   EXPECT_EQ(reranked(5, 20), 20U) << "what is given back is reranked";
+  SearchOptions few = options("count");
+  few.rerank_top_k = 5;
+  EXPECT_EQ(document.search("lava", few).hits.size(), 10U) << "as many as are found without it";
   const auto plain = document.search("lava", options("none")).hits;
   const auto same = document.search("lava", options("count")).hits;
   for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_EQ(same[i].node.id, plain[i].node.id) << "equal scores";
