@@ -37,11 +37,21 @@ class Ours:
     def command(self, *words):
         return exchange(self.process, " ".join(map(str, words)))
 
+    def ready(self):
+        """Returns when the process has loaded its libraries."""
+        self.command("filter", "-")
+
     def build(self):
         built = self.command("build", self.base, self.segment, 2, self.index)
-        opened = self.command("open", self.base, self.segment)
-        print(f"  opened in {opened['cpu_s'] * 1000:.2f} ms of CPU", flush=True)
+        self.open()
         return built
+
+    def save(self):
+        """Writes what open() reads. @return the files."""
+        return [self.segment, self.base]
+
+    def open(self):
+        return self.command("open", self.base, self.segment)
 
     def search(self, queries, setting, out, allowed="-", where=None):
         if allowed != self.allowed:
@@ -60,7 +70,7 @@ class Peer:
     def __init__(self, name, folder, base):
         self.name, self.settings, self.base = name, PEERS[name].settings, base
         self.folder = folder / name.replace(" ", "_")
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         environment = {**os.environ, "OMP_NUM_THREADS": "2", "TF_CPP_MIN_LOG_LEVEL": "3"}
         self.process = subprocess.Popen([sys.executable, HERE / "peers.py", name, self.folder], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
@@ -68,8 +78,18 @@ class Peer:
     def command(self, **words):
         return exchange(self.process, json.dumps(words))
 
+    def ready(self):
+        self.command(do="ready")
+
     def build(self):
         return self.command(do="build", base=str(self.base))
+
+    def save(self):
+        self.command(do="save")
+        return [file for file in self.folder.rglob("*") if file.is_file()]
+
+    def open(self):
+        return self.command(do="open")
 
     def search(self, queries, setting, out, allowed=None, where=None):
         filtered = {} if allowed is None else {"allowed": str(allowed), "where": where}

@@ -65,7 +65,8 @@ class FaissHnsw(Faiss):
 
 
 class FaissIvfPq(Faiss):
-    name, settings = "faiss IVF-PQ", [4, 8, 16, 32, 64, 128, 256]
+    # Lists that are looked through, and how many times k are scored again.
+    name, settings = "faiss IVF-PQ", ["4/8", "8/8", "16/8", "32/8", "64/8", "16/32", "32/32", "64/32", "128/32", "256/64"]
 
     def make(self, faiss, base):
         lists = 1 << max(6, int(np.log2(4 * np.sqrt(len(base)))))
@@ -76,18 +77,28 @@ class FaissIvfPq(Faiss):
         return index
 
     def parameters(self, value, selector):
-        inner = self.faiss.SearchParametersIVF(nprobe=value, sel=selector)
-        return self.faiss.IndexRefineSearchParameters(k_factor=8, base_index_params=inner)
+        lists, again = map(int, value.split("/"))
+        inner = self.faiss.SearchParametersIVF(nprobe=lists, sel=selector)
+        return self.faiss.IndexRefineSearchParameters(k_factor=again, base_index_params=inner)
 
 
 class Usearch:
     name, settings = "usearch bf16", [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768]
     overhead_s = 0
 
-    def build(self, base, folder):
+    def prepare(self):
         from usearch.index import Index
-        self.index = Index(ndim=base.shape[1], metric="ip", dtype="bf16", connectivity=16, expansion_add=200)
+        self.library = Index
+
+    def build(self, base, folder):
+        self.index = self.library(ndim=base.shape[1], metric="ip", dtype="bf16", connectivity=16, expansion_add=200)
         self.index.add(np.arange(len(base)), base, threads=THREADS)
+
+    def save(self, folder):
+        self.index.save(str(folder / "usearch.index"))
+
+    def open(self, folder):
+        self.index = self.library.restore(str(folder / "usearch.index"), view=True)
 
     def search(self, queries, k, ef, allowed=None):
         if allowed is not None:
@@ -117,9 +128,24 @@ class Scann:
 
 class Zvec:
     name, settings = "zvec HNSW int8", [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
+    overhead_s = 0
 
-    def open(self, base, folder, rows):
+    def prepare(self):
         import zvec
+        zvec.init(query_threads=1, optimize_threads=THREADS, log_level=zvec.LogLevel.ERROR)
+        self.zvec = zvec
+
+    def save(self, folder):
+        """Lies in its folder already."""
+
+    def open(self, folder):
+        self.index = self.reopened(folder / "zvec")
+
+    def reopened(self, folder):
+        return self.zvec.open(path=str(folder), option=self.zvec.CollectionOption(read_only=True, enable_mmap=True))
+
+    def make(self, base, folder, rows):
+        zvec = self.zvec
         inverted = zvec.InvertIndexParam(enable_range_optimization=False)
         fields = [zvec.FieldSchema(name, zvec.DataType.INT32, index_param=inverted) for name in self.fields]
         parameters = zvec.HnswIndexParam(metric_type=zvec.MetricType.IP, m=16, ef_construction=200,
@@ -136,18 +162,16 @@ class Zvec:
         collection.optimize(zvec.OptimizeOption(concurrency=THREADS))
         collection.flush()
         del collection
-        return zvec.open(path=str(folder), option=zvec.CollectionOption(read_only=True, enable_mmap=True))
+        return self.reopened(folder)
 
     def build(self, base, folder):
-        import zvec
-        self.zvec = zvec
-        zvec.init(query_threads=1, optimize_threads=THREADS, log_level=zvec.LogLevel.ERROR)
+        zvec = self.zvec
         # The fields that filters are on: an int32 each, in files of their own.
         self.fields = {file.stem: np.fromfile(file, np.int32) for file in pathlib.Path(folder).glob("*.i32")}
         began = time.process_time()
-        self.index = self.open(base, pathlib.Path(folder) / "zvec", len(base))
+        self.index = self.make(base, pathlib.Path(folder) / "zvec", len(base))
         self.build_cpu_s = time.process_time() - began
-        tiny = self.open(base, pathlib.Path(folder) / "zvec_tiny", 1)
+        tiny = self.make(base, pathlib.Path(folder) / "zvec_tiny", 1)
         parameters = zvec.HnswQueryParam(ef=16, is_using_refiner=True)
         began = time.process_time()
         for _ in range(2000):
@@ -174,6 +198,8 @@ def main():
     folder = pathlib.Path(sys.argv[2])
     contender = PEERS[sys.argv[1]]()
     answers, sys.stdout = sys.stdout, sys.stderr
+    if hasattr(contender, "prepare"):
+        contender.prepare()
     for line in sys.stdin:
         command = json.loads(line)
         try:
@@ -189,10 +215,12 @@ def load(file):
 
 
 def serve(contender, command, folder):
-    if command["do"] == "build":
-        base = load(command["base"])
+    if command["do"] == "ready":
+        return {}
+    if command["do"] in ("build", "save", "open"):
+        what = [folder] if command["do"] != "build" else [load(command["base"]), folder]
         wall, cpu = time.time(), time.process_time()
-        contender.build(base, folder)
+        getattr(contender, command["do"])(*what)
         return {"wall_s": time.time() - wall, "cpu_s": time.process_time() - cpu}
     queries = np.ascontiguousarray(load(command["queries"]))
     allowed = command.get("where") if isinstance(contender, Zvec) else command.get("allowed")
