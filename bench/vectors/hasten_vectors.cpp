@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "base/files.hpp"
 #include "bench/stopwatch.hpp"
 #include "indexes/vectors.hpp"
 #include "segments/segment_file.hpp"
@@ -41,6 +42,7 @@ class Vectors {
     if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) throw std::runtime_error("cannot open " + file);
     bytes_ = static_cast<std::size_t>(status.st_size);
     data_ = static_cast<const char*>(::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, descriptor_, 0));
+    expect_scattered_reads(reinterpret_cast<const std::byte*>(data_), bytes_);  // as the store's own files
     const auto* const header = reinterpret_cast<const std::uint32_t*>(data_);
     rows = header[0];
     dim = header[1];

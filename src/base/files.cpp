@@ -230,6 +230,17 @@ void MappedFile::fetch(std::uint64_t offset, std::uint64_t length) const noexcep
   fetch_at(file_, offset, length);
 }
 
+void expect_scattered_reads(const std::byte* data, std::uint64_t bytes) noexcept {
+  static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(data);
+  const std::uintptr_t from = (begin + page - 1) / page * page, to = (begin + bytes) / page * page;
+  if (from < to) ::madvise(reinterpret_cast<void*>(from), to - from, MADV_RANDOM);
+}
+
+void MappedFile::expect_scattered_reads(std::uint64_t offset, std::uint64_t length) const noexcept {
+  hasten::expect_scattered_reads(data_ + offset, length);
+}
+
 bool MappedFile::cut_short() const noexcept {
   struct stat status {};
   return file_ && (::fstat(file_.get(), &status) != 0 ||

@@ -76,6 +76,8 @@ class MappedFile {
   void read(std::uint64_t offset, std::span<std::byte> to) const;
   /// Has the system fetch bytes that will be read() soon.
   void fetch(std::uint64_t offset, std::uint64_t length) const noexcept;
+  /// Says that bytes are read here and there: a touched page is fetched from the disk without its neighbours.
+  void expect_scattered_reads(std::uint64_t offset, std::uint64_t length) const noexcept;
   /// Whether the file has become shorter than the mapping: touching the end would raise SIGBUS.
   bool cut_short() const noexcept;
 
@@ -85,6 +87,9 @@ class MappedFile {
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+/// As MappedFile::expect_scattered_reads(), of any mapping.
+void expect_scattered_reads(const std::byte* data, std::uint64_t bytes) noexcept;
 
 /// A lock on a file that names its owner and that a crash releases.
 class FileLock {

@@ -44,6 +44,8 @@ class SegmentView {
   }
   /// Says that bytes will be read soon, so that the disk fetches them meanwhile. Anything may be asked for.
   virtual void fetch(std::string_view /*section*/, std::uint64_t /*offset*/, std::uint64_t /*length*/) const {}
+  /// Says that a section is read here and there, so that the disk fetches no more of it than is touched.
+  virtual void expect_scattered_reads(std::string_view /*section*/) const {}
 };
 
 /// A section, looked up once for many small reads: a read costs a comparison and a bit test.
@@ -64,6 +66,15 @@ class Section {
     return view_->bytes(name_, offset, length).data();
   }
 
+  /// As at(); but what was not touched yet is read into `buffer`, which then holds it: to map a page costs
+  /// several times as much as to read it, and many are touched once. @param buffer  of `length` bytes or more.
+  const std::byte* at_or_read(std::uint64_t offset, std::uint64_t length, std::span<std::byte> buffer) const {
+    const bool inside = offset <= place_.size && length <= place_.size - offset;
+    if (inside && is_checked(offset, length)) [[likely]] return place_.data + offset;
+    view_->read(name_, offset, buffer.first(length));
+    return buffer.data();
+  }
+
   template <class T>
   const T* array(std::uint64_t first, std::uint64_t count = 1) const {
     return reinterpret_cast<const T*>(at(first * sizeof(T), count * sizeof(T)));
@@ -72,6 +83,11 @@ class Section {
   /// As SegmentView's.
   void read(std::uint64_t offset, std::span<std::byte> to) const { view_->read(name_, offset, to); }
   void fetch(std::uint64_t offset, std::uint64_t length) const { view_->fetch(name_, offset, length); }
+  void expect_scattered_reads() const { view_->expect_scattered_reads(name_); }
+  /// As fetch(), where the bytes were not touched yet, as far as the first of them tells.
+  void fetch_untouched(std::uint64_t offset, std::uint64_t length) const {
+    if (length > 0 && !is_checked(offset, 1)) fetch(offset, length);
+  }
 
   /// Asks the processor for bytes that will be read soon. Anything may be asked for.
   void prefetch(std::uint64_t offset, std::uint64_t length) const noexcept {

@@ -10,7 +10,7 @@
 namespace hasten {
 
 /// How large the pools of walks through a group's graphs must be: measured on questions made from its
-/// own texts, without a filter and with one that a tenth of the documents passes.
+/// own texts, without a filter and with the worse of two that a tenth of the documents passes.
 struct RecallMeasured {
   /// For the best 10 and for the best 100, as the two kinds of search ask for.
   struct Curves {

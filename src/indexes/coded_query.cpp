@@ -12,6 +12,7 @@ namespace hasten {
 namespace {
 
 constexpr std::size_t kBatchRows = 256;
+constexpr std::size_t kBufferBytes = 1536;
 
 }  // namespace
 
@@ -41,7 +42,10 @@ CodedQuery::CodedQuery(std::span<const float> vector, Metric metric, const FullV
 void CodedQuery::products_of_int8(const VectorSegment& segment, std::size_t first, std::size_t n,
                                 float* products) const {
   const std::size_t dim = segment.dim();
-  const auto* const codes = segment.codes().array<std::int8_t>(first * dim, n * dim);
+  alignas(64) std::array<std::byte, kBufferBytes> buffer;  // many rows are touched once, by one question
+  const bool fits = n * dim <= buffer.size();
+  const auto* const codes = reinterpret_cast<const std::int8_t*>(
+      fits ? segment.codes().at_or_read(first * dim, n * dim, buffer) : segment.codes().at(first * dim, n * dim));
   const auto* const scales = segment.scales().array<float>(first, n);
   std::array<std::int32_t, kBatchRows> sums;
   for (std::size_t from = 0; from < n; from += kBatchRows) {

@@ -49,6 +49,7 @@ void make_block(std::span<const std::uint32_t> nodes, std::span<const std::uint8
 struct Scratch {
   Frontier frontier;
   ProductTables tables;
+  std::vector<std::byte> record;  // one that was read
 };
 
 Scratch& scratch() {
@@ -133,6 +134,7 @@ GraphView::GraphView(const SegmentView& view, std::size_t nodes, std::size_t dim
   require_array<std::uint32_t>(view, kSeeds, seeds_);
   require_array<std::byte>(view, kSeedCodes, rounded_up(seeds_) / kFastScanRows * shape_.block_bytes());
   require_array<std::byte>(view, kRecords, nodes * record_bytes(degree_, shape_.block_bytes()));
+  records_.expect_scattered_reads();
 }
 
 // The nearest seed, and the one from which all can be reached.
@@ -185,6 +187,8 @@ std::size_t GraphView::walk_in_memory(const ProductTables& tables, std::size_t s
                                       const Acceptance& accept, Frontier& frontier) const {
   const FastScan scan = fast_scan_kernel(simd());
   const std::size_t bytes = record_bytes(degree_, shape_.block_bytes());
+  std::vector<std::byte>& buffer = scratch().record;
+  buffer.resize(bytes);
   std::uint32_t asked_for = kNone;
   const auto ask_for_next = [&] {
     const auto* const next = frontier.peek();
@@ -194,9 +198,9 @@ std::size_t GraphView::walk_in_memory(const ProductTables& tables, std::size_t s
   };
   std::size_t steps = 0;
   for (const Frontier::Met* met; steps < steps_max && (met = frontier.pop()) != nullptr; ++steps) {
-    const auto* const record = records_.array<std::uint8_t>(met->position * bytes, bytes);
+    const std::byte* const record = records_.at_or_read(met->position * bytes, bytes, buffer);
     ask_for_next();
-    look_around(record, scan, tables, accept, frontier);
+    look_around(reinterpret_cast<const std::uint8_t*>(record), scan, tables, accept, frontier);
     ask_for_next();
   }
   return steps;
@@ -229,7 +233,7 @@ std::size_t GraphView::walk_on_disk(const ProductTables& tables, std::size_t ste
 std::vector<Walked> GraphView::walk(std::span<const float> query, std::size_t pool, std::size_t candidates,
                                     std::size_t steps_max, const Acceptance& accept,
                                     WalkStatistics* statistics) const {
-  auto& [frontier, tables] = scratch();
+  auto& [frontier, tables, record] = scratch();
   make_tables(query, shape_, metric_, {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()},
               tables);
   pool = std::max<std::size_t>(pool, 1);

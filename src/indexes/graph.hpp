@@ -47,8 +47,8 @@ class GraphView {
   /// Walks from the seed nearest to the question to ever nearer nodes, until the `pool` nearest
   /// accepted ones that it met have no nearer neighbours.
   /// @param candidates  how many accepted nodes are wanted: `pool` or more.
-  /// @param accept     whether a node may be in the answer; every node is walked through all the
-  ///                   same.
+  /// @param accept     whether a node may be in the answer; others are walked through while they lead to
+  ///                   such ones.
   /// @param steps_max  gives up after so many steps, with what was found.
   /// Of a segment on disk several nodes are asked for at a time.
   /// @return about `candidates` nodes, in no order; the same on every processor.

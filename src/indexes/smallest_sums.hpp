@@ -26,6 +26,8 @@ class SmallestSums {
     top_ = counts_.size() - 1;
   }
 
+  /// Whether there are as many as are wanted.
+  bool full() const noexcept { return inside_ >= wanted_; }
   /// The last bucket of interest.
   std::size_t top() const noexcept { return top_; }
   /// Sums below it are of interest.

@@ -114,6 +114,7 @@ VectorSegment::VectorSegment(const SegmentView& view)
   if (GraphView::in(view)) graph_.emplace(view, size_, dim_, form_.metric);
   if (IvfView::in(view)) ivf_.emplace(view, size_, dim_, form_.metric);
   if (OneBitView::in(view)) bits_.emplace(view, size_, dim_, form_.metric);
+  if (graph_ || ivf_ || bits_) codes_.expect_scattered_reads();
 }
 
 VectorEntry VectorSegment::entry(std::size_t position) const {

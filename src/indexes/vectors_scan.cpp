@@ -15,6 +15,7 @@ constexpr std::size_t kSliceRows = 16384;  // what a thread takes at a time
 constexpr std::size_t kBatchRows = 256;    // scores between kernel and selection
 constexpr std::size_t kAhead = 6;          // rows asked for before they are read
 constexpr double kSparse = 1.0 / 32;       // a smaller share of documents is looked up one by one
+constexpr std::size_t kDense = 3;          // rows of which one in so many is wanted are scored all
 
 // Sums in four lanes, as one would wait for itself; always in the same order.
 ScoreMoments moments_of(std::span<const float> scores) noexcept {
@@ -52,58 +53,58 @@ class Scanner {
 
   Seen scan(std::size_t first, std::size_t last, Candidates& candidates) const {
     Seen seen;
-    for_each_wanted_run(first, last, [&](std::size_t from, std::size_t to) {
-      scan_run(from, to, candidates, seen);
-    });
+    if (input_.deleted.empty() && allowed_ == nullptr) {
+      const std::size_t bytes = input_.segment->code_bytes();
+      input_.segment->codes().fetch_untouched(first * bytes, (last - first) * bytes);
+      score_run(first, last, {}, candidates, seen);
+      return seen;
+    }
+    const std::vector<std::uint32_t> wanted = wanted_of(first, last);
+    seen.rows = wanted.size();
+    if (wanted.size() * kDense < last - first) {
+      score({input_, number_}, wanted, coded_, candidates, want_moments_ ? &seen.moments : nullptr);
+    } else {
+      score_run(first, last, wanted, candidates, seen);
+    }
     return seen;
   }
 
  private:
-  // Calls function(first, last) for runs of rows that are alive and allowed.
-  template <class Function>
-  void for_each_wanted_run(std::size_t first, std::size_t last, Function function) const {
-    if (input_.deleted.empty() && allowed_ == nullptr) return function(first, last);
-    const std::uint32_t* documents =
-        allowed_ == nullptr ? nullptr
-                            : input_.segment->documents().array<std::uint32_t>(first, last - first);
-    std::size_t run = first;
-    for (std::size_t at = first; at < last;) {
-      const std::size_t end = end_of_document(documents, first, at, last);
-      if (documents != nullptr && !allowed_->test(documents[at - first])) {
-        if (run < at) function(run, at);
-        at = run = end;
-        continue;
-      }
-      for (; at < end; ++at) {
-        if (!input_.deleted.test(at)) continue;
-        if (run < at) function(run, at);
-        run = at + 1;
-      }
+  // The rows that are alive and allowed.
+  std::vector<std::uint32_t> wanted_of(std::size_t first, std::size_t last) const {
+    const std::uint32_t* const documents =
+        allowed_ == nullptr ? nullptr : input_.segment->documents().array<std::uint32_t>(first, last - first);
+    std::vector<std::uint32_t> wanted(last - first);
+    std::size_t n = 0;
+    for (std::size_t i = first; i < last; ++i) {
+      wanted[n] = static_cast<std::uint32_t>(i);
+      n += (documents == nullptr || allowed_->test(documents[i - first])) && !input_.deleted.test(i) ? 1 : 0;
     }
-    if (run < last) function(run, last);
+    wanted.resize(n);
+    return wanted;
   }
 
-  static std::size_t end_of_document(const std::uint32_t* documents, std::size_t first,
-                                     std::size_t at, std::size_t last) {
-    if (documents == nullptr) return last;
-    std::size_t end = at + 1;
-    while (end < last && documents[end - first] == documents[at - first]) ++end;
-    return end;
-  }
-
-  void scan_run(std::size_t first, std::size_t last, Candidates& candidates, Seen& seen) const {
-    const std::size_t rows = last - first;
+  // Scores all rows, and takes those that are wanted. @param wanted  rising; empty: all are.
+  void score_run(std::size_t first, std::size_t last, std::span<const std::uint32_t> wanted,
+                 Candidates& candidates, Seen& seen) const {
     std::array<float, kBatchRows> scores;
-    for (std::size_t from = 0; from < rows; from += kBatchRows) {
-      const std::size_t n = std::min(kBatchRows, rows - from);
-      coded_.score_rows(*input_.segment, first + from, n, scores.data());
-      for (std::size_t i = 0; i < n; ++i) {
-        if (!(scores[i] >= candidates.border())) continue;
-        candidates.add({scores[i], number_, static_cast<std::uint32_t>(first + from + i)});
+    std::size_t next = 0;
+    for (std::size_t from = first; from < last; from += kBatchRows) {
+      const std::size_t n = std::min(kBatchRows, last - from);
+      coded_.score_rows(*input_.segment, from, n, scores.data());
+      std::size_t taken = 0;
+      const auto take = [&](std::size_t row) {
+        const float score = scores[taken++] = scores[row - from];
+        if (score >= candidates.border()) candidates.add({score, number_, static_cast<std::uint32_t>(row)});
+      };
+      if (wanted.empty()) {
+        for (std::size_t row = from; row < from + n; ++row) take(row);
+      } else {
+        while (next < wanted.size() && wanted[next] < from + n) take(wanted[next++]);
       }
-      if (want_moments_) add(seen.moments, moments_of(std::span(scores).first(n)));
+      if (want_moments_) add(seen.moments, moments_of(std::span(scores).first(taken)));
     }
-    seen.rows += rows;
+    if (wanted.empty()) seen.rows += last - first;
   }
 
   const VectorInput& input_;

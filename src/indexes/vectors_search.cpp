@@ -20,7 +20,7 @@ constexpr std::size_t kSampleRowsRead = 64; // where each is read from disk
 // Costs in nanoseconds, at 384 dimensions; they grow with the bytes read.
 constexpr double kScanRowNs = 12;        // a row after the other
 constexpr double kSparseRowNs = 30;      // rows here and there
-constexpr double kSkippedRowNs = 0.8;    // a row whose document is not allowed
+constexpr double kSkippedRowNs = 1;      // finding out whether a row's document is allowed
 constexpr double kStepNs = 250;          // a step of a walk
 constexpr double kListsNs = 6000;        // finding the nearest lists
 constexpr double kBitsRowNs = 2;         // a vector's 1-bit code
@@ -81,8 +81,8 @@ Choice cheapest_index(const VectorSegment& segment, const VectorQuery& query, do
 double scan_us(const VectorSegment& segment, double selectivity) {
   const double nodes = static_cast<double>(segment.size());
   const double bytes = static_cast<double>(segment.dim()) / kDimensions;
-  const double row = selectivity > 0.9 ? kScanRowNs : kSparseRowNs;
-  return (selectivity * nodes * row * bytes + (selectivity < 1 ? nodes * kSkippedRowNs : 0)) / 1000;
+  const double row = std::min(selectivity * kSparseRowNs, kScanRowNs);
+  return (nodes * row * bytes + (selectivity < 1 ? nodes * kSkippedRowNs : 0)) / 1000;
 }
 
 // One search over all segments.

@@ -219,6 +219,11 @@ void SegmentFile::fetch(std::string_view section, std::uint64_t offset, std::uin
   if (found != nullptr) state_->file.fetch(found->offset + offset, length);
 }
 
+void SegmentFile::expect_scattered_reads(std::string_view section) const {
+  const auto* const found = state_->find(section);
+  if (found != nullptr) state_->file.expect_scattered_reads(found->offset, found->length);
+}
+
 void SegmentFile::verify() const {
   for (std::uint64_t i = 0; i < blocks(state_->sections_end, state_->block_bytes); ++i) state_->check_block(i);
 }

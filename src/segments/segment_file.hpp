@@ -51,6 +51,7 @@ class SegmentFile final : public SegmentView {
   Place place(std::string_view section) const override;
   void read(std::string_view section, std::uint64_t offset, std::span<std::byte> to) const override;
   void fetch(std::string_view section, std::uint64_t offset, std::uint64_t length) const override;
+  void expect_scattered_reads(std::string_view section) const override;
   /// Checks every block again, touched before or not. @throws Error(damaged)
   void verify() const;
   std::uint64_t file_bytes() const noexcept;

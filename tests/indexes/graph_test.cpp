@@ -120,8 +120,8 @@ TEST_F(Graph, FiltersOfEverySizeAreHonoured) {
   }
 }
 
-// What is allowed lies in other clusters than the question: no walk is short, so it is given up.
-TEST_F(Graph, AFilterFarFromTheQuestionIsScanned) {
+// What is allowed lies in other clusters than the question.
+TEST_F(Graph, AFilterFarFromTheQuestionIsAnswered) {
   const std::set<std::size_t> far = [&] {
     std::vector<std::pair<double, std::size_t>> clusters;
     for (std::size_t c = 0; c < 100; ++c) clusters.emplace_back(dot(questions()[0], base()[c]), c);
@@ -142,6 +142,19 @@ TEST_F(Graph, AFilterFarFromTheQuestionIsScanned) {
     same += static_cast<std::size_t>(std::ranges::count(want.best, got.best[i].node, &Scored::node));
   }
   EXPECT_GE(same, 9u);
+}
+
+TEST_F(Graph, AWalkGivesUpNodesThatLieNearerAndDoNotPass) {
+  std::vector<std::pair<double, std::uint32_t>> documents;
+  for (std::uint32_t i = 0; i < kNodes / 2; ++i) documents.emplace_back(dot(questions()[0], base()[2 * i]), i);
+  std::ranges::sort(documents);
+  DocumentSet allowed(kNodes / 2);  // the farthest tenth
+  for (std::size_t i = 0; i < documents.size() / 10; ++i) allowed.add(documents[i].second);
+  WalkStatistics statistics;
+  const Acceptance accept({}, &allowed, segment_.documents());
+  const auto walked = segment_.graph()->walk(questions()[0], 10, 50, kNodes, accept, &statistics);
+  EXPECT_GE(walked.size(), 50u);
+  EXPECT_LT(statistics.steps, kNodes / 4);
 }
 
 TEST_F(Graph, WhatIsDeletedIsWalkedThroughAndNeverFound) {

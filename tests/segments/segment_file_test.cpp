@@ -125,6 +125,22 @@ TEST_F(SegmentFileTest, ReadingGivesWhatMappingGives) {
   file.read("all", want.size(), {});
 }
 
+TEST_F(SegmentFileTest, WhatIsTouchedFirstIsReadAndThenMapped) {
+  std::mt19937_64 random(6);
+  const std::string want = random_bytes(random, 100'000);
+  write(path(), {{"all", want}});
+  const SegmentFile file(path(), "test");
+  const Section section(file, "all");
+  section.expect_scattered_reads();
+  std::vector<std::byte> buffer(5000);
+  for (int time = 0; time < 2; ++time) {
+    const std::byte* const at = section.at_or_read(50'000, buffer.size(), buffer);
+    EXPECT_EQ(at == buffer.data(), time == 0);
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(at), buffer.size()), want.substr(50'000, buffer.size()));
+  }
+  EXPECT_EQ(failure([&] { section.at_or_read(want.size() - 1, 2, buffer); }), Code::damaged);
+}
+
 TEST_F(SegmentFileTest, ReadingFindsATurnedBit) {
   std::mt19937_64 random(5);
   write(path(), {{"all", random_bytes(random, 20'000)}});

@@ -164,6 +164,7 @@ const VectorReader::Mapping* VectorReader::map(std::uint64_t rows) const {
       std::max(2 * std::max(layout_.offset(rows), file_bytes()), kMappedBytesMin);
   void* const data = ::mmap(nullptr, wanted, PROT_READ, MAP_SHARED, file_.get(), 0);
   if (data == MAP_FAILED) throw_errno("map", path_);
+  expect_scattered_reads(static_cast<const std::byte*>(data), wanted);
   const std::uint64_t records = (wanted - VectorLayout::kHeadBytes) / layout_.record_bytes();
   mappings_.push_back(
       std::make_unique<Mapping>(static_cast<const std::byte*>(data), wanted, records));
