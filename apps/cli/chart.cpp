@@ -92,7 +92,7 @@ std::string grid(const Axes& axes) {
   for (double power = axes.y.least; power <= axes.y.most + 0.5; power += 1) {
     const double value = std::pow(10, power);
     svg += line("grid", kLeft, axes.top(value), kRight, axes.top(value));
-    svg += text(kLeft - 8, axes.top(value) + 4, "end", fmt::format("{:.0f}", value));
+    svg += text(kLeft - 8, axes.top(value) + 4, "end", fmt::format("{:.6g}", value));
   }
   return svg;
 }

@@ -11,6 +11,7 @@
 #include "output.hpp"
 #include "progress.hpp"
 #include "terminal.hpp"
+#include "text/words.hpp"
 #include "verbs.hpp"
 
 namespace hasten::cli {
@@ -78,12 +79,9 @@ std::vector<std::string> ranked_documents(const std::vector<Hit>& hits) {
 /// What a search answers to a data set's question; one without words finds nothing.
 std::vector<std::string> answer_to(const Document& document, const std::string& question,
                                    const SearchOptions& options, std::stop_token stop) {
-  try {
-    return ranked_documents(document.search(question, options, nullptr, std::move(stop)).hits);
-  } catch (const Error& error) {
-    if (error.code() != Code::invalid) throw;
-    return {};
-  }
+  const bool blank = question.find_first_not_of(" \t\r\n") == std::string::npos;
+  if (blank || (options.mode == Mode::bm25 && terms(question).empty())) return {};
+  return ranked_documents(document.search(question, options, nullptr, std::move(stop)).hits);
 }
 
 RetrievalScore evaluate(const Document& document, const std::vector<JudgedQuery>& queries,

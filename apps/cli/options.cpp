@@ -48,8 +48,8 @@ CLI::Validator share() {
   return checked_by([](const std::string& text) {
     char* end = nullptr;
     const double number = std::strtod(text.c_str(), &end);
-    if (text.empty() || *end != '\0' || !(number > 0) || number > 1)
-      throw Error(Code::invalid, fmt::format("'{}' is no share: a number above 0 and up to 1", text));
+    if (text.empty() || *end != '\0' || !(number >= 0.001) || number > 1)
+      throw Error(Code::invalid, fmt::format("'{}' is no share: a number from 0.001 to 1", text));
   });
 }
 

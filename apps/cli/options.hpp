@@ -39,7 +39,7 @@ CLI::Validator at_least_one();
 /// A number from 0 on.
 CLI::Validator at_least_zero();
 
-/// A number above 0 and up to 1.
+/// A number from 0.001 to 1.
 CLI::Validator share();
 
 /// The options of what is reranked: on search, ask and eval.

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "base/files.hpp"
 #include "chart.hpp"
@@ -175,7 +176,10 @@ std::string write_choice(const TuneReport& report, const fs::path& file) {
                                 {"index", "kind", fmt::format("\"{}\"", to_string(chosen.kind))}};
   const std::string after = edit_toml(before, changes);
   if (after == before) return fmt::format("{} says so already", file.string());
-  write_file_atomically(file, after);
+  const fs::path target = fs::weakly_canonical(file, ignored);  // a link stays one
+  const fs::file_status status = fs::status(target, ignored);
+  write_file_atomically(target, after);
+  if (fs::exists(status)) fs::permissions(target, status.permissions(), ignored);
   return fmt::format(
       "{}: recall = {}, [index] kind = \"{}\", codes = \"{}\"; the next ingest or compact rewrites the index",
       file.string(), report.recall, to_string(chosen.kind), to_string(chosen.codes));
@@ -192,8 +196,14 @@ Exit tune(Context& context, TuneArguments arguments) {
   const TuneReport report = document.tune(arguments.options, meter.callback(), context.interrupts.token());
   meter.clear();
   context.notes(report.notices);
-  if (!arguments.svg.empty()) write_file_atomically(arguments.svg, draw_svg(chart_of(report)));
-  const std::string written = arguments.write && report.chosen ? write_choice(report, file) : "";
+  std::string written;
+  std::optional<Error> failed;  // what was measured is printed all the same
+  try {
+    if (!arguments.svg.empty()) write_file_atomically(arguments.svg, draw_svg(chart_of(report)));
+    if (arguments.write && report.chosen) written = write_choice(report, file);
+  } catch (const Error& error) {
+    failed = error;
+  }
   if (context.options.json) {
     Json object = to_json(report);
     if (!written.empty()) object["written"] = file.string();
@@ -203,6 +213,7 @@ Exit tune(Context& context, TuneArguments arguments) {
     print_line(fmt::format("\n{}", report.reason));
   }
   if (!written.empty()) context.notes(std::span(&written, 1));
+  if (failed) throw *failed;
   return report.chosen ? Exit::done : Exit::failed;
 }
 
@@ -219,7 +230,7 @@ CLI::Option* add_size(CLI::App& app, const char* name, std::uint64_t& bytes, con
 Action define_tune(CLI::App& app) {
   auto a = std::make_shared<TuneArguments>();
   app.add_option("--group", a->options.group, "the node group; else the settings'")->type_name("NAME");
-  app.add_option("--recall", a->options.recall, "that must be reached; else the settings'")
+  app.add_option("--recall", a->options.recall, "that must be reached, 0.001 to 1; else the settings'")
       ->type_name("SHARE")
       ->check(share());
   app.add_option("--top-k", a->options.top_k, "nearest passages that a question asks for")

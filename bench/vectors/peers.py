@@ -66,7 +66,8 @@ class FaissHnsw(Faiss):
 
 class FaissIvfPq(Faiss):
     # Lists that are looked through, and how many times k are scored again.
-    name, settings = "faiss IVF-PQ", ["4/8", "8/8", "16/8", "32/8", "64/8", "16/32", "32/32", "64/32", "128/32", "256/64"]
+    name = "faiss IVF-PQ"
+    settings = ["4/8", "8/8", "16/8", "32/8", "64/8", "128/8", "256/8", "128/16", "256/16", "512/16", "512/64"]
 
     def make(self, faiss, base):
         lists = 1 << max(6, int(np.log2(4 * np.sqrt(len(base)))))

@@ -195,7 +195,7 @@ class Document {
   /// Merges all segments, drops what is deleted, gives the space back. @return bytes given back.
   std::uint64_t compact(const OnProgress& progress = {}, std::stop_token stop = {});
   /// Measures which index suits this corpus: builds each in the folder's `cache`, asks questions at its
-  /// settings, compares with an exact scan, and chooses. Nothing of it stays. Minutes for 100,000 vectors.
+  /// settings, compares with an exact scan, and chooses. The indexes are removed. Minutes for 100,000 vectors.
   /// @throws Error(empty) no vectors; Error(not_found) a group that was not made; Error(mismatch) vectors of
   ///         another embedder; Error(locked) another tune() runs; Error(cancelled); Error(full|io).
   TuneReport tune(const TuneOptions& options = {}, const OnProgress& progress = {},

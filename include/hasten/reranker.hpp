@@ -17,7 +17,8 @@ class Reranker {
   /// @param passages  n hits, in the order in which they were found.
   /// @return          n scores, of passages[0] first: higher is better; -infinity leaves a passage out.
   ///                  Comparable within one call only.
-  /// @throws Error(unavailable) a server failed; Error(cancelled) `stop` was requested.
+  /// @throws Error(unavailable) a server failed; Error(refused) it would not answer, as without a key;
+  ///         Error(timeout) it was silent; Error(cancelled) `stop` was requested.
   /// Thread-safe: calls may be queued.
   virtual std::vector<double> score(std::string_view question, std::span<const Hit> passages,
                                     std::stop_token stop = {}) const = 0;

@@ -68,7 +68,7 @@ struct WeightedQuery {
 /// what holds without that. The same hits whatever the number of threads; ties go by node id.
 struct SearchOptions {
   std::optional<Mode> mode;          ///< [hybrid]; of no use where there are `retrievers`
-  std::optional<std::size_t> top_k;  ///< [10] at most so many hits; from 1
+  std::optional<std::size_t> top_k;  ///< [10] at most so many hits; from 1, and a million counts as the most
   std::string group;                 ///< empty: the settings' default group
   Filter filter;
   double recall = 0;                 ///< as Settings::recall; 0: the settings'
@@ -111,7 +111,8 @@ struct Hit {
 struct SearchResult {
   std::vector<Hit> hits;
   /// How likely it is that the best hits speak of what was asked, 0 to 1; calibrated, see
-  /// docs/relevance.md. Judged by words alone without a retriever by cosine; 0 without hits.
+  /// docs/relevance.md. Judged by words alone without a retriever by cosine, before `target` and what follows;
+  /// 0 where nothing was found.
   std::optional<double> relevance;
   std::vector<std::string> notices;
 };

@@ -44,7 +44,8 @@ class SegmentView {
   }
   /// Says that bytes will be read soon, so that the disk fetches them meanwhile. Anything may be asked for.
   virtual void fetch(std::string_view /*section*/, std::uint64_t /*offset*/, std::uint64_t /*length*/) const {}
-  /// Says that a section is read here and there, so that the disk fetches no more of it than is touched.
+  /// Says that a section is read here and there, so that the disk fetches no more of it than is touched,
+  /// except where it is read in order all the same.
   virtual void expect_scattered_reads(std::string_view /*section*/) const {}
 };
 
@@ -84,10 +85,6 @@ class Section {
   void read(std::uint64_t offset, std::span<std::byte> to) const { view_->read(name_, offset, to); }
   void fetch(std::uint64_t offset, std::uint64_t length) const { view_->fetch(name_, offset, length); }
   void expect_scattered_reads() const { view_->expect_scattered_reads(name_); }
-  /// As fetch(), where the bytes were not touched yet, as far as the first of them tells.
-  void fetch_untouched(std::uint64_t offset, std::uint64_t length) const {
-    if (length > 0 && !is_checked(offset, 1)) fetch(offset, length);
-  }
 
   /// Asks the processor for bytes that will be read soon. Anything may be asked for.
   void prefetch(std::uint64_t offset, std::uint64_t length) const noexcept {

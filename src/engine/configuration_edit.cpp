@@ -116,7 +116,23 @@ std::string set_key(std::string_view text, const TomlChange& change) {
   return std::string(text.substr(0, from)) + change.value + std::string(text.substr(to));
 }
 
-/// What a file says, as one line that can be compared.
+std::string as_json(const toml::table& table) {
+  std::ostringstream text;
+  text << toml::json_formatter(table);
+  return text.str();
+}
+
+/// Whether a file says what a change wants.
+bool says(const toml::table& all, const TomlChange& change) {
+  toml::table wanted = parse(fmt::format("{} = {}", change.key, change.value)), found;
+  const toml::table* const table = change.table.empty() ? &all : all.get_as<toml::table>(change.table);
+  const toml::node* const node = table == nullptr ? nullptr : table->get(change.key);
+  if (node == nullptr) return false;
+  found.insert(change.key, *node);
+  return as_json(found) == as_json(wanted);
+}
+
+/// What a file says beside the changes, as one line that can be compared.
 std::string meaning(toml::table all, std::span<const TomlChange> changes) {
   for (const TomlChange& change : changes) {
     if (change.table.empty()) {
@@ -126,20 +142,23 @@ std::string meaning(toml::table all, std::span<const TomlChange> changes) {
       if (table->empty()) all.erase(change.table);
     }
   }
-  std::ostringstream text;
-  text << toml::json_formatter(all);
-  return text.str();
+  return as_json(all);
 }
 
 }  // namespace
 
 std::string edit_toml(std::string_view text, std::span<const TomlChange> changes) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // it counts as no column
+  const std::string_view mark = text.starts_with(kByteOrderMark) ? kByteOrderMark : "";
+  text.remove_prefix(mark.size());
   std::string edited(text);
   for (const TomlChange& change : changes) edited = set_key(edited, change);
-  if (meaning(parse(edited), changes) != meaning(parse(text), changes)) {
+  const toml::table after = parse(edited);
+  const bool said = std::ranges::all_of(changes, [&](const TomlChange& change) { return says(after, change); });
+  if (!said || meaning(after, changes) != meaning(parse(text), changes)) {
     throw Error(Code::internal, "setting a key in this TOML would change another; set it by hand");
   }
-  return edited;
+  return std::string(mark) + edited;
 }
 
 }  // namespace hasten

@@ -107,7 +107,10 @@ bool has_index(const VectorSegment& segment, const IndexChoice& choice) {
 
 bool wants_rewriting(const VectorSegment& segment, const IndexSettings& settings, std::size_t nodes) {
   if (nodes < kNodesMin) return false;
-  if (settings.kind == IndexKind::smart && kind_of(segment) != IndexKind::flat) return false;
+  const IndexKind kind = kind_of(segment);
+  if (settings.kind == IndexKind::smart && kind != IndexKind::flat) {  // what was built is kept
+    return kind != IndexKind::disk && segment.form().codes != codes_of(settings.codes);
+  }
   return !has_index(segment, choose_index(settings, nodes, segment.dim()));
 }
 

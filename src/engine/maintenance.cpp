@@ -10,6 +10,7 @@
 #include "engine/recall.hpp"
 #include "engine/scan.hpp"
 #include "engine/segment_writing.hpp"
+#include "engine/tune.hpp"
 #include "hasten/error.hpp"
 
 namespace hasten {
@@ -94,8 +95,9 @@ Status status(KnowledgeBase& kb) {
   status.bytes["segments"] = segments - std::min(segments, status.bytes["fields"]);
   status.bytes["vectors"] = folder_bytes(folder / "vectors");
   status.bytes["token_cache"] = folder_bytes(token_cache_folder(folder));
-  status.bytes["truth"] =
-      folder_bytes(folder) - segments - status.bytes["vectors"] - status.bytes["token_cache"];
+  const std::uint64_t others = segments + status.bytes["vectors"] + folder_bytes(folder / "cache");
+  const std::uint64_t all = folder_bytes(folder);
+  status.bytes["truth"] = all - std::min(all, others);
   status.fingerprints["embedder"] = fingerprint;
   for (const GroupRow& row : reading.groups()) status.fingerprints["group " + row.name] = row.signature;
   return status;
@@ -124,10 +126,24 @@ VerifyReport verify(KnowledgeBase& kb, bool repair, const OnProgress& progress) 
   return report;
 }
 
+namespace {
+
+/// What can be computed again, and what a tuning that was killed left; a running one keeps its own.
+void remove_caches(const fs::path& folder) {
+  std::error_code ignored;  // another process may put something there meanwhile
+  fs::remove_all(token_cache_folder(folder), ignored);
+  if (!fs::exists(tuning_folder(folder), ignored)) return;
+  if (const auto lock = FileLock::try_acquire(tuning_lock(folder), "compact")) {
+    fs::remove_all(tuning_folder(folder), ignored);
+  }
+}
+
+}  // namespace
+
 std::uint64_t compact(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop) {
   LocalStore& store = kb.writable();
   const std::uint64_t before = folder_bytes(store.folder());
-  fs::remove_all(token_cache_folder(store.folder()));
+  remove_caches(store.folder());
   merge_segments(kb, {.all = true}, progress, stop);
   store.compact([&](LocalStore::Writing& writing, const auto&) {
     rebuild_flat_segments(writing, store);

@@ -79,10 +79,18 @@ class Planner {
     return choose_index(index_, live_nodes(parts), parts.front().open->flat->dim()).kind;
   }
 
-  /// What building an index over these takes of memory; words are streamed, fields come column by column.
+  /// What writing these anew takes of memory; codes are copied where they are as they are to be, words are
+  /// streamed, fields come column by column.
   std::size_t memory_of(std::span<const SegmentPart> parts) const {
-    if (kind_of_merged(parts) == IndexKind::flat) return 0;
-    return live_nodes(parts) * (parts.front().open->flat->dim() + kGraphBytes);
+    if (!parts.front().open->flat) return 0;
+    const std::size_t dim = parts.front().open->flat->dim();
+    const IndexChoice choice = choose_index(index_, live_nodes(parts), dim);
+    const bool copied = std::ranges::all_of(
+        parts, [&](const SegmentPart& part) { return part.open->flat->form() == choice.form; });
+    const bool indexed = choice.kind != IndexKind::flat;
+    if (copied && !indexed) return 0;
+    const std::size_t codes = choice.form.codes == Codes::bf16 ? 3 * dim : dim;
+    return live_nodes(parts) * (codes + (indexed ? kGraphBytes : sizeof(VectorEntry)));
   }
 
   double seconds_of(std::span<const SegmentPart> parts) const {
@@ -123,6 +131,21 @@ class Planner {
 
   const IndexSettings& index_;
   std::size_t memory_;
+};
+
+/// A segment being written, until it is to be stopped.
+class StoppableSink final : public SegmentSink {
+ public:
+  StoppableSink(SegmentSink& sink, std::stop_token stop) : sink_(sink), stop_(std::move(stop)) {}
+  void begin(std::string_view section) override { sink_.begin(section); }
+  void write(std::span<const std::byte> bytes) override {
+    if (stop_.stop_requested()) throw Error(Code::cancelled, "merging was stopped");
+    sink_.write(bytes);
+  }
+
+ private:
+  SegmentSink& sink_;
+  std::stop_token stop_;
 };
 
 /// A segment file that is removed again unless a commit names it.
@@ -175,7 +198,8 @@ class NewSegment {
     fs::remove(file(), ignored);
   }
 
-  static void write(const KnowledgeBase& kb, const Merge& merge, SegmentSink& sink, std::stop_token stop) {
+  static void write(const KnowledgeBase& kb, const Merge& merge, SegmentSink& file, std::stop_token stop) {
+    StoppableSink sink(file, stop);
     const std::span<const SegmentPart> inputs = merge.inputs;
     if (inputs.front().open->words) {
       merge_bm25(word_inputs(inputs), sink);

@@ -135,7 +135,7 @@ std::shared_ptr<const Reranker> Rerankers::find(KnowledgeBase& kb, const std::st
   const std::lock_guard lock(mutex_);
   if (const auto found = made_.find(name); found != made_.end()) return found->second;
   Made made = make(kb, name);
-  if (made && name.starts_with("keywords")) return made;  // cheap, and every user writes other rules
+  if (made && name.starts_with("keywords") && !is_model_file(name)) return made;  // cheap, and everybody's rules differ
   if (made) return made_.emplace(name, std::move(made)).first->second;
   std::vector<std::string_view> names = builtin_names();
   for (const auto& [known, reranker] : made_) names.push_back(known);

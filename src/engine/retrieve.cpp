@@ -234,7 +234,7 @@ class Retrieving {
     job.vector_query.threads = jobs_.size() > 1 && threads() > 1 ? 1 : thread_count(kb_.settings.threads);
     const auto full = [&](std::uint64_t row) { return kb_.store.vector(fingerprint, row); };
     job.vector_query.read = [&](std::uint64_t row, std::span<float> to) {
-      std::ranges::copy(kb_.store.read_vector(fingerprint, row), to.begin());
+      copy_vector(kb_.store.read_vector(fingerprint, row), to);
     };
     job.vector_query.fetch = [&](std::uint64_t row) { kb_.store.fetch_vector(fingerprint, row); };
     VectorAnswer answer = search_vectors(inputs, job.vector_query, full);
@@ -259,7 +259,9 @@ class Retrieving {
     IndexQuery query;
     query.text = questions_[job.question].words.plain;
     query.vector = [this, &job] {
-      return job.retriever->group->flat.empty() ? std::span<const float>{} : vector_of(job.question);
+      if (job.retriever->group->flat.empty()) return std::span<const float>{};
+      check_fingerprint(*job.retriever->group);
+      return vector_of(job.question);
     };
     query.k = looked_at(job);
     query.stop = stop_;

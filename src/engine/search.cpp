@@ -177,7 +177,7 @@ class Search {
       note("fold", hits.size());
     }
     if (plan_.diversity > 0) {
-      hits = diversified(hits, plan_.diversity, plan_.top_k, *snapshot_, kb_.store, *rows_);
+      hits = diversified(hits, plan_.diversity, plan_.top_k, *snapshot_, kb_.store, *rows_, stop_);
       note("diversity", hits.size());
     }
     hits.resize(std::min(hits.size(), plan_.top_k));
@@ -291,11 +291,13 @@ Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& opt
              std::stop_token stop) {
   const auto attempt = [&] { return Search(kb, query, options, trace, stop).run(); };
   // A writer may have merged a segment away between our reading of the manifest and our opening of
-  // the file: a new reading sees the new manifest. If it fails again, and nothing was committed between,
-  // it is damage.
+  // the file, or compacted the vectors: a new reading sees the new manifest. If it fails again, and nothing
+  // was committed between, it is damage.
   for (std::optional<std::uint64_t> before;;) {
     try {
       return attempt();
+    } catch (const OutdatedRow&) {
+      if (before == kb.store.read().commit()) throw;
     } catch (const Error& error) {
       if (error.code() != Code::damaged) throw;
     }

@@ -190,6 +190,7 @@ class Planner {
 
   void set_depths() {
     plan_.rerank = rerank_plan(kb_, options_, plan_.top_k);
+    plan_.rerank.depth = std::min(plan_.rerank.depth, kTopKMax);
     const std::size_t lists = plan_.retrievers.size() * (1 + options_.queries.size());
     std::size_t depth = plan_.top_k;
     if (plan_.reshapes()) {

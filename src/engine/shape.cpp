@@ -1,12 +1,14 @@
 #include "engine/shape.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
 #include <unordered_map>
 
 #include "engine/knowledge_base.hpp"
+#include "hasten/error.hpp"
 #include "retrieval/diversity.hpp"
 #include "retrieval/fold.hpp"
 #include "text/words.hpp"
@@ -80,12 +82,21 @@ class Target {
   }
 
   std::vector<const NodeRow*> descendants(const NodeRow& node) {
-    std::set<Id> family{node.id};  // parents come before their children in a document
+    const auto all = rows_.of_document(node.document);
+    std::map<Id, const NodeRow*> by_id;
+    for (const NodeRow* row : all) by_id.emplace(row->id, row);
+    const auto is_made_from_it = [&](const NodeRow* row) {
+      for (std::size_t steps = 0; steps < all.size() && row->parent; ++steps) {
+        if (*row->parent == node.id) return true;
+        const auto parent = by_id.find(*row->parent);
+        if (parent == by_id.end()) return false;
+        row = parent->second;
+      }
+      return false;
+    };
     std::vector<const NodeRow*> found;
-    for (const NodeRow* row : rows_.of_document(node.document)) {
-      if (!row->parent || !family.contains(*row->parent)) continue;
-      family.insert(row->id);
-      if (row->group == target_.row.id) found.push_back(row);
+    for (const NodeRow* row : all) {
+      if (row->group == target_.row.id && is_made_from_it(row)) found.push_back(row);
     }
     return found;
   }
@@ -162,7 +173,8 @@ std::vector<Ranked> without_duplicates(const std::vector<Ranked>& hits, double s
 }
 
 std::vector<Ranked> diversified(const std::vector<Ranked>& hits, double diversity, std::size_t k,
-                                const Snapshot& snapshot, const LocalStore& store, NodeRows& rows) {
+                                const Snapshot& snapshot, const LocalStore& store, NodeRows& rows,
+                                const std::stop_token& stop) {
   std::vector<double> relevance;
   std::vector<std::span<const float>> vectors;
   for (const Ranked& hit : hits) {
@@ -175,6 +187,7 @@ std::vector<Ranked> diversified(const std::vector<Ranked>& hits, double diversit
       words.push_back(different_words(text_of(rows.reading(), *rows.find(hit.node))));
   }
   const auto similarity = [&](std::size_t a, std::size_t b) {
+    if (stop.stop_requested()) throw Error(Code::cancelled, "the search was interrupted");
     return words.empty() ? inner_product(vectors[a], vectors[b]) : shared_words(words[a], words[b]);
   };
   std::vector<Ranked> chosen;

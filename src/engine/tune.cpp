@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kQuestions = 200;
+constexpr std::size_t kTopKMax = 10'000;
 constexpr double kAsFast = 1.05;
 
 // ---- Where the indexes are built ----
@@ -28,10 +29,10 @@ constexpr double kAsFast = 1.05;
 /// would spoil the times of both.
 class Workplace {
  public:
-  explicit Workplace(const fs::path& kb) : folder_(kb / "cache" / "tune") {
+  explicit Workplace(const fs::path& kb) : folder_(tuning_folder(kb)) {
     try {
       fs::create_directories(folder_.parent_path());
-      lock_.emplace(FileLock::acquire(kb / "cache" / "tune.lock", "tune"));
+      lock_.emplace(FileLock::acquire(tuning_lock(kb), "tune"));
       fs::remove_all(folder_);
       fs::create_directory(folder_);
     } catch (const fs::filesystem_error& error) {
@@ -104,6 +105,9 @@ std::vector<VectorEntry> sampled(const std::vector<VectorEntry>& all, std::size_
 TuneOptions checked(TuneOptions options, const Settings& settings) {
   if (options.recall <= 0) options.recall = settings.recall;
   if (options.top_k == 0) throw Error(Code::invalid, "top_k is 0; ask for at least one passage");
+  if (options.top_k > kTopKMax) {
+    throw Error(Code::invalid, fmt::format("top_k is {}; tuning takes up to {}", options.top_k, kTopKMax));
+  }
   if (options.sample == 0) throw Error(Code::invalid, "sample is 0; measure on at least one vector");
   return options;
 }
@@ -130,7 +134,7 @@ TuningCorpus corpus_of(KnowledgeBase& kb, const GroupSnapshot& group) {
   corpus.threads = thread_count(kb.settings.threads);
   corpus.full = [&kb, fingerprint](std::uint64_t row) { return kb.store.vector(fingerprint, row); };
   corpus.read = [&kb, fingerprint](std::uint64_t row, std::span<float> to) {
-    std::ranges::copy(kb.store.read_vector(fingerprint, row), to.begin());
+    copy_vector(kb.store.read_vector(fingerprint, row), to);
   };
   corpus.fetch = [&kb, fingerprint](std::uint64_t row) { kb.store.fetch_vector(fingerprint, row); };
   return corpus;
@@ -209,6 +213,9 @@ std::string why(const TuneReport& report, const TuneCandidate& chosen, const Tun
 
 }  // namespace
 
+fs::path tuning_folder(const fs::path& kb) { return kb / "cache" / "tune"; }
+fs::path tuning_lock(const fs::path& kb) { return kb / "cache" / "tune.lock"; }
+
 TuneChoice choose(const TuneReport& report, const TuneOptions& options) {
   std::vector<std::size_t> eligible;
   std::size_t reach = 0;
@@ -240,6 +247,7 @@ TuneReport tune(KnowledgeBase& kb, const TuneOptions& asked, const OnProgress& p
     throw Error(Code::empty,
                 fmt::format("group '{}' has no vectors yet; `hasten ingest` makes them", group.row.name));
   }
+  kb.store.vector(group.flat.front().row.signature, entries.front().vector);  // opened before it may be compacted
   const Matrix questions = embed_questions(kb, group, options, progress, stop);
   const Workplace workplace(kb.store.folder());
   TuningCorpus corpus = corpus_of(kb, group);

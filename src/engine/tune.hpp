@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -12,6 +13,10 @@ namespace hasten {
 /// Document::tune().
 TuneReport tune(KnowledgeBase& kb, const TuneOptions& options, const OnProgress& progress,
                 std::stop_token stop);
+
+/// Where it builds indexes, under a knowledge base, and the lock that says that it does.
+std::filesystem::path tuning_folder(const std::filesystem::path& kb);
+std::filesystem::path tuning_lock(const std::filesystem::path& kb);
 
 struct TuneChoice {
   std::optional<std::size_t> chosen;

@@ -60,7 +60,7 @@ auto UserIndex::call(std::string_view name, Function function) const {
   try {
     return function();
   } catch (const Error& error) {
-    if (error.code() == Code::cancelled) throw;
+    if (error.code() == Code::cancelled || error.code() == Code::mismatch) throw;
     fail(name, error.what());
   } catch (const std::exception& error) {
     fail(name, error.what());
@@ -86,6 +86,7 @@ std::optional<UserIndex::Lease> UserIndex::at(const LocalStore::Reading& reading
 void UserIndex::bring_to(const LocalStore::Reading& reading, const Snapshot& snapshot,
                          const LocalStore& store, std::stop_token stop) {
   const Live live(reading, snapshot.find(group_));
+  commit_.reset();  // until all is done it is of no commit
   remove_gone(live);
   for (const bool with_vectors : {false, true}) add_new(reading, store, live, with_vectors, stop);
   commit_ = reading.commit();

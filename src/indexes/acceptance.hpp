@@ -23,6 +23,9 @@ class Acceptance {
     return allowed_ == nullptr || allowed_->test(*documents_.array<std::uint32_t>(position));
   }
 
+  /// The share of all nodes that passes, 0 to 1; what is deleted is not taken off.
+  double selectivity() const noexcept { return allowed_ == nullptr ? 1 : allowed_->selectivity(); }
+
  private:
   Tombstones deleted_;
   const DocumentSet* allowed_ = nullptr;

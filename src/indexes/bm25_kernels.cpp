@@ -39,13 +39,13 @@ std::size_t select_scalar(const std::int32_t* values, std::size_t n, std::int32_
   const std::size_t whole = n - n % kStep;
   const __m256 weight = _mm256_set1_ps(term.weight), base = _mm256_set1_ps(term.base),
                slope = _mm256_set1_ps(term.slope);
-  const __m256i one = _mm256_set1_epi32(1);
+  const __m256i one = _mm256_set1_epi32(1), zero = _mm256_setzero_si256();
   for (std::size_t i = 0; i < whole; i += kStep) {
     const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(positions + i));
     const __m256 length = _mm256_cvtepi32_ps(
-        _mm256_i32gather_epi32(reinterpret_cast<const int*>(lengths), at, 4));
-    const __m256 f = _mm256_cvtepi32_ps(_mm256_add_epi32(
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(frequencies + i)), one));
+        _mm256_max_epi32(_mm256_i32gather_epi32(reinterpret_cast<const int*>(lengths), at, 4), zero));
+    const __m256 f = _mm256_cvtepi32_ps(_mm256_max_epi32(
+        _mm256_add_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(frequencies + i)), one), one));
     const __m256 below = _mm256_add_ps(f, _mm256_add_ps(base, _mm256_mul_ps(slope, length)));
     const __m256i score = _mm256_cvtps_epi32(_mm256_mul_ps(weight, _mm256_div_ps(f, below)));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(scores + i), _mm256_max_epi32(score, one));
@@ -97,8 +97,9 @@ std::size_t select_scalar(const std::int32_t* values, std::size_t n, std::int32_
 }  // namespace
 
 std::int32_t score_of(const TermScore& term, std::uint32_t frequency, std::uint32_t length) noexcept {
-  const auto f = static_cast<float>(static_cast<std::int32_t>(frequency));
-  const float below = f + (term.base + term.slope * static_cast<float>(static_cast<std::int32_t>(length)));
+  // As the kernels do it: numbers beyond 2^31, which only damage brings, count as the least.
+  const auto f = static_cast<float>(std::max(static_cast<std::int32_t>(frequency), 1));
+  const float below = f + (term.base + term.slope * static_cast<float>(std::max(static_cast<std::int32_t>(length), 0)));
   const float score = term.weight * (f / below);
   return std::max(1, static_cast<std::int32_t>(std::lrint(score)));
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -24,6 +25,13 @@ std::vector<float> normalised(std::span<const float> vector) {
     unit[i] = static_cast<float>(static_cast<double>(vector[i]) / length);
   }
   return unit;
+}
+
+void copy_vector(std::span<const float> vector, std::span<float> to) {
+  if (vector.size() != to.size()) {
+    throw Error(Code::damaged, fmt::format("a vector has {} dimensions; its segment has {}", vector.size(), to.size()));
+  }
+  std::ranges::copy(vector, to.begin());
 }
 
 CodedQuery::CodedQuery(std::span<const float> vector, Metric metric, const FullVectors& full)

@@ -48,6 +48,9 @@ class CodedQuery {
   DotRowsBf16 dot_bf16_;
 };
 
+/// Copies a full vector. @throws Error(damaged) it has another dimension.
+void copy_vector(std::span<const float> vector, std::span<float> to);
+
 /// A vector of length 1 in its direction; zeros stay zeros.
 std::vector<float> normalised(std::span<const float> vector);
 

@@ -60,6 +60,8 @@ class FieldColumn {
   std::uint64_t postings(ValueRange range) const;
   /// The entries that have a value of the range, or the field at all.
   Bitmap entries(ValueRange range) const;
+  /// Adds them to a set. @param found  of entries of this segment.
+  void add_entries(ValueRange range, Bitmap& found) const;
   Bitmap present_entries() const;
   std::vector<std::uint32_t> entries_of(std::uint64_t value) const;
 

@@ -31,7 +31,7 @@ struct ColumnUse {
   Bitmap entries() const {
     if (of == Of::present) return column.present_entries();
     Bitmap found = ranges.empty() ? column.entries({}) : column.entries(ranges.front());
-    for (std::size_t i = 1; i < ranges.size(); ++i) found.add(column.entries(ranges[i]).words());
+    for (std::size_t i = 1; i < ranges.size(); ++i) column.add_entries(ranges[i], found);
     if (of == Of::ranges) return found;
     Bitmap rest = column.present_entries();
     rest.remove(found.words());

@@ -113,26 +113,33 @@ std::span<const std::uint64_t> FieldColumn::bits(std::uint64_t at) const {
   return {reinterpret_cast<const std::uint64_t*>(data_->at(at, 8 * words)), words};
 }
 
-Bitmap FieldColumn::entries(ValueRange range) const {
-  Bitmap found(entries_);
+void FieldColumn::add_entries(ValueRange range, Bitmap& found) const {
   const std::uint64_t n = postings(range);
-  if (n == 0) return found;
+  if (n == 0) return;
   if (has_bitmaps()) {
     const std::uint64_t bytes = 8 * Bitmap::words_for(entries_);
     for (std::uint64_t value = range.from; value < range.to; ++value) {
       found.add(bits(parts_.bitmaps + bytes * value));
     }
+    return;
+  }
+  const std::uint64_t first = postings({0, range.from});
+  if (first + n > row_.postings) fail("where a value's entries begin");
+  for_each_listed(parts_.lists + 4 * first, n, [&](std::uint32_t entry) { found.set(entry); });
+}
+
+Bitmap FieldColumn::entries(ValueRange range) const {
+  const std::uint64_t n = postings(range);
+  // Where most entries pass it is less to take away the others; each has one value then.
+  const bool most = row_.type != kList && row_.postings == row_.present && n > row_.postings / 2;
+  if (has_bitmaps() || !most) {
+    Bitmap found(entries_);
+    add_entries(range, found);
     return found;
   }
   const std::uint64_t first = postings({0, range.from});
   if (first + n > row_.postings) fail("where a value's entries begin");
-  // Where most entries pass it is less to take away the others; each has one value then.
-  const bool most = row_.type != kList && row_.postings == row_.present && n > row_.postings / 2;
-  if (!most) {
-    for_each_listed(parts_.lists + 4 * first, n, [&](std::uint32_t entry) { found.set(entry); });
-    return found;
-  }
-  found = present_entries();
+  Bitmap found = present_entries();
   const auto clear = [&](std::uint32_t entry) { found.clear(entry); };
   const std::uint64_t last = first + n;
   for_each_listed(parts_.lists, first, clear);

@@ -237,7 +237,7 @@ std::vector<Walked> GraphView::walk(std::span<const float> query, std::size_t po
   make_tables(query, shape_, metric_, {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()},
               tables);
   pool = std::max<std::size_t>(pool, 1);
-  frontier.begin(nodes_, pool, std::max(pool, candidates));
+  frontier.begin(nodes_, pool, std::max(pool, candidates), accept.selectivity());
   enter(tables, accept, frontier);
 
   const std::size_t steps = on_disk_ ? walk_on_disk(tables, steps_max, accept, frontier)

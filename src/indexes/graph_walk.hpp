@@ -34,7 +34,8 @@ class Frontier {
   /// Forgets all.
   /// @param pool        how many of the nearest accepted nodes are walked on from, 1 or more.
   /// @param candidates  how many accepted nodes are kept; `pool` or more.
-  void begin(std::size_t nodes, std::size_t pool, std::size_t candidates) {
+  /// @param selectivity the share of all nodes that is accepted, 0 to 1.
+  void begin(std::size_t nodes, std::size_t pool, std::size_t candidates, double selectivity) {
     for (const Met& met : met_) {
       seen_[met.position / 64] = 0;
       queues_[met.accepted].forget(SmallestSums::bucket_of(met.sum));
@@ -45,7 +46,10 @@ class Frontier {
     kept_.begin(candidates);
     walked_.begin(pool);
     for (Queue& queue : queues_) queue.first_word = queue.words.size();
-    patience_ = kPatience;
+    // The fewer are accepted, the more others lie before the next of them.
+    reward_ = static_cast<int>(std::clamp(1 / std::max(selectivity, 1e-6), double{kReward}, 1e6));
+    patience_max_ = kPatience / kReward * reward_;
+    patience_ = patience_max_;
   }
 
   /// Sums below it are of interest.
@@ -68,7 +72,7 @@ class Frontier {
     kept_.add(sum);
     if (sum >= walked_.below()) return;
     walked_.add(sum);
-    patience_ = std::min(patience_ + kReward, kPatience);
+    patience_ = std::min(patience_ + reward_, patience_max_);
   }
 
   /// The node that is walked next, or nothing when none is of interest. It is walked then.
@@ -140,7 +144,8 @@ class Frontier {
   std::array<Queue, 2> queues_;  // of nodes that are not accepted, of those that are
   SmallestSums kept_{kSums};     // of the accepted nodes that are of interest
   SmallestSums walked_{kSums};   // of those that are walked on from
-  int patience_ = 0;             // nodes that are not accepted and may still be walked
+  int reward_ = kReward, patience_max_ = kPatience;
+  int patience_ = 0;  // nodes that are not accepted and may still be walked
 };
 
 }  // namespace hasten

@@ -177,11 +177,13 @@ void check_alike(std::span<const VectorInput> inputs) {
 void build_anew(std::span<const VectorInput> inputs, SegmentSink& sink, const IndexParameters& index,
                 std::size_t threads, const std::stop_token& stop, VectorForm form, const FullVectors& full) {
   VectorBuilder builder(inputs.front().segment->dim(), form);
+  std::vector<float> vector(inputs.front().segment->dim());
   for (const VectorInput& input : inputs) {
     for_each_live_run(input.deleted, input.segment->size(), [&](std::size_t first, std::size_t last) {
       for (std::size_t i = first; i < last; ++i) {
         const VectorEntry entry = input.segment->entry(i);
-        builder.add(entry, full(entry.vector));
+        copy_vector(full(entry.vector), vector);
+        builder.add(entry, vector);
       }
     });
   }

@@ -54,14 +54,13 @@ class Scanner {
   Seen scan(std::size_t first, std::size_t last, Candidates& candidates) const {
     Seen seen;
     if (input_.deleted.empty() && allowed_ == nullptr) {
-      const std::size_t bytes = input_.segment->code_bytes();
-      input_.segment->codes().fetch_untouched(first * bytes, (last - first) * bytes);
       score_run(first, last, {}, candidates, seen);
       return seen;
     }
     const std::vector<std::uint32_t> wanted = wanted_of(first, last);
     seen.rows = wanted.size();
-    if (wanted.size() * kDense < last - first) {
+    const bool full_vectors = input_.segment->code_bytes() == 0;  // what is not wanted is not touched
+    if (full_vectors || wanted.size() * kDense < last - first) {
       score({input_, number_}, wanted, coded_, candidates, want_moments_ ? &seen.moments : nullptr);
     } else {
       score_run(first, last, wanted, candidates, seen);

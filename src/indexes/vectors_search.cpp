@@ -136,7 +136,8 @@ class Search {
     const auto found = segment.graph()->walk(coded_.vector(), query_.pool, candidates, steps_max, accept,
                                              &statistics);
     plan.steps = statistics.steps;
-    if (statistics.steps >= steps_max) return search_codes(searched, plan);
+    const bool too_few = found.size() < std::min(query_.k, plan.expected);
+    if (too_few || statistics.steps >= steps_max) return search_codes(searched, plan);
     take(searched, found, accept, plan);
   }
 
@@ -222,7 +223,7 @@ class Search {
     std::ranges::sort(best, better);
     if (!scanned_) best.resize(std::min(best.size(), times(query_.k, kWalkOversample, query_.k)));
     std::vector<VectorEntry> entries;
-    std::vector<std::span<const float>> vectors;  // empty: to be read
+    std::vector<std::span<const float>> vectors;  // of what is not read
     for (const Candidate& candidate : best) {
       const VectorSegment& segment = *segments[candidate.segment].segment;
       entries.push_back(segment.entry(candidate.position));
@@ -230,8 +231,8 @@ class Search {
       prefetch(std::as_bytes(vectors.back()));
     }
     for (std::size_t i = 0; i < best.size(); ++i) {
-      const double score = vectors[i].empty() ? read_score(entries[i].vector)
-                                              : coded_.exact_score(vectors[i], entries[i].vector);
+      const bool read = is_read(*segments[best[i].segment].segment);
+      const double score = read ? read_score(entries[i].vector) : coded_.exact_score(vectors[i], entries[i].vector);
       answer_.best.push_back({entries[i].node, score});
     }
     std::ranges::sort(answer_.best, [](const Scored& a, const Scored& b) {
@@ -267,6 +268,9 @@ void check_alike(std::span<const VectorInput> segments, std::size_t dim) {
 VectorAnswer search_vectors(std::span<const VectorInput> segments, const VectorQuery& query,
                             const FullVectors& full) {
   check_alike(segments, query.vector.size());
+  if (!std::ranges::all_of(query.vector, [](float value) { return std::isfinite(value); })) {
+    throw Error(Code::invalid, "the question's vector holds what is no number");
+  }
   const Metric metric = segments.empty() ? Metric::inner_product : segments.front().segment->form().metric;
   return Search(query, metric, full).run(segments);
 }

@@ -13,8 +13,8 @@ namespace hasten {
 /// not followed, so that the key goes to nobody else. Nothing is asked before the first use.
 /// @param url  "http://host:port" and ".../v1" mean ".../v1/rerank"; ".../rerank" is taken as it is; a
 ///             model is named after "#".
-/// @throws Error(invalid) not an http(s) URL. score() throws Error(unavailable) where the server fails or
-///         its answer does not give every passage one score.
+/// @throws Error(invalid) not an http(s) URL. score() throws as Reranker::score(), and
+///         Error(unavailable) where the answer does not give every passage one score.
 std::shared_ptr<const Reranker> open_remote_reranker(std::string_view url);
 
 }  // namespace hasten

@@ -16,6 +16,19 @@ void check(bool fine, const char* what) {
   if (!fine) throw Error(Code::corrupt, fmt::format("the safetensors file {}", what));
 }
 
+/// An array of whole numbers of a tensor's entry; empty where there is none.
+template <class T>
+std::vector<T> numbers_of(const json& entry, const char* key) {
+  std::vector<T> numbers;
+  const auto found = entry.find(key);
+  if (found == entry.end() || !found->is_array()) return numbers;
+  for (const json& number : *found) {
+    check(number.is_number_unsigned(), "has a header with numbers that are none");
+    numbers.push_back(number.get<T>());
+  }
+  return numbers;
+}
+
 template <class T>
 std::vector<T> values_of(std::string_view bytes) {
   std::vector<T> values(bytes.size() / sizeof(T));
@@ -47,10 +60,11 @@ Safetensors::Safetensors(std::string_view file) {
 
 std::vector<float> Safetensors::floats(const std::string& name) const {
   const json& entry = at(name);
-  const auto offsets = entry.value("data_offsets", std::vector<std::uint64_t>{});
+  const auto offsets = numbers_of<std::uint64_t>(entry, "data_offsets");
   check(offsets.size() == 2 && offsets[0] <= offsets[1] && offsets[1] <= data_.size(), "is cut short");
   const std::string_view bytes = data_.substr(offsets[0], offsets[1] - offsets[0]);
-  const std::string type = entry.value("dtype", "");
+  const auto dtype = entry.find("dtype");
+  const std::string type = dtype != entry.end() && dtype->is_string() ? dtype->get<std::string>() : "";
   if (type == "F32") return values_of<float>(bytes);
   if (type == "F16") return widened<ggml_fp16_t>(bytes, ggml_fp16_to_fp32_row);
   if (type == "BF16") return widened<ggml_bf16_t>(bytes, ggml_bf16_to_fp32_row);
@@ -60,7 +74,7 @@ std::vector<float> Safetensors::floats(const std::string& name) const {
 }
 
 std::vector<std::uint32_t> Safetensors::shape(const std::string& name) const {
-  return at(name).value("shape", std::vector<std::uint32_t>{});
+  return numbers_of<std::uint32_t>(at(name), "shape");
 }
 
 const json& Safetensors::at(const std::string& name) const {
@@ -68,6 +82,7 @@ const json& Safetensors::at(const std::string& name) const {
   if (found == header_.end()) {
     throw Error(Code::corrupt, fmt::format("the safetensors file lacks '{}'", name));
   }
+  check(found->is_object(), "has a header that is none");
   return *found;
 }
 

@@ -1,6 +1,7 @@
 #include "retrieval/fold.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace hasten {
@@ -31,11 +32,14 @@ void absorb(Window& window, const Window& other) {
 
 std::vector<std::size_t> fold(std::span<const Place> places, double share) {
   std::vector<std::size_t> kept;
+  std::map<decltype(Place::document), std::vector<std::size_t>> kept_of;
   std::set<Id> texts;
   for (std::size_t i = 0; i < places.size(); ++i) {
+    std::vector<std::size_t>& of_document = kept_of[places[i].document];
     const auto same = [&](std::size_t k) { return overlaps_more(places[k], places[i], share); };
-    if (texts.contains(places[i].text_hash) || std::ranges::any_of(kept, same)) continue;
+    if (texts.contains(places[i].text_hash) || std::ranges::any_of(of_document, same)) continue;
     texts.insert(places[i].text_hash);
+    of_document.push_back(i);
     kept.push_back(i);
   }
   return kept;

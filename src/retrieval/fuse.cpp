@@ -125,11 +125,11 @@ std::vector<Ranked> fuse_shares(std::span<const RankedList> lists, std::size_t t
   std::unordered_set<NodeNumber> taken;
   std::vector<Source> sources;
   for (const RankedList& list : lists) sources.emplace_back(list, taken);
-  for (auto begin = left.begin(); begin != left.end();) {
-    const auto round = take_round(sources, top_k);
-    begin = std::stable_partition(begin, left.end(),
-                                  [&](const Ranked& hit) { return round.contains(hit.node); });
+  std::unordered_map<NodeNumber, std::size_t> round_of;
+  for (std::size_t round = 0; round_of.size() < left.size(); ++round) {
+    for (const NodeNumber node : take_round(sources, top_k)) round_of[node] = round;
   }
+  std::ranges::stable_sort(left, {}, [&](const Ranked& hit) { return round_of.at(hit.node); });
   number_places(left);
   return left;
 }

@@ -13,6 +13,8 @@
 namespace hasten {
 namespace {
 
+constexpr std::size_t kBatch = 64;  // passages whose token vectors are in memory in full precision
+
 /// Scores less their mean, by their standard deviation; all 0 where they do not differ. What has no
 /// score (-infinity) gets the lowest of the others.
 std::vector<double> standardised(std::vector<double> scores) {
@@ -55,11 +57,15 @@ std::vector<TokenCodes> LateInteraction::codes_of(std::span<const Hit> passages,
     texts.push_back(passages[i].node.text);
   }
   span.note("token_vectors_cached", static_cast<std::int64_t>(passages.size() - missing.size()));
-  const std::vector<Matrix> made = tokens_->embed_tokens(texts, Role::passage, stop);
-  for (std::size_t i = 0; i < missing.size(); ++i) {
-    const Hit& passage = passages[missing[i]];
-    codes[missing[i]] = TokenCodes::of(made[i]);
-    if (is_hot(passage)) cache_.put(key_of(passage), codes[missing[i]]->pack());
+  for (std::size_t from = 0; from < missing.size(); from += kBatch) {
+    const std::size_t n = std::min(kBatch, missing.size() - from);
+    const auto made = tokens_->embed_tokens(std::span(texts).subspan(from, n), Role::passage, stop);
+    for (std::size_t i = 0; i < n; ++i) {
+      const Hit& passage = passages[missing[from + i]];
+      auto& passage_codes = codes[missing[from + i]];
+      passage_codes = TokenCodes::of(made[i]);
+      if (is_hot(passage)) cache_.put(key_of(passage), passage_codes->pack());
+    }
   }
   std::vector<TokenCodes> all;
   for (auto& passage : codes) all.push_back(std::move(*passage));

@@ -17,6 +17,8 @@ namespace {
 
 using namespace segment_format;
 
+constexpr std::uint64_t kAheadBytes = std::uint64_t{1} << 20;
+
 [[noreturn]] void damaged(const std::filesystem::path& path, std::string_view what) {
   throw Error(Code::damaged, fmt::format("segment {}: {}", path.string(), what));
 }
@@ -146,11 +148,22 @@ struct SegmentFile::State {
   // order is enough, as the bit guards bytes that never change.
   void touch(std::uint64_t from, std::uint64_t to) const {
     for (std::uint64_t i = from / block_bytes; i * block_bytes < to; ++i) {
-      const std::uint64_t bit = std::uint64_t{1} << (i % 64);
-      if ((checked[i / 64].load(std::memory_order_relaxed) & bit) != 0) continue;
+      if (is_checked(i)) continue;
+      read_ahead(i);
       check_block(i);
-      checked[i / 64].fetch_or(bit, std::memory_order_relaxed);
+      checked[i / 64].fetch_or(std::uint64_t{1} << (i % 64), std::memory_order_relaxed);
     }
+  }
+
+  bool is_checked(std::uint64_t block) const noexcept {
+    return (checked[block / 64].load(std::memory_order_relaxed) >> (block % 64) & 1) != 0;
+  }
+
+  // Who reads blocks one after the other has the disk ahead of them, also where single ones are expected.
+  void read_ahead(std::uint64_t block) const noexcept {
+    const std::uint64_t blocks_ahead = kAheadBytes / block_bytes;
+    if (block == 0 || block % blocks_ahead != 0 || !is_checked(block - 1)) return;
+    file.fetch(block * block_bytes, 2 * kAheadBytes);
   }
 };
 
@@ -225,7 +238,11 @@ void SegmentFile::expect_scattered_reads(std::string_view section) const {
 }
 
 void SegmentFile::verify() const {
-  for (std::uint64_t i = 0; i < blocks(state_->sections_end, state_->block_bytes); ++i) state_->check_block(i);
+  const State& s = *state_;
+  for (std::uint64_t i = 0; i < blocks(s.sections_end, s.block_bytes); ++i) {
+    if (i * s.block_bytes % kAheadBytes == 0) s.file.fetch(i * s.block_bytes, 2 * kAheadBytes);
+    s.check_block(i);
+  }
 }
 
 std::uint64_t SegmentFile::file_bytes() const noexcept { return state_->file.bytes().size(); }

@@ -157,5 +157,19 @@ TEST(IndexChoice, AnUnknownWordIsAnErrorWithTheNearestKnown) {
   }
 }
 
+TEST(IndexChoice, OtherCodesAreARewritingUnderSmartToo) {
+  constexpr std::size_t kNodes = 2'000, kDim = 8;
+  const auto vectors = testing::clustered(kNodes, kDim, 1, 1);
+  VectorBuilder builder(kDim);
+  for (std::size_t i = 0; i < kNodes; ++i) builder.add({i, 0, i}, vectors[i]);
+  MemorySegment memory;
+  builder.write(memory, {.bits = OneBitParameters{}});
+  const VectorSegment segment(memory);
+  EXPECT_FALSE(wants_rewriting(segment, {IndexKind::smart, VectorCodes::int8}, kNodes));  // another kind is kept
+  EXPECT_TRUE(wants_rewriting(segment, {IndexKind::smart, VectorCodes::bf16}, kNodes));
+  EXPECT_FALSE(wants_rewriting(segment, {IndexKind::rabitq, VectorCodes::int8}, kNodes));
+  EXPECT_TRUE(wants_rewriting(segment, {IndexKind::flat, VectorCodes::int8}, kNodes));
+}
+
 }  // namespace
 }  // namespace hasten

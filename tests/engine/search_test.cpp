@@ -174,6 +174,39 @@ TEST_F(Composition, ATargetMayBeFinerOrStandBeside) {
   EXPECT_NE(chunk.node.text.find("Surtsey"), std::string::npos);
 }
 
+// Unchanged sentences of a changed passage keep their numbers, which are lower than the new passage's.
+TEST_F(SmallLibrary, AFinerTargetHoldsWhatAnEditLeftAsItWas) {
+  settings_.group = "Chapters";
+  settings_.groups = {{"Chapters", "root", "sentence", 300, 0},
+                      {"Passages", "Chapters", "sentence", 40, 0},
+                      {"Sentences", "Passages", "sentence", 14, 0}};
+  Document document = open();
+  const auto add_edited = [&](std::string_view from, std::string_view to) {
+    TextDocument volcano = texts()[2];
+    if (!from.empty()) volcano.text.replace(volcano.text.find(from), from.size(), to);
+    IngestOptions options;
+    options.embed = false;
+    options.groups = {"Chapters", "Passages", "Sentences"};
+    document.add(std::span(&volcano, 1), options);
+  };
+  const auto sentences = [&] {
+    std::set<std::string> found;
+    for (const Hit& hit : document.search("lava", {.mode = Mode::bm25, .top_k = 50, .target = "Sentences"}).hits) {
+      found.insert(hit.node.text);
+    }
+    return found;
+  };
+  add_edited("", "");
+  const std::set<std::string> before = sentences();
+  ASSERT_GT(before.size(), 5u);
+  add_edited("molten rock", "liquid rock");
+  const std::set<std::string> after = sentences();
+  std::set<std::string> kept;
+  std::ranges::set_intersection(before, after, std::inserter(kept, kept.end()));
+  EXPECT_EQ(after.size(), before.size());
+  EXPECT_EQ(kept.size() + 1, before.size());
+}
+
 TEST_F(Composition, WindowsAreExactSubstringsThatNeverOverlap) {
   const Document& document = library();
   for (const std::size_t window : {1U, 2U, 9U}) {

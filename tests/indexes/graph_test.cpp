@@ -157,6 +157,21 @@ TEST_F(Graph, AWalkGivesUpNodesThatLieNearerAndDoNotPass) {
   EXPECT_LT(statistics.steps, kNodes / 4);
 }
 
+// The pool may be smaller than k, as recall is measured.
+TEST_F(Graph, ASmallPoolGivesAsManyAsAreAskedFor) {
+  for (const double share : {1.0, 0.1, 0.02, 0.005}) {
+    std::mt19937_64 random(6);
+    std::bernoulli_distribution in(share);
+    DocumentSet allowed(kNodes / 2);
+    for (std::uint32_t document = 0; document < kNodes / 2; ++document) {
+      if (in(random)) allowed.add(document);
+    }
+    for (const auto& question : questions()) {
+      EXPECT_EQ(ask(question, false, &allowed, 2).best.size(), 10u) << share;
+    }
+  }
+}
+
 TEST_F(Graph, WhatIsDeletedIsWalkedThroughAndNeverFound) {
   std::mt19937_64 random(5);
   deleted_.resize(kNodes / 64 + 1);

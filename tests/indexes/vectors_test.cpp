@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 #include <random>
+#include <set>
 
 #include "hasten/error.hpp"
 #include "indexes/kernels.hpp"
@@ -326,9 +327,35 @@ TEST(Vectors, WhatDoesNotFitIsAnError) {
   EXPECT_EQ(search(narrow, query), Code::mismatch);
   EXPECT_EQ(search(query, wide), Code::damaged);
   EXPECT_EQ(search(query, broken), Code::damaged);
+  EXPECT_EQ(search(query, {}), Code::damaged);
+  EXPECT_EQ(search(broken, query), Code::invalid);
   const std::vector<VectorInput> mixed{built.inputs()[0], other.inputs()[0]};
   MemorySegment sink;
   EXPECT_EQ(code_of([&] { merge_vectors(mixed, sink); }), Code::mismatch);
+}
+
+TEST(Vectors, AScanOfFullVectorsTouchesNothingElseThanWhatIsWanted) {
+  std::mt19937_64 random(9);
+  constexpr std::size_t kRows = 100;
+  const auto vectors = random_vectors(random, kRows, 8, 0);
+  VectorBuilder builder(8, {Metric::inner_product, Codes::f32});
+  for (std::size_t i = 0; i < kRows; ++i) builder.add({i, static_cast<std::uint32_t>(i), i}, vectors.full[i]);
+  MemorySegment memory;
+  builder.write(memory);
+  const VectorSegment segment(memory);
+  const std::uint64_t deleted[] = {1, 0};  // the first
+  const VectorInput input{&segment, Tombstones(deleted)};
+  VectorQuery query;
+  query.vector = vectors.full[1];
+  query.exact = true;
+  std::set<std::uint64_t> touched;
+  const VectorAnswer answer = search_vectors({&input, 1}, query, [&](std::uint64_t row) {
+    touched.insert(row);
+    return std::span<const float>(vectors.full[row]);
+  });
+  EXPECT_EQ(touched.size(), kRows - 1);
+  EXPECT_FALSE(touched.contains(0));
+  EXPECT_EQ(answer.best.front().node, 1u);
 }
 
 TEST(Vectors, WrongHeadersAreDamaged) {

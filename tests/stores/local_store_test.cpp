@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <limits>
 #include <random>
 #include <string>
 
@@ -261,6 +262,19 @@ TEST_F(LocalStoreTest, VectorsOfAnotherDimensionAreRefused) {
               store.append_vectors("model", kDim, std::array{Id{1, 1}}, values);
             }),
             "invalid");
+}
+
+TEST_F(LocalStoreTest, VectorsThatHoldNoNumbersAreRefused) {
+  LocalStore store = open_store(folder());
+  for (const float odd : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    std::vector<float> values(2 * kDim, 0.5f);
+    values.back() = odd;
+    EXPECT_EQ(code_thrown([&] {
+                store.append_vectors("model", kDim, std::array{Id{1, 1}, Id{1, 2}}, values);
+              }),
+              "invalid");
+  }
+  store.append_vectors("model", kDim, std::array{Id{1, 1}}, std::vector<float>(kDim, 0.5f));
 }
 
 TEST_F(LocalStoreTest, EqualTextIsPendingOnceAndOnlyInGroupsAsked) {

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <system_error>
 
 #include "stores/local/folder.hpp"
@@ -180,6 +182,13 @@ std::uint64_t LocalStore::append_vectors(std::string_view model, std::size_t dim
     throw Error(Code::invalid, fmt::format("{} numbers for {} vectors of {}", values.size(),
                                            text_hashes.size(), dim));
   }
+  const auto odd = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
+  if (odd != values.end()) {
+    throw Error(Code::invalid, fmt::format("vector {} of {} holds {}: an embedder must give finite numbers, "
+                                           "and {} did not",
+                                           (odd - values.begin()) / static_cast<std::ptrdiff_t>(dim) + 1,
+                                           text_hashes.size(), *odd, model));
+  }
   std::lock_guard lock(state_->appending);
   OpenVectors& open = state_->open_vectors(model, dim);
   if (open.writer.dim() != dim) {
@@ -202,9 +211,9 @@ auto reading_row(Sessions& sessions, std::string_view model, std::uint64_t row, 
     const std::unique_ptr<Session> session = sessions.take();
     const std::optional<rows::Model> known = rows::find_model(session->connection, model);
     if (known && known->generation == VectorRow::unpack(row).generation) throw;
-    throw Error(Code::not_found, fmt::format("row {} of the vectors of {} is from before a "
-                                             "compaction; look it up again",
-                                             row, model));
+    throw OutdatedRow(Code::not_found, fmt::format("row {} of the vectors of {} is from before a "
+                                                   "compaction; look it up again",
+                                                   row, model));
   }
 }
 

@@ -91,6 +91,12 @@ struct StoreProblem {
   std::uint32_t document = 0;  ///< 0: none in particular
 };
 
+/// A row of the vectors from before a compaction was asked for: a new snapshot names it anew.
+class OutdatedRow : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The local knowledge base's truth: SQLite (WAL, synchronous FULL) for documents, texts, nodes,
 /// settings and the manifest of segments; vector files beside it. Layout and rules: docs/format.md.
 class LocalStore {

@@ -90,6 +90,7 @@ class VectorReader {
   struct Mapping;
   const Mapping* map(std::uint64_t rows) const;
   const Mapping* mapping_for(std::uint64_t index) const;
+  void read_ahead(const Mapping& mapping, std::uint64_t index) const noexcept;
   std::uint64_t file_bytes() const;
 
   std::filesystem::path path_;
