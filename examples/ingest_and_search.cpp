@@ -14,8 +14,8 @@ void print_hits(const hasten::Document& document, const std::string& question, h
   options.top_k = 3;
   std::cout << hasten::to_string(mode) << ":\n";
   for (const hasten::Hit& hit : document.search(question, options).hits)
-    std::cout << "  " << hit.score << "  " << hit.path << ":" << hit.node.span.from << "-"
-              << hit.node.span.to << "\n";
+    std::cout << "  " << hit.score << "  " << hit.path << ":" << hit.node.span.from << "-" << hit.node.span.to
+              << "\n";
 }
 
 int run(const std::filesystem::path& folder, const std::string& question) {

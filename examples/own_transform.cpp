@@ -32,8 +32,7 @@ std::vector<hasten::Piece> lines_of(const hasten::Node& parent) {
 int run(const std::filesystem::path& folder, const std::string& question) {
   hasten::Settings settings;
   settings.group = "Lines";  // what is made and searched
-  auto document =
-      hasten::Document::open("own_transform.hasten", settings, hasten::Document::Access::write);
+  auto document = hasten::Document::open("own_transform.hasten", settings, hasten::Document::Access::write);
   document.create_node_group("Lines", "root", hasten::make_transform("lines-1", lines_of));
 
   const std::filesystem::path paths[] = {folder};

@@ -130,10 +130,9 @@ int run(const std::filesystem::path& folder, const std::string& prefix) {
 
   options.retrievers = {hasten::Retriever::parse("similarity=scan")};
   const auto expected = document.search(prefix, options).hits;
-  const bool same = std::equal(hits.begin(), hits.end(), expected.begin(), expected.end(),
-                               [](const auto& a, const auto& b) {
-                                 return a.node.id == b.node.id && a.score == b.score;
-                               });
+  const bool same =
+      std::equal(hits.begin(), hits.end(), expected.begin(), expected.end(),
+                 [](const auto& a, const auto& b) { return a.node.id == b.node.id && a.score == b.score; });
   std::cout << hits.size() << " found, " << (same ? "as by reading every node" : "NOT what a scan finds")
             << "\n";
   return same ? 0 : 1;

@@ -79,8 +79,7 @@ class UsearchIndex final : public hasten::Index {
 int run(const std::filesystem::path& folder, const std::string& question) {
   hasten::Settings settings;
   settings.embedder = "all-MiniLM-L6-v2";
-  auto document =
-      hasten::Document::open("usearch_index.hasten", settings, hasten::Document::Access::write);
+  auto document = hasten::Document::open("usearch_index.hasten", settings, hasten::Document::Access::write);
   document.register_index("FineChunk", "usearch", std::make_unique<UsearchIndex>());
 
   const std::filesystem::path paths[] = {folder};

@@ -71,8 +71,7 @@ std::vector<Word> read_words(const std::string& file) {
   for (std::string_view line : split(file, '\n')) {
     const auto columns = split(line, ' ');
     if (columns.size() != 3) {
-      throw Error(Code::corrupt,
-                  fmt::format("dictionary: expected 'word frequency tag', got '{}'", line));
+      throw Error(Code::corrupt, fmt::format("dictionary: expected 'word frequency tag', got '{}'", line));
     }
     words.push_back({code_points(columns[0]), number(columns[1])});
     sum += words.back().weight;
@@ -253,8 +252,7 @@ std::string encode(const Dictionary& made, const Model& model) {
       .body_checksum = checksum(body),
       .header_checksum = 0};
   const auto header_bytes = std::as_bytes(std::span(&header, 1));
-  header.header_checksum =
-      checksum(header_bytes.first(offsetof(DictionaryHeader, header_checksum)));
+  header.header_checksum = checksum(header_bytes.first(offsetof(DictionaryHeader, header_checksum)));
   return std::string(reinterpret_cast<const char*>(&header), sizeof header) + body;
 }
 

@@ -43,18 +43,16 @@ class HelpFormatter final : public CLI::Formatter {
   }
   std::string make_description(const CLI::App* app) const override {
     const auto verb = verb_of_.find(app);
-    return wrapped(verb == verb_of_.end() ? app->get_description() : verb->second->description) +
-           "\n";
+    return wrapped(verb == verb_of_.end() ? app->get_description() : verb->second->description) + "\n";
   }
   std::string make_footer(const CLI::App* app) const override {
     const auto verb = verb_of_.find(app);
     if (verb == verb_of_.end()) return "\nhasten VERB --help tells more, with examples.\n";
-    std::string footer = make_group(
-        kCommonGroup, false,
-        root_.get_options([](const CLI::Option* o) { return o->get_group() == kCommonGroup; }));
+    std::string footer =
+        make_group(kCommonGroup, false,
+                   root_.get_options([](const CLI::Option* o) { return o->get_group() == kCommonGroup; }));
     footer += "\nExamples:\n";
-    for (const std::string_view example : verb->second->examples)
-      footer += fmt::format("  {}\n", example);
+    for (const std::string_view example : verb->second->examples) footer += fmt::format("  {}\n", example);
     return footer;
   }
 
@@ -95,8 +93,7 @@ class Grammar {
     const CLI::App& app = named();
     const std::string before = app.get_parent() == nullptr ? "" : full_name(*app.get_parent());
     return app.get_formatter()->make_help(
-        &app, before.empty() ? app.get_name() : before + " " + app.get_name(),
-        CLI::AppFormatMode::Normal);
+        &app, before.empty() ? app.get_name() : before + " " + app.get_name(), CLI::AppFormatMode::Normal);
   }
   Action action() const { return actions_.at(&named()); }
 
@@ -113,9 +110,7 @@ class Grammar {
     const std::string word(name);
     const auto same = root_.get_subcommands([&](CLI::App* app) { return app->get_name() == word; });
     if (!same.empty()) return same.front();
-    return root_.add_subcommand(word, std::string(kFamilyHelp))
-        ->require_subcommand(1)
-        ->fallthrough();
+    return root_.add_subcommand(word, std::string(kFamilyHelp))->require_subcommand(1)->fallthrough();
   }
 
   CLI::App root_{"Answers questions from your documents, with citations.", "hasten"};
@@ -141,8 +136,7 @@ std::vector<std::string> flag_names(const CLI::App& app) {
 }
 
 /// "unknown verb 'serach'; did you mean 'search'?"
-std::string unknown(std::string_view kind, const std::string& word,
-                    const std::vector<std::string>& known) {
+std::string unknown(std::string_view kind, const std::string& word, const std::vector<std::string>& known) {
   const std::vector<std::string_view> views(known.begin(), known.end());
   const std::string_view near = nearest(word, views);
   return fmt::format("unknown {} '{}'; {}", kind, word,
@@ -160,10 +154,8 @@ std::string what_was_wrong(const Grammar& grammar, const std::vector<std::string
     if (wants_verb) return unknown("verb", word, subcommand_names(app));
   }
   if (!left.empty())
-    return fmt::format("'{}' is one word too many; put a text of several words in quotes",
-                       left.front());
-  if (wants_verb)
-    return fmt::format("a verb is missing; known: {}", fmt::join(subcommand_names(app), ", "));
+    return fmt::format("'{}' is one word too many; put a text of several words in quotes", left.front());
+  if (wants_verb) return fmt::format("a verb is missing; known: {}", fmt::join(subcommand_names(app), ", "));
   return error.what();
 }
 
@@ -181,10 +173,9 @@ Command parse_command_line(const std::vector<std::string>& arguments) {
   } catch (const CLI::CallForVersion& version) {
     command.text = fmt::format("{}\n", version.what());
   } catch (const CLI::ParseError& error) {
-    throw Error(Code::invalid,
-                fmt::format("{}; see '{} --help'",
-                            what_was_wrong(grammar, grammar.root().remaining(true), error),
-                            full_name(grammar.named())));
+    throw Error(Code::invalid, fmt::format("{}; see '{} --help'",
+                                           what_was_wrong(grammar, grammar.root().remaining(true), error),
+                                           full_name(grammar.named())));
   }
   return command;
 }

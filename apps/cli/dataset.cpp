@@ -21,8 +21,7 @@ using nlohmann::json;
 }
 
 /// Calls function(line, number) for every line that holds something.
-void for_each_line(const fs::path& file,
-                   const std::function<void(std::string_view, std::size_t)>& function) {
+void for_each_line(const fs::path& file, const std::function<void(std::string_view, std::size_t)>& function) {
   const std::string text = read_file(file);
   std::size_t number = 0;
   for (std::size_t at = 0; at < text.size();) {
@@ -35,8 +34,7 @@ void for_each_line(const fs::path& file,
   }
 }
 
-void for_each_object(const fs::path& file,
-                     const std::function<void(const json&, std::size_t)>& function) {
+void for_each_object(const fs::path& file, const std::function<void(const json&, std::size_t)>& function) {
   for_each_line(file, [&](std::string_view line, std::size_t number) {
     const json object = json::parse(line, nullptr, false);
     if (!object.is_object()) fail(file, number, "not a JSON object");
@@ -44,8 +42,7 @@ void for_each_object(const fs::path& file,
   });
 }
 
-std::string text_field(const json& object, const char* name, const fs::path& file,
-                       std::size_t line) {
+std::string text_field(const json& object, const char* name, const fs::path& file, std::size_t line) {
   const auto found = object.find(name);
   if (found == object.end() || !found->is_string())
     fail(file, line, fmt::format("no text field \"{}\"", name));
@@ -69,9 +66,8 @@ std::unordered_map<std::string, Grades> load_grades(const fs::path& file) {
     const auto columns = columns_of(line);
     int grade = 0;
     const bool three = columns.size() == 3;
-    const auto read =
-        three ? std::from_chars(columns[2].data(), columns[2].data() + columns[2].size(), grade)
-              : std::from_chars_result{nullptr, std::errc::invalid_argument};
+    const auto read = three ? std::from_chars(columns[2].data(), columns[2].data() + columns[2].size(), grade)
+                            : std::from_chars_result{nullptr, std::errc::invalid_argument};
     if (read.ec != std::errc() || read.ptr != columns[2].data() + columns[2].size())
       fail(file, number, "expected query-id, corpus-id and a whole score between tabs");
     if (grade > 0) grades[std::string(columns[0])][std::string(columns[1])] = grade;
@@ -106,8 +102,8 @@ std::vector<JudgedQuery> load_queries(const fs::path& queries, const fs::path& q
       judged.push_back({std::move(id), text_field(object, "text", queries, line), found->second});
   });
   if (judged.empty())
-    throw Error(Code::empty, fmt::format("no question of {} has a relevant document in {}",
-                                         queries.string(), qrels.string()));
+    throw Error(Code::empty, fmt::format("no question of {} has a relevant document in {}", queries.string(),
+                                         qrels.string()));
   return judged;
 }
 
@@ -117,15 +113,13 @@ std::vector<std::string> load_questions(const fs::path& file) {
     if (text.find_first_not_of(" \t") != text.npos) questions.emplace_back(text);
   };
   if (file.extension() == ".jsonl") {
-    for_each_object(file, [&](const json& object, std::size_t line) {
-      add(text_field(object, "text", file, line));
-    });
+    for_each_object(
+        file, [&](const json& object, std::size_t line) { add(text_field(object, "text", file, line)); });
   } else {
     for_each_line(file, [&](std::string_view line, std::size_t) { add(line); });
   }
   if (questions.empty())
-    throw Error(Code::empty,
-                fmt::format("{} holds no question; write one a line", file.string()));
+    throw Error(Code::empty, fmt::format("{} holds no question; write one a line", file.string()));
   return questions;
 }
 

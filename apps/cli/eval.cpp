@@ -39,30 +39,26 @@ std::vector<Mode> modes_of(const std::string& word) {
 }
 
 /// The knowledge base of a corpus is kept under a name of all that it is made from.
-fs::path cached_folder(const fs::path& corpus, const Settings& settings,
-                       const OnProgress& progress) {
+fs::path cached_folder(const fs::path& corpus, const Settings& settings, const OnProgress& progress) {
   std::string made_from = sha256_file(corpus) + "\n" + settings.group + "\n" +
                           ModelStore().fingerprint(settings.embedder, progress);
   for (const GroupSettings& g : settings.groups)
-    made_from += fmt::format("\n{} {} {} {} {}", g.name, g.parent, g.splitter, g.chunk_size,
-                             g.chunk_overlap);
+    made_from += fmt::format("\n{} {} {} {} {}", g.name, g.parent, g.splitter, g.chunk_size, g.chunk_overlap);
   return home_folder() / "eval" / (sha256_hex(made_from).substr(0, 16) + ".hasten");
 }
 
 /// Opens the corpus's knowledge base; makes or completes it first where that is needed.
-Document open_corpus(Context& context, const fs::path& corpus, const Settings& settings,
-                     bool vectors, Meter& meter) {
+Document open_corpus(Context& context, const fs::path& corpus, const Settings& settings, bool vectors,
+                     Meter& meter) {
   const fs::path folder = cached_folder(corpus, settings, meter.callback());
   fs::create_directories(folder.parent_path());
   const std::vector<TextDocument> documents = load_corpus(corpus);
-  if (documents.empty())
-    throw Error(Code::empty, fmt::format("{} has no documents", corpus.string()));
+  if (documents.empty()) throw Error(Code::empty, fmt::format("{} has no documents", corpus.string()));
   Document document = Document::open(folder, settings, Document::Access::write);
   IngestOptions options;
   options.embed = vectors;
   options.groups = {settings.group};
-  context.notes(
-      document.add(documents, options, meter.callback(), context.interrupts.token()).notices);
+  context.notes(document.add(documents, options, meter.callback(), context.interrupts.token()).notices);
   meter.clear();
   return document;
 }
@@ -115,9 +111,8 @@ Json to_json(const RetrievalScore& s) {
 void print_table(const std::vector<std::pair<Mode, RetrievalScore>>& rows) {
   print_line("mode      ndcg@10  recall@10   mrr@10  queries    p50 ms    p99 ms");
   for (const auto& [mode, s] : rows)
-    print_line(fmt::format("{:<8}  {:>7.4f}  {:>9.4f}  {:>7.4f}  {:>7}  {:>8.2f}  {:>8.2f}",
-                           to_string(mode), s.ndcg, s.recall, s.mrr, s.queries, s.p50_ms,
-                           s.p99_ms));
+    print_line(fmt::format("{:<8}  {:>7.4f}  {:>9.4f}  {:>7.4f}  {:>7}  {:>8.2f}  {:>8.2f}", to_string(mode),
+                           s.ndcg, s.recall, s.mrr, s.queries, s.p50_ms, s.p99_ms));
 }
 
 void print_scores(const Context& context, const EvalArguments& arguments, const std::string& kb,
@@ -127,8 +122,7 @@ void print_scores(const Context& context, const EvalArguments& arguments, const 
   if (!arguments.reranker.empty()) object["reranker"] = arguments.reranker;
   if (arguments.mode == "all") {
     object["modes"] = Json::object();
-    for (const auto& [mode, score] : rows)
-      object["modes"][std::string(to_string(mode))] = to_json(score);
+    for (const auto& [mode, score] : rows) object["modes"][std::string(to_string(mode))] = to_json(score);
   } else {
     object["mode"] = to_string(rows.front().first);
     object.update(to_json(rows.front().second));
@@ -159,14 +153,12 @@ Exit eval(Context& context, const EvalArguments& arguments) {
   options.group = arguments.group;
   options.reranker = arguments.reranker;
   options.rerank_top_k = arguments.rerank_top_k;
-  const std::size_t enough =
-      RetrievalScorer::kDepth * (arguments.group == "root" ? 1 : kNodesPerDocument);
+  const std::size_t enough = RetrievalScorer::kDepth * (arguments.group == "root" ? 1 : kNodesPerDocument);
   options.top_k = arguments.top_k > 0 ? arguments.top_k : enough;
   std::vector<std::pair<Mode, RetrievalScore>> rows;
   for (const Mode mode : modes) {
     options.mode = mode;
-    rows.emplace_back(mode,
-                      evaluate(document, queries, options, meter, context.interrupts.token()));
+    rows.emplace_back(mode, evaluate(document, queries, options, meter, context.interrupts.token()));
   }
   print_scores(context, arguments, document.status().folder, rows);
   return Exit::done;

@@ -24,9 +24,8 @@ struct IngestArguments {
 Json to_json(const IngestReport& report) {
   Json failures = Json::array();
   for (const IngestFailure& failure : report.failures)
-    failures.push_back({{"path", failure.path},
-                        {"error", to_string(failure.error)},
-                        {"message", failure.message}});
+    failures.push_back(
+        {{"path", failure.path}, {"error", to_string(failure.error)}, {"message", failure.message}});
   return {{"files_seen", report.files_seen},
           {"files_new", report.files_new},
           {"files_changed", report.files_changed},
@@ -64,10 +63,9 @@ void print_summary(const IngestReport& r) {
                                  {r.files_skipped, "skipped"},
                                  {r.files_failed, "failed"}})));
   print_line(fmt::format("nodes: {}; texts embedded: {}",
-                         counts({{r.nodes_added, "added"}, {r.nodes_removed, "removed"}}),
-                         r.texts_embedded));
-  print_line(fmt::format("{} read, {} written, {}", human_bytes(r.bytes_read),
-                         human_bytes(r.bytes_written), human_seconds(r.seconds)));
+                         counts({{r.nodes_added, "added"}, {r.nodes_removed, "removed"}}), r.texts_embedded));
+  print_line(fmt::format("{} read, {} written, {}", human_bytes(r.bytes_read), human_bytes(r.bytes_written),
+                         human_seconds(r.seconds)));
 }
 
 Exit ingest(Context& context, const IngestArguments& arguments) {
@@ -126,9 +124,8 @@ void print_status(const Status& s) {
                              : fmt::format("{} ({} failed)", s.documents, s.documents_failed));
   print_row("text", human_bytes(s.texts_bytes));
   for (const auto& [group, count] : s.nodes) print_row("nodes " + group, std::to_string(count));
-  print_row("vectors", s.vectors_missing == 0
-                           ? std::to_string(s.vectors)
-                           : fmt::format("{} ({} missing)", s.vectors, s.vectors_missing));
+  print_row("vectors", s.vectors_missing == 0 ? std::to_string(s.vectors)
+                                              : fmt::format("{} ({} missing)", s.vectors, s.vectors_missing));
   print_row("segments", std::to_string(s.segments));
   for (const auto& [kind, bytes] : s.bytes) print_row("bytes " + kind, human_bytes(bytes));
   for (const auto& [what, name] : s.fingerprints) print_row("fingerprint " + what, name);
@@ -165,9 +162,9 @@ Exit verify(Context& context, bool repair) {
   const std::vector<std::string> left =
       repair ? document.verify(false, meter.callback()).problems : report.problems;
   meter.clear();
-  const std::string message = fmt::format(
-      "{} problems in {}{}", left.size(), context.options.kb.string(),
-      repair ? " are left after the repair; ingest the documents anew" : "; run verify --repair");
+  const std::string message =
+      fmt::format("{} problems in {}{}", left.size(), context.options.kb.string(),
+                  repair ? " are left after the repair; ingest the documents anew" : "; run verify --repair");
   if (context.options.json) {
     Json object = {{"ok", left.empty()},
                    {"checked", report.checked},
@@ -177,8 +174,7 @@ Exit verify(Context& context, bool repair) {
     if (!left.empty()) object.update({{"error", "damaged"}, {"message", message}});
     print_json(object);
   } else {
-    for (const auto& [kind, count] : report.checked)
-      print_row("checked " + kind, std::to_string(count));
+    for (const auto& [kind, count] : report.checked) print_row("checked " + kind, std::to_string(count));
     for (const std::string& problem : report.problems) print_line("problem: " + problem);
     for (const std::string& repaired : report.repaired) print_line("repaired: " + repaired);
     if (left.empty()) print_line(report.problems.empty() ? "no problems" : "all repaired");
@@ -216,8 +212,7 @@ Action define_ingest(CLI::App& app) {
       ->allow_extra_args(false);
   app.add_option("--embedder", arguments->embedder, "the embedding model of a new knowledge base")
       ->type_name("NAME|FILE.gguf");
-  app.add_flag("--prune", arguments->options.prune,
-               "forget documents of roots that are gone or empty");
+  app.add_flag("--prune", arguments->options.prune, "forget documents of roots that are gone or empty");
   app.add_flag("--no-embed", arguments->no_embed, "words only; vectors come with the next ingest");
   return [arguments](Context& context) { return ingest(context, *arguments); };
 }

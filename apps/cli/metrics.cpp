@@ -42,8 +42,7 @@ double recall_at(std::size_t k, std::span<const std::string> ranked, const Grade
   return all > 0 ? static_cast<double>(found) / static_cast<double>(all) : 0;
 }
 
-double reciprocal_rank_at(std::size_t k, std::span<const std::string> ranked,
-                          const Grades& grades) {
+double reciprocal_rank_at(std::size_t k, std::span<const std::string> ranked, const Grades& grades) {
   for (std::size_t i = 0; i < std::min(k, ranked.size()); ++i)
     if (grade_of(ranked[i], grades) > 0) return 1.0 / static_cast<double>(i + 1);
   return 0;

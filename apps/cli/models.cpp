@@ -26,10 +26,10 @@ void print_models(const Context& context, const std::vector<ModelInfo>& models) 
     return;
   }
   for (const ModelInfo& m : models)
-    print_line(fmt::format("{} {} {:>10}  {} {}", padded(m.name, 26), padded(m.kind, 10),
-                           human_bytes(m.bytes), padded(m.licence, 12),
-                           fmt::format("{}{}", m.installed ? "installed" : "not installed",
-                                       m.is_default ? ", default" : "")));
+    print_line(fmt::format(
+        "{} {} {:>10}  {} {}", padded(m.name, 26), padded(m.kind, 10), human_bytes(m.bytes),
+        padded(m.licence, 12),
+        fmt::format("{}{}", m.installed ? "installed" : "not installed", m.is_default ? ", default" : "")));
 }
 
 Exit model_list(Context& context) {
@@ -62,7 +62,8 @@ struct ImportArguments {
 };
 
 Exit model_import(Context& context, const ImportArguments& a) {
-  const std::filesystem::path named = std::filesystem::weakly_canonical(a.folder).filename().string() + ".gguf";
+  const std::filesystem::path named =
+      std::filesystem::weakly_canonical(a.folder).filename().string() + ".gguf";
   print_models(context, {ModelStore().import(a.folder, a.out.empty() ? named : a.out, a.type)});
   return Exit::done;
 }

@@ -80,8 +80,7 @@ std::uint64_t parse_size(std::string_view text) {
   std::string_view suffix = text.substr(used);
   int power = 0;
   if (!suffix.empty()) {
-    const auto unit =
-        kUnits.find(static_cast<char>(std::toupper(static_cast<unsigned char>(suffix[0]))));
+    const auto unit = kUnits.find(static_cast<char>(std::toupper(static_cast<unsigned char>(suffix[0]))));
     if (unit != kUnits.npos) {
       power = static_cast<int>(unit) + 1;
       suffix.remove_prefix(1);
@@ -108,8 +107,7 @@ void add_common_options(CLI::App& app, Options& options) {
   app.add_flag("--quiet", options.quiet, "no progress, no notes");
   app.add_option("--threads", options.threads, "threads to use; 0: one a core")->type_name("N");
   app.add_option_function<std::string>(
-         "--memory",
-         [&options](const std::string& text) { options.memory_bytes = parse_size(text); },
+         "--memory", [&options](const std::string& text) { options.memory_bytes = parse_size(text); },
          "what ingest may keep in flight: 512M, 2G")
       ->type_name("SIZE")
       ->check(checked_by([](const std::string& text) { parse_size(text); }));

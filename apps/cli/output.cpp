@@ -111,8 +111,7 @@ Json to_json(const Hit& hit) {
 }
 
 Json to_json(const Citation& citation) {
-  Json object = {
-      {"number", citation.number}, {"path", citation.path}, {"span", to_json(citation.span)}};
+  Json object = {{"number", citation.number}, {"path", citation.path}, {"span", to_json(citation.span)}};
   object["page"] = citation.page ? Json(*citation.page) : Json(nullptr);
   object["text"] = citation.text;
   object["doc_id"] = citation.doc_id.to_string();

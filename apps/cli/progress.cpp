@@ -32,8 +32,8 @@ std::string progress_line(const Progress& progress, double seconds) {
                                       ? fmt::format("{:.1f}", rate)
                                       : amount(static_cast<std::uint64_t>(rate), progress.unit));
     if (progress.total > progress.done)
-      line += fmt::format(
-          ", {} left", human_seconds(static_cast<double>(progress.total - progress.done) / rate));
+      line +=
+          fmt::format(", {} left", human_seconds(static_cast<double>(progress.total - progress.done) / rate));
   }
   if (!progress.message.empty()) line += fmt::format(": {}", progress.message);
   return line;
@@ -54,11 +54,9 @@ void Meter::show(const Progress& progress) {
     stage_began_ = now;
     last_shown_ = columns_ > 0 ? Clock::time_point{} : now;
   }
-  if (now - last_shown_ < (columns_ > 0 ? Clock::duration(kRedraw) : Clock::duration(kPlainLine)))
-    return;
+  if (now - last_shown_ < (columns_ > 0 ? Clock::duration(kRedraw) : Clock::duration(kPlainLine))) return;
   last_shown_ = now;
-  const std::string line =
-      progress_line(progress, std::chrono::duration<double>(now - stage_began_).count());
+  const std::string line = progress_line(progress, std::chrono::duration<double>(now - stage_began_).count());
   if (columns_ == 0) {
     fmt::print(stderr, "{}\n", line);
   } else {

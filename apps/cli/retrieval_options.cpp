@@ -61,8 +61,7 @@ void add_retrieval_options(CLI::App& app, RetrievalArguments& a, const char* top
   app.add_option("--filter", a.filter, "a condition on fields: lang == \"zh\" and year >= 2020")
       ->type_name("EXPRESSION")
       ->check(checked_by([](const std::string& text) { Filter::parse(text); }));
-  app.add_option("--recall", a.options.recall,
-                 "the share of the true nearest to find; 1: scan everything")
+  app.add_option("--recall", a.options.recall, "the share of the true nearest to find; 1: scan everything")
       ->type_name("SHARE")
       ->check(share());
   app.add_option("--query", a.queries, "a further way to ask; may be repeated")
@@ -94,8 +93,7 @@ void add_retrieval_options(CLI::App& app, RetrievalArguments& a, const char* top
   app.add_option("--target", a.options.target,
                  "return what a passage was made from, or what holds it, in this group")
       ->type_name("NAME");
-  app.add_option("--fold", a.options.fold,
-                 "equal texts once, of those that overlap by more the best; 0: off")
+  app.add_option("--fold", a.options.fold, "equal texts once, of those that overlap by more the best; 0: off")
       ->type_name("SHARE")
       ->check(share_or_zero());
   app.add_option("--diversity", a.options.diversity,

@@ -93,11 +93,12 @@ Asked asked_for(const RetrievalArguments& flags, const Settings& settings) {
   const SearchOptions& defaults = settings.search;
   const bool own = !flags.retrievers.empty() || (flags.mode.empty() && !defaults.retrievers.empty());
   const std::string mode(to_string(defaults.mode.value_or(Mode::hybrid)));
-  return {own ? "retrievers" : flags.mode.empty() ? mode : flags.mode,
+  return {own                  ? "retrievers"
+          : flags.mode.empty() ? mode
+                               : flags.mode,
           flags.options.group.empty() ? settings.group : flags.options.group, flags.filter,
-          flags.fusion.empty()
-              ? std::string(to_string(defaults.fusion.value_or(Fusion::reciprocal_ranks)))
-              : flags.fusion,
+          flags.fusion.empty() ? std::string(to_string(defaults.fusion.value_or(Fusion::reciprocal_ranks)))
+                               : flags.fusion,
           flags.options.top_k.value_or(defaults.top_k.value_or(10))};
 }
 
@@ -119,12 +120,10 @@ Json explanation(const Asked& asked, const SearchResult& result, const std::vect
           {"stages", std::move(looked_at)}};
 }
 
-void print_explanation(const Asked& asked, const SearchResult& result,
-                       const std::vector<Stage>& stages) {
-  print_line(
-      fmt::format("mode {}, group {}, filter {}, top {}{}", asked.mode, asked.group,
-                  asked.filter.empty() ? "none" : asked.filter, asked.top_k,
-                  result.relevance ? fmt::format(", relevance {:.2f}", *result.relevance) : ""));
+void print_explanation(const Asked& asked, const SearchResult& result, const std::vector<Stage>& stages) {
+  print_line(fmt::format("mode {}, group {}, filter {}, top {}{}", asked.mode, asked.group,
+                         asked.filter.empty() ? "none" : asked.filter, asked.top_k,
+                         result.relevance ? fmt::format(", relevance {:.2f}", *result.relevance) : ""));
   for (const Stage& stage : stages) {
     if (stage.notes.empty()) continue;
     print_line(fmt::format("  {}{}", padded(stage.name, 24), notes_of(stage)));
@@ -140,8 +139,7 @@ Exit search(Context& context, SearchArguments arguments) {
   const Document document = Document::open(context.options.kb, settings, Document::Access::read);
   SearchOptions options = arguments.retrieval.parsed();
   options.operators = true;
-  const SearchResult result =
-      document.search(arguments.query, options, &trace, context.interrupts.token());
+  const SearchResult result = document.search(arguments.query, options, &trace, context.interrupts.token());
   context.notes(result.notices);
   const std::vector<Stage> stages = trace.stages();
   const Asked asked = asked_for(arguments.retrieval, settings);
@@ -215,15 +213,10 @@ Json answer_json(const Answer& answer, Json metrics, Json trace) {
   Json citations = Json::array(), hits = Json::array();
   for (const Citation& citation : answer.citations) citations.push_back(to_json(citation));
   for (const Hit& hit : answer.hits) hits.push_back(to_json(hit));
-  return {{"answer", answer.text},
-          {"found", answer.found},
-          {"citations", std::move(citations)},
-          {"relevance", answer.relevance},
-          {"generator", answer.generator},
-          {"metrics", std::move(metrics)},
-          {"hits", std::move(hits)},
-          {"notices", answer.notices},
-          {"trace", std::move(trace)}};
+  return {
+      {"answer", answer.text},         {"found", answer.found},         {"citations", std::move(citations)},
+      {"relevance", answer.relevance}, {"generator", answer.generator}, {"metrics", std::move(metrics)},
+      {"hits", std::move(hits)},       {"notices", answer.notices},     {"trace", std::move(trace)}};
 }
 
 void print_citations(const Answer& answer) {
@@ -250,12 +243,11 @@ Exit ask(Context& context, AskArguments arguments) {
   Trace trace(context.origin);
   context.add_process_start(trace);
   arguments.options.search = arguments.retrieval.parsed();
-  if (!arguments.prompt.empty())
-    arguments.options.prompt = read_file(arguments.prompt, kPromptBytesMax);
+  if (!arguments.prompt.empty()) arguments.options.prompt = read_file(arguments.prompt, kPromptBytesMax);
   const Document document = context.open(Document::Access::read);
   TokenPrinter tokens(context.options.json, context.origin);
-  const Answer answer = document.ask(arguments.question, arguments.options, std::ref(tokens),
-                                     &trace, context.interrupts.token());
+  const Answer answer = document.ask(arguments.question, arguments.options, std::ref(tokens), &trace,
+                                     context.interrupts.token());
   const double total_ms = trace.elapsed_ms();
   if (context.options.json) {
     print_json(answer_json(answer, metrics_json(answer, tokens.first_ms(), total_ms),
@@ -273,7 +265,9 @@ Exit ask(Context& context, AskArguments arguments) {
 
 Action define_search(CLI::App& app) {
   auto a = std::make_shared<SearchArguments>();
-  app.add_option("QUERY", a->query, "what to look for; +word and \"a phrase\" must stand in a passage, -word must not")->required();
+  app.add_option("QUERY", a->query,
+                 "what to look for; +word and \"a phrase\" must stand in a passage, -word must not")
+      ->required();
   add_retrieval_options(app, a->retrieval, "10");
   add_rerank_options(app, a->retrieval.options.reranker, a->retrieval.options.rerank_top_k);
   app.add_flag("--explain", a->explain, "say what was searched, and how much was looked at");
@@ -294,8 +288,7 @@ Action define_ask(CLI::App& app) {
       ->type_name("T")
       ->check(at_least_zero())
       ->capture_default_str();
-  app.add_option("--prompt", a->prompt, "a template with {context} and {question}")
-      ->type_name("FILE");
+  app.add_option("--prompt", a->prompt, "a template with {context} and {question}")->type_name("FILE");
   add_retrieval_options(app, a->retrieval, "6");
   add_rerank_options(app, a->retrieval.options.reranker, a->retrieval.options.rerank_top_k);
   app.add_flag("--trace", a->trace, "show where the time went");

@@ -16,8 +16,8 @@ constexpr int kColumnsWhenUnknown = 80;
 
 std::size_t width_of(char32_t c) noexcept {
   if (c < 0x20) return 0;
-  const bool wide = utf8::is_cjk(c) || (c >= 0x3000 && c <= 0x303F) ||
-                    (c >= 0xFF00 && c <= 0xFF60) || (c >= 0x1F300 && c <= 0x1FAFF);
+  const bool wide = utf8::is_cjk(c) || (c >= 0x3000 && c <= 0x303F) || (c >= 0xFF00 && c <= 0xFF60) ||
+                    (c >= 0x1F300 && c <= 0x1FAFF);
   return wide ? 2 : 1;
 }
 

@@ -76,14 +76,12 @@ Exit split(Context& context, const SplitArguments& arguments) {
     const std::string text =
         piece.derived ? piece.text : root.text.substr(piece.span.from, piece.span.size());
     if (context.options.json)
-      nodes.push_back({{"text", text},
-                       {"span", to_json(piece.span)},
-                       {"metadata", hasten::to_json(piece.metadata)}});
+      nodes.push_back(
+          {{"text", text}, {"span", to_json(piece.span)}, {"metadata", hasten::to_json(piece.metadata)}});
     else
       print_line(fmt::format("--- {}-{}\n{}", piece.span.from, piece.span.to, text));
   }
-  if (context.options.json)
-    print_json({{"nodes", std::move(nodes)}, {"signature", splitter->signature()}});
+  if (context.options.json) print_json({{"nodes", std::move(nodes)}, {"signature", splitter->signature()}});
   return Exit::done;
 }
 
@@ -100,8 +98,8 @@ Exit embed(Context& context, const EmbedArguments& arguments) {
   Meter meter(context.options.quiet);
   const auto embedder = ModelStore().embedder(name, context.settings().threads, meter.callback());
   const std::vector<std::string_view> texts(arguments.texts.begin(), arguments.texts.end());
-  const Matrix vectors = embedder->embed(
-      texts, arguments.role == "query" ? Role::query : Role::passage, context.interrupts.token());
+  const Matrix vectors = embedder->embed(texts, arguments.role == "query" ? Role::query : Role::passage,
+                                         context.interrupts.token());
   meter.clear();
 
   Json rows = Json::array();
@@ -135,16 +133,14 @@ Action define_split(CLI::App& app) {
   app.add_option("--splitter", a->splitter, "sentence, recursive, character or markdown")
       ->type_name("NAME")
       ->capture_default_str();
-  app.add_option("--chunk-size", a->options.chunk_size,
-                 "the longest piece, in tokens or characters")
+  app.add_option("--chunk-size", a->options.chunk_size, "the longest piece, in tokens or characters")
       ->type_name("N")
       ->check(at_least_one())
       ->capture_default_str();
   app.add_option("--chunk-overlap", a->options.chunk_overlap, "how much of it the next may repeat")
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--model", a->model, "the embedder whose tokens are counted")
-      ->type_name("NAME|FILE.gguf");
+  app.add_option("--model", a->model, "the embedder whose tokens are counted")->type_name("NAME|FILE.gguf");
   return [a](Context& context) { return split(context, *a); };
 }
 

@@ -21,8 +21,7 @@ std::span<const Verb> verbs() {
        "Finds passages by words (bm25), by meaning (vector) or by both (hybrid), best first. Further "
        "questions and retrievers are fused; then come, in this order, --cut-off, --target, --fold, "
        "--diversity, --top-k and --window.",
-       {"hasten search \"how is the index kept?\"",
-        "hasten search \"地铁\" --mode bm25 --top-k 3 --json",
+       {"hasten search \"how is the index kept?\"", "hasten search \"地铁\" --mode bm25 --top-k 3 --json",
         "hasten search \"how is tea brewed?\" --reranker late_interaction --explain",
         "hasten search \"stations\" --filter 'lang == \"en\"' --explain --trace",
         "hasten search \"stations\" --query \"subway lines\" --fold 0.5 --window 1",

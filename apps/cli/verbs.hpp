@@ -21,9 +21,7 @@ struct Context {
   Interrupts& interrupts;
 
   Settings settings() const { return settings_of(options); }
-  Document open(Document::Access access) const {
-    return Document::open(options.kb, settings(), access);
-  }
+  Document open(Document::Access access) const { return Document::open(options.kb, settings(), access); }
   /// The first span of a trace whose zero is `origin`: what loading the program took.
   void add_process_start(Trace& trace) const { trace.add("process.start", origin, before_main); }
   void notes(std::span<const std::string> messages) const;  ///< lines on stderr, unless --quiet

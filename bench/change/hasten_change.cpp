@@ -50,7 +50,8 @@ class Given : public Embedder {
     for (const std::string_view text : texts) {
       const Vectors& from = text.starts_with("question") ? queries_ : base_;
       const std::size_t digit = text.find_first_of("0123456789");
-      const std::size_t row = digit == text.npos ? 0 : std::stoul(std::string(text.substr(digit))) % from.rows;
+      const std::size_t row =
+          digit == text.npos ? 0 : std::stoul(std::string(text.substr(digit))) % from.rows;
       const float* const at = from.values.data() + row * from.dim;
       vectors.values.insert(vectors.values.end(), at, at + from.dim);
     }
@@ -91,7 +92,8 @@ struct Percentiles {
     max = times.back();
   }
   std::string json(std::string_view name) const {
-    return fmt::format("\"{0}_p50_ms\":{1:.3f},\"{0}_p99_ms\":{2:.3f},\"{0}_max_ms\":{3:.3f}", name, p50, p99, max);
+    return fmt::format("\"{0}_p50_ms\":{1:.3f},\"{0}_p99_ms\":{2:.3f},\"{0}_max_ms\":{3:.3f}", name, p50, p99,
+                       max);
   }
 };
 
@@ -148,9 +150,9 @@ std::string insert(const std::string& kb, const std::string& base, const std::st
   done = true;
   merging.join();
   reader.join();
-  return fmt::format("{{\"per_s\":{:.1f},\"added\":{},\"merged\":{},{},{},{},\"segments\":{}}}", rate, added, merged,
-                     idle.json("idle"), Percentiles(busy).json("busy"), Percentiles(commits).json("add"),
-                     document.status().segments);
+  return fmt::format("{{\"per_s\":{:.1f},\"added\":{},\"merged\":{},{},{},{},\"segments\":{}}}", rate, added,
+                     merged, idle.json("idle"), Percentiles(busy).json("busy"),
+                     Percentiles(commits).json("add"), document.status().segments);
 }
 
 std::string remove(const std::string& kb, const std::string& base, std::size_t count) {
@@ -172,7 +174,8 @@ std::string remove(const std::string& kb, const std::string& base, std::size_t c
       if (hit.path == path) throw Error(Code::internal, path + " was found after it was removed");
     }
   }
-  return fmt::format("{{{},{}}}", Percentiles(removals).json("remove"), Percentiles(searches).json("not_found"));
+  return fmt::format("{{{},{}}}", Percentiles(removals).json("remove"),
+                     Percentiles(searches).json("not_found"));
 }
 
 std::string large(const std::string& kb, const std::string& base, std::size_t nodes) {
@@ -186,8 +189,8 @@ std::string large(const std::string& kb, const std::string& base, std::size_t no
   document.remove(paths);
   const double removed = ms_since(began);
   document.search("passage 1", {.mode = Mode::vector});
-  return fmt::format("{{\"nodes\":{},\"remove_ms\":{:.1f},\"searched_ms\":{:.1f}}}", report.nodes_added, removed,
-                     ms_since(began));
+  return fmt::format("{{\"nodes\":{},\"remove_ms\":{:.1f},\"searched_ms\":{:.1f}}}", report.nodes_added,
+                     removed, ms_since(began));
 }
 
 }  // namespace

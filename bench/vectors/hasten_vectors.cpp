@@ -3,8 +3,9 @@
 //   build BASE.fbin SEGMENT THREADS flat|graph|lists|ivf|pq|bits|disk, or several: graph+lists, or without
 //                                       int8 codes: flat/bf16, flat/f32   builds the segment
 //   open BASE.fbin SEGMENT              maps it; later searches ask it
-//   search QUERIES.fbin K POOL OUT      (POOL as 100/16 for lists: pool and probes) every question once; int32 ids to OUT, K a question
-//   filter FILE                         only vectors whose byte in FILE is not 0; "-": all
+//   search QUERIES.fbin K POOL OUT      (POOL as 100/16 for lists: pool and probes) every question once;
+//   int32 ids to OUT, K a question filter FILE                         only vectors whose byte in FILE is not
+//   0; "-": all
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -39,7 +40,8 @@ class Vectors {
   explicit Vectors(const std::string& file) {
     descriptor_ = ::open(file.c_str(), O_RDONLY);
     struct stat status {};
-    if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) throw std::runtime_error("cannot open " + file);
+    if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0)
+      throw std::runtime_error("cannot open " + file);
     bytes_ = static_cast<std::size_t>(status.st_size);
     data_ = static_cast<const char*>(::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, descriptor_, 0));
     expect_scattered_reads(reinterpret_cast<const std::byte*>(data_), bytes_);  // as the store's own files
@@ -63,7 +65,8 @@ class Vectors {
     }
   }
   void fetch(std::size_t i) const {
-    ::posix_fadvise(descriptor_, static_cast<off_t>(8 + i * dim * 4), static_cast<off_t>(dim * 4), POSIX_FADV_WILLNEED);
+    ::posix_fadvise(descriptor_, static_cast<off_t>(8 + i * dim * 4), static_cast<off_t>(dim * 4),
+                    POSIX_FADV_WILLNEED);
   }
   std::size_t rows = 0, dim = 0;
 
@@ -162,9 +165,10 @@ class Contender {
         .write(reinterpret_cast<const char*>(ids.data()), static_cast<std::streamsize>(ids.size() * 4));
     std::ranges::sort(micros);
     const auto n = static_cast<double>(queries.rows);
-    return fmt::format("{{{},\"p50_us\":{:.1f},\"p99_us\":{:.1f},\"steps\":{:.1f},\"scored\":{:.1f},\"method\":\"{}\"}}",
-                       times, micros[micros.size() / 2], micros[micros.size() * 99 / 100],
-                       static_cast<double>(steps) / n, static_cast<double>(scored) / n, method_);
+    return fmt::format(
+        "{{{},\"p50_us\":{:.1f},\"p99_us\":{:.1f},\"steps\":{:.1f},\"scored\":{:.1f},\"method\":\"{}\"}}",
+        times, micros[micros.size() / 2], micros[micros.size() * 99 / 100], static_cast<double>(steps) / n,
+        static_cast<double>(scored) / n, method_);
   }
 
  private:

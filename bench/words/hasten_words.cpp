@@ -89,7 +89,8 @@ class Contender {
       for (std::size_t j = 0; j < std::min(k, best.size()); ++j) {
         found[i * k + j] = {static_cast<std::int32_t>(best[j].node), static_cast<float>(best[j].score)};
       }
-      micros.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count());
+      micros.push_back(
+          std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count());
     }
     const std::string times = watch.json();
     std::ofstream(out, std::ios::binary)

@@ -32,10 +32,10 @@ namespace hasten {
 struct IngestOptions {
   std::vector<std::string> include;  ///< globs a file must match one of; empty: all
   std::vector<std::string> exclude;  ///< globs of what is left out
-  bool prune = false;   ///< forget documents whose root is gone or suddenly empty
-  bool embed = true;    ///< false: words only; the vectors come with the next ingest
-  bool merge = true;    ///< false: segments stay as they are written, for merge()
-  std::vector<std::string> groups;  ///< node groups to make from now on, beside those made before
+  bool prune = false;                ///< forget documents whose root is gone or suddenly empty
+  bool embed = true;                 ///< false: words only; the vectors come with the next ingest
+  bool merge = true;                 ///< false: segments stay as they are written, for merge()
+  std::vector<std::string> groups;   ///< node groups to make from now on, beside those made before
 };
 
 struct IngestFailure {
@@ -57,39 +57,39 @@ struct IngestReport {
 
 /// A document given by a program instead of a file.
 struct TextDocument {
-  std::string path;     ///< its name in the knowledge base; the same path replaces it
-  std::string text;     ///< UTF-8
+  std::string path;  ///< its name in the knowledge base; the same path replaces it
+  std::string text;  ///< UTF-8
   Metadata metadata;
 };
 
 struct AskOptions {
-  std::string generator;        ///< empty: the settings'
+  std::string generator;  ///< empty: the settings'
   std::size_t max_tokens = 256;
   double temperature = 0;
-  std::string prompt;           ///< a template with {context} and {question}; empty: the built-in
+  std::string prompt;  ///< a template with {context} and {question}; empty: the built-in
   /// How the passages are found. top_k is 6 where it is absent, whatever the settings say.
   SearchOptions search;
 };
 
 /// A passage that supports a stretch of the answer.
 struct Citation {
-  std::uint64_t number = 0;     ///< 1, 2, ...: written [1] in the answer
+  std::uint64_t number = 0;  ///< 1, 2, ...: written [1] in the answer
   Id node_id;
   Id doc_id;
   std::string path;
-  Span span;                    ///< bytes of the document's text that support it
+  Span span;  ///< bytes of the document's text that support it
   std::optional<std::uint64_t> page;
-  std::string text;             ///< the document's text at span
-  double support = 0;           ///< share of the answer's words found there, 0 to 1
+  std::string text;    ///< the document's text at span
+  double support = 0;  ///< share of the answer's words found there, 0 to 1
 };
 
 struct Answer {
   std::string text;
   std::vector<Citation> citations;
-  bool found = false;           ///< false: "not in these documents"
+  bool found = false;  ///< false: "not in these documents"
   double relevance = 0;
-  std::string generator;        ///< which one wrote it
-  Generation metrics;           ///< its text is what the model wrote, before citations
+  std::string generator;  ///< which one wrote it
+  Generation metrics;     ///< its text is what the model wrote, before citations
   std::vector<Hit> hits;
   std::vector<std::string> notices;
 };
@@ -99,16 +99,16 @@ struct Status {
   std::string folder;
   std::uint64_t commit = 0;
   std::uint64_t documents = 0, documents_failed = 0, texts_bytes = 0;
-  std::map<std::string, std::uint64_t> nodes;      ///< by group
+  std::map<std::string, std::uint64_t> nodes;  ///< by group
   std::uint64_t vectors = 0, vectors_missing = 0;
-  std::map<std::string, std::uint64_t> bytes;      ///< by kind: truth, vectors, fields, other segments
-  std::map<std::string, std::string> fingerprints; ///< embedder, groups
+  std::map<std::string, std::uint64_t> bytes;       ///< by kind: truth, vectors, fields, other segments
+  std::map<std::string, std::string> fingerprints;  ///< embedder, groups
   std::uint64_t segments = 0;
 };
 
 /// What verify() checked and found.
 struct VerifyReport {
-  std::map<std::string, std::uint64_t> checked;    ///< by kind: rows, texts, vectors, segments
+  std::map<std::string, std::uint64_t> checked;  ///< by kind: rows, texts, vectors, segments
   std::vector<std::string> problems;
   std::vector<std::string> repaired;
 };
@@ -148,7 +148,7 @@ class Document {
   /// @param embedder  must embed any text: questions too.
   /// @param tokens    what splitters count with; null: four bytes are a token.
   void register_embedder(std::string name, std::unique_ptr<Embedder> embedder,
-                       std::unique_ptr<TokenCounter> tokens = nullptr);
+                         std::unique_ptr<TokenCounter> tokens = nullptr);
 
   /// Adds an index of the user's own over the nodes of a group, as long as this object lives. Its name
   /// is then a similarity: Retriever{.group = group, .similarity = name}. It is brought up to date by
@@ -177,8 +177,8 @@ class Document {
   /// Searches. @throws Error(invalid) a question with no words that is only searched by words, a value
   /// out of range; Error(not_found) a group that was not made, a similarity that nobody registered;
   /// Error(mismatch) vectors of another embedder; Error(unavailable) an index of the user's failed.
-  SearchResult search(std::string_view query, const SearchOptions& options = {},
-                      Trace* trace = nullptr, std::stop_token stop = {}) const;
+  SearchResult search(std::string_view query, const SearchOptions& options = {}, Trace* trace = nullptr,
+                      std::stop_token stop = {}) const;
 
   /// Answers from the documents, with citations, or says that they do not hold the answer.
   Answer ask(std::string_view question, const AskOptions& options = {},
@@ -195,7 +195,8 @@ class Document {
   /// Merges all segments, drops what is deleted, gives the space back. @return bytes given back.
   std::uint64_t compact(const OnProgress& progress = {}, std::stop_token stop = {});
   /// Measures which index suits this corpus: builds each in the folder's `cache`, asks questions at its
-  /// settings, compares with an exact scan, and chooses. The indexes are removed. Minutes for 100,000 vectors.
+  /// settings, compares with an exact scan, and chooses. The indexes are removed. Minutes for 100,000
+  /// vectors.
   /// @throws Error(empty) no vectors; Error(not_found) a group that was not made; Error(mismatch) vectors of
   ///         another embedder; Error(locked) another tune() runs; Error(cancelled); Error(full|io).
   TuneReport tune(const TuneOptions& options = {}, const OnProgress& progress = {},

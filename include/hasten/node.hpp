@@ -22,8 +22,7 @@ struct Date {
 };
 
 /// One field of a document or node. A missing field is absent from the map, never a null.
-using Value =
-    std::variant<bool, std::int64_t, double, std::string, Date, std::vector<std::string>>;
+using Value = std::variant<bool, std::int64_t, double, std::string, Date, std::vector<std::string>>;
 using Metadata = std::map<std::string, Value, std::less<>>;
 
 /// A half-open range of bytes of a document's text.
@@ -48,13 +47,13 @@ struct Id {
 struct Node {
   Id id;
   Id doc_id;
-  std::string group;      ///< "root", "MediumChunk", ...
-  std::string text;       ///< UTF-8
+  std::string group;  ///< "root", "MediumChunk", ...
+  std::string text;   ///< UTF-8
   Span span;
   std::optional<Id> parent;
   std::uint32_t number = 0;  ///< 0, 1, ... among the nodes of its group in its document
   bool derived = false;
-  Metadata metadata;      ///< the document's fields and, over them, the node's own
+  Metadata metadata;  ///< the document's fields and, over them, the node's own
 };
 
 }  // namespace hasten

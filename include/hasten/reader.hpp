@@ -11,9 +11,9 @@ namespace hasten {
 
 /// What a reader gets out of a file.
 struct Extracted {
-  std::string text;      ///< UTF-8, '\n' line ends, no NUL
-  Metadata metadata;     ///< title, author, front matter, ... as far as the file says
-  std::string format;    ///< "txt", "md", "html", "pdf", "docx", "csv", "json", "jsonl"
+  std::string text;                  ///< UTF-8, '\n' line ends, no NUL
+  Metadata metadata;                 ///< title, author, front matter, ... as far as the file says
+  std::string format;                ///< "txt", "md", "html", "pdf", "docx", "csv", "json", "jsonl"
   std::vector<std::uint64_t> pages;  ///< byte offset in text where each page begins; empty: no pages
 };
 
@@ -32,8 +32,7 @@ class Reader {
   /// @param bytes  the whole file; borrowed for the call.
   /// @param name   its file name, for titles and messages.
   /// @throws Error(unsupported|encrypted|corrupt|too_large|timeout|empty|io).
-  virtual Extracted read(std::string_view bytes, std::string_view name,
-                         const ReadLimits& limits) const = 0;
+  virtual Extracted read(std::string_view bytes, std::string_view name, const ReadLimits& limits) const = 0;
 };
 
 }  // namespace hasten

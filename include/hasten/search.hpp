@@ -42,12 +42,12 @@ Priority priority_from_string(std::string_view word);  ///< @throws Error(invali
 
 /// One way to find nodes.
 struct Retriever {
-  std::string group;                  ///< empty: the search's
-  std::string similarity = "cosine";  ///< "cosine", "bm25", or the name of an Index of this group
-  std::size_t top_k = 0;              ///< how many it gives; 0: as many as the later steps need
-  Filter filter;                      ///< beside the search's own: both must pass
-  std::optional<double> cut_off;      ///< hits of a lower score of its own are left out
-  double weight = 1;                  ///< from 0; 0: it is not asked
+  std::string group;                     ///< empty: the search's
+  std::string similarity = "cosine";     ///< "cosine", "bm25", or the name of an Index of this group
+  std::size_t top_k = 0;                 ///< how many it gives; 0: as many as the later steps need
+  Filter filter;                         ///< beside the search's own: both must pass
+  std::optional<double> cut_off;         ///< hits of a lower score of its own are left out
+  double weight = 1;                     ///< from 0; 0: it is not asked
   Priority priority = Priority::normal;  ///< `ignore`: it is not asked; the others: in Fusion::priorities
 
   /// "group=FineChunk,similarity=bm25,top_k=50,weight=0.3": the names above, in any order. A comma in
@@ -63,15 +63,15 @@ struct WeightedQuery {
 };
 
 /// What is searched, and what is made of what is found, always in this order:
-/// questions x retrievers -> their cut-offs -> fusion -> cut_off -> reranker -> target -> fold -> diversity ->
-/// top_k -> window. What is absent here is as Settings::search has it; the values in brackets are
-/// what holds without that. The same hits whatever the number of threads; ties go by node id.
+/// questions x retrievers -> their cut-offs -> fusion -> cut_off -> reranker -> target -> fold -> diversity
+/// -> top_k -> window. What is absent here is as Settings::search has it; the values in brackets are what
+/// holds without that. The same hits whatever the number of threads; ties go by node id.
 struct SearchOptions {
   std::optional<Mode> mode;          ///< [hybrid]; of no use where there are `retrievers`
   std::optional<std::size_t> top_k;  ///< [10] at most so many hits; from 1, and a million counts as the most
   std::string group;                 ///< empty: the settings' default group
   Filter filter;
-  double recall = 0;                 ///< as Settings::recall; 0: the settings'
+  double recall = 0;  ///< as Settings::recall; 0: the settings'
   /// Whether `+word`, `-word` and `"a phrase"` in a query say what must and must not stand in a
   /// passage. Off: queries are taken as they are, as questions are.
   bool operators = false;
@@ -80,7 +80,7 @@ struct SearchOptions {
   std::optional<Fusion> fusion;        ///< [reciprocal_ranks]
   std::optional<double> rrf_k;         ///< [60]
   std::optional<double> cut_off;       ///< [none] fused hits of a lower score are left out
-  std::string reranker;          ///< as Settings::reranker; empty: the settings', "none": none
+  std::string reranker;                ///< as Settings::reranker; empty: the settings', "none": none
   std::size_t rerank_top_k = 0;  ///< how many of the best are reranked, at least top_k; 0: the settings'
   /// [none] The name of a group: a hit is returned as the node of this group that it was made from,
   /// with its best score; or as all those that were made from it. Groups that were not made from each
@@ -100,19 +100,19 @@ struct SearchOptions {
 /// A scored node. Hits are in falling order of score (with diversity: in the order in which they were
 /// chosen); equal scores go by rising node id.
 struct Hit {
-  Node node;             ///< with a window: text and span are those of the whole passage
+  Node node;  ///< with a window: text and span are those of the whole passage
   std::string path;
-  std::string root;      ///< the folder it was ingested from
+  std::string root;                   ///< the folder it was ingested from
   std::optional<std::uint64_t> page;  ///< 1, 2, ...: where the format has pages
-  double score = 0;      ///< of its retriever, where there is one list; else of the fusion, or the reranker's
+  double score = 0;  ///< of its retriever, where there is one list; else of the fusion, or the reranker's
   std::optional<FirstStage> first_stage;  ///< of nodes that were reranked
 };
 
 struct SearchResult {
   std::vector<Hit> hits;
   /// How likely it is that the best hits speak of what was asked, 0 to 1; calibrated, see
-  /// docs/relevance.md. Judged by words alone without a retriever by cosine, before `target` and what follows;
-  /// 0 where nothing was found.
+  /// docs/relevance.md. Judged by words alone without a retriever by cosine, before `target` and what
+  /// follows; 0 where nothing was found.
   std::optional<double> relevance;
   std::vector<std::string> notices;
 };

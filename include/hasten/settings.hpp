@@ -14,11 +14,11 @@ namespace hasten {
 
 /// One message of progress on long work, or one notice ("installing model ...").
 struct Progress {
-  std::string_view stage;   ///< "scan", "read", "embed", "merge", "download", "import", "notice"
+  std::string_view stage;  ///< "scan", "read", "embed", "merge", "download", "import", "notice"
   std::uint64_t done = 0;
-  std::uint64_t total = 0;  ///< 0: not known
-  std::string_view unit;    ///< "files", "tokens", "bytes"
-  std::string_view message; ///< a line for people; empty while only the numbers move
+  std::uint64_t total = 0;   ///< 0: not known
+  std::string_view unit;     ///< "files", "tokens", "bytes"
+  std::string_view message;  ///< a line for people; empty while only the numbers move
 };
 /// Called from one thread at a time.
 using OnProgress = std::function<void(const Progress&)>;
@@ -63,10 +63,10 @@ inline constexpr std::string_view kDefaultEmbedder = "multilingual-e5-small";
 struct Settings {
   /// A model's name or a GGUF file. Empty: the knowledge base's own; of a new one kDefaultEmbedder.
   std::string embedder;
-  std::string generator = "SmolLM2-135M-Instruct";  ///< name, GGUF file, URL, or "extractive"
-  std::string group = "MediumChunk";                ///< the group that is searched by default
-  std::vector<GroupSettings> groups;                ///< the user's own, beside the built-in three
-  std::uint64_t threads = 0;                        ///< 0: one a core
+  std::string generator = "SmolLM2-135M-Instruct";      ///< name, GGUF file, URL, or "extractive"
+  std::string group = "MediumChunk";                    ///< the group that is searched by default
+  std::vector<GroupSettings> groups;                    ///< the user's own, beside the built-in three
+  std::uint64_t threads = 0;                            ///< 0: one a core
   std::uint64_t memory_bytes = std::uint64_t{1} << 30;  ///< what ingest may keep in flight
   ReadLimits limits;
   /// What share of the true nearest passages a search by meaning is to find, 0 to 1. It decides how far
@@ -77,8 +77,8 @@ struct Settings {
   /// "keywords:RULES", FILE.gguf of a cross-encoder, the http(s) URL of a server, or the name of a
   /// registered one. Empty: nothing.
   std::string reranker;
-  std::uint64_t rerank_top_k = 32;                  ///< how many of the best hits are reranked
-  std::vector<std::string> token_cache_groups;      ///< whose token vectors are kept; empty: all
+  std::uint64_t rerank_top_k = 32;                            ///< how many of the best hits are reranked
+  std::vector<std::string> token_cache_groups;                ///< whose token vectors are kept; empty: all
   std::uint64_t token_cache_bytes = std::uint64_t{64} << 20;  ///< on disk; 0: none is kept
   double bm25_k1 = 1.5;
   double bm25_b = 0.75;

@@ -14,10 +14,10 @@ namespace hasten {
 
 /// One stage of a request: what it was, when it began, how long it took, what it moved.
 struct Stage {
-  std::string name;          ///< dotted words: "retrieve.bm25"
-  double start_ms = 0;       ///< since the trace's origin (the start of the process on the command line)
+  std::string name;     ///< dotted words: "retrieve.bm25"
+  double start_ms = 0;  ///< since the trace's origin (the start of the process on the command line)
   double duration_ms = 0;
-  int depth = 0;             ///< nesting: 0 is the outermost
+  int depth = 0;                                           ///< nesting: 0 is the outermost
   std::vector<std::pair<std::string, std::string>> notes;  ///< "bytes" -> "1024", "cache" -> "miss"
 };
 

@@ -13,10 +13,10 @@ namespace hasten {
 
 /// One node to be, made from a parent: an exact piece of its text, or a text of its own.
 struct Piece {
-  Span span;           ///< bytes of the *parent's* text
-  std::string text;    ///< only when derived: otherwise the text is parent.text[span]
+  Span span;         ///< bytes of the *parent's* text
+  std::string text;  ///< only when derived: otherwise the text is parent.text[span]
   bool derived = false;
-  Metadata metadata;   ///< fields of its own, over the parent's
+  Metadata metadata;  ///< fields of its own, over the parent's
 };
 
 /// Turns a node into nodes. Pure: equal input and signature give equal output. Thread-safe.
@@ -32,8 +32,8 @@ class Transform {
 
 /// Settings of the splitters; sizes in tokens of the embedder (in characters for "character").
 struct SplitOptions {
-  std::size_t chunk_size = 256;   ///< no piece is longer, unless one character alone is
-  std::size_t chunk_overlap = 25; ///< at most so much of the end of a piece begins the next
+  std::size_t chunk_size = 256;    ///< no piece is longer, unless one character alone is
+  std::size_t chunk_overlap = 25;  ///< at most so much of the end of a piece begins the next
 };
 
 /// A built-in splitter: "sentence", "recursive", "character" or "markdown".

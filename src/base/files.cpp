@@ -138,13 +138,9 @@ void write_file_atomically(const fs::path& path, std::string_view bytes) {
   sync_folder(path.parent_path());
 }
 
-File create_file(const fs::path& path) {
-  return open_or_throw(path, O_RDWR | O_CREAT | O_TRUNC, "create");
-}
+File create_file(const fs::path& path) { return open_or_throw(path, O_RDWR | O_CREAT | O_TRUNC, "create"); }
 
-File open_for_update(const fs::path& path) {
-  return open_or_throw(path, O_RDWR | O_CREAT, "open");
-}
+File open_for_update(const fs::path& path) { return open_or_throw(path, O_RDWR | O_CREAT, "open"); }
 
 void write_all(const File& file, std::span<const std::byte> bytes, const fs::path& path) {
   while (!bytes.empty()) {
@@ -180,8 +176,7 @@ void truncate_file(const File& file, std::uint64_t bytes, const fs::path& path) 
   if (::ftruncate(file.get(), static_cast<off_t>(bytes)) != 0) throw_errno("truncate", path);
 }
 
-MappedFile::MappedFile(const fs::path& path)
-    : path_(path), file_(open_or_throw(path, O_RDONLY, "open")) {
+MappedFile::MappedFile(const fs::path& path) : path_(path), file_(open_or_throw(path, O_RDONLY, "open")) {
   size_ = size_of(file_, path);
   if (size_ == 0) return;
   void* data = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file_.get(), 0);
@@ -224,7 +219,9 @@ void fetch_at(const File& file, std::uint64_t offset, std::uint64_t length) noex
 #endif
 }
 
-void MappedFile::read(std::uint64_t offset, std::span<std::byte> to) const { read_at(file_, offset, to, path_); }
+void MappedFile::read(std::uint64_t offset, std::span<std::byte> to) const {
+  read_at(file_, offset, to, path_);
+}
 
 void MappedFile::fetch(std::uint64_t offset, std::uint64_t length) const noexcept {
   fetch_at(file_, offset, length);
@@ -243,12 +240,10 @@ void MappedFile::expect_scattered_reads(std::uint64_t offset, std::uint64_t leng
 
 bool MappedFile::cut_short() const noexcept {
   struct stat status {};
-  return file_ && (::fstat(file_.get(), &status) != 0 ||
-                   static_cast<std::uint64_t>(status.st_size) < size_);
+  return file_ && (::fstat(file_.get(), &status) != 0 || static_cast<std::uint64_t>(status.st_size) < size_);
 }
 
-std::optional<FileLock> FileLock::try_acquire(const fs::path& path, std::string_view owner,
-                                              int wait_ms) {
+std::optional<FileLock> FileLock::try_acquire(const fs::path& path, std::string_view owner, int wait_ms) {
   File file = open_for_update(path);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
   while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -276,8 +271,8 @@ FileLock FileLock::acquire(const fs::path& path, std::string_view owner) {
     // Its holder ended between our try and now; the message says less, the lock is told right.
   }
   while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-  throw Error(Code::locked, fmt::format("{} is held by {}; wait for it to end, or end it",
-                                        path.string(), holder.empty() ? "another process" : holder));
+  throw Error(Code::locked, fmt::format("{} is held by {}; wait for it to end, or end it", path.string(),
+                                        holder.empty() ? "another process" : holder));
 }
 
 std::uint64_t folder_bytes(const fs::path& folder) {

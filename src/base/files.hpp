@@ -40,8 +40,7 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t bytes_max
 std::string read_head(const std::filesystem::path& path, std::size_t n);
 
 /// Calls function with one piece of the file after the other, in order.
-void for_each_chunk(const std::filesystem::path& path,
-                    const std::function<void(std::string_view)>& function);
+void for_each_chunk(const std::filesystem::path& path, const std::function<void(std::string_view)>& function);
 
 /// Writes beside `path`, syncs, renames over it and syncs the folder: whole or not at all.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
@@ -98,8 +97,8 @@ class FileLock {
   /// @throws Error(locked) held by another, naming it; Error(io).
   static FileLock acquire(const std::filesystem::path& path, std::string_view owner);
   /// As acquire(), but waits up to wait_ms; nothing when it is still held then.
-  static std::optional<FileLock> try_acquire(const std::filesystem::path& path,
-                                             std::string_view owner, int wait_ms = 0);
+  static std::optional<FileLock> try_acquire(const std::filesystem::path& path, std::string_view owner,
+                                             int wait_ms = 0);
 
  private:
   explicit FileLock(File file) : file_(std::move(file)) {}

@@ -48,9 +48,8 @@ std::vector<std::string> merged_environment(
   std::vector<std::string> merged;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view name = std::string_view(*entry).substr(0, std::strcspn(*entry, "="));
-    const bool overridden =
-        std::any_of(additions.begin(), additions.end(),
-                    [&](const auto& addition) { return addition.first == name; });
+    const bool overridden = std::any_of(additions.begin(), additions.end(),
+                                        [&](const auto& addition) { return addition.first == name; });
     if (!overridden) merged.emplace_back(*entry);
   }
   for (const auto& [name, value] : additions) merged.push_back(fmt::format("{}={}", name, value));
@@ -125,8 +124,7 @@ int launch_error(const File& pipe) {
 
 int milliseconds_until(Process::Clock::time_point deadline) {
   if (deadline == Process::Clock::time_point::max()) return -1;
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - Process::Clock::now()).count();
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Process::Clock::now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
 }
 
@@ -141,14 +139,11 @@ bool wait_for(const File& file, short event, Process::Clock::time_point deadline
   }
 }
 
-int exit_code(int status) {
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
+int exit_code(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
 }  // namespace
 
-Process::Process(const fs::path& program, const std::vector<std::string>& arguments,
-                 const Options& options) {
+Process::Process(const fs::path& program, const std::vector<std::string>& arguments, const Options& options) {
   std::vector<std::string> words{program.string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> environment = merged_environment(options.environment);

@@ -24,9 +24,15 @@ fs::path library_folder() {
 fs::path resource(std::string_view name) {
   // Beside the library in a build; under bin, libexec and share of the same prefix once installed,
   // with the library in lib or in lib/<architecture>.
-  constexpr std::array<std::string_view, 9> kPlaces{
-      "",          "hasten",           "../share/hasten",    "../../share/hasten", "../bin",
-      "../../bin", "../libexec/hasten", "../../libexec/hasten", "../lib/hasten"};
+  constexpr std::array<std::string_view, 9> kPlaces{"",
+                                                    "hasten",
+                                                    "../share/hasten",
+                                                    "../../share/hasten",
+                                                    "../bin",
+                                                    "../../bin",
+                                                    "../libexec/hasten",
+                                                    "../../libexec/hasten",
+                                                    "../lib/hasten"};
   std::vector<fs::path> folders;
   if (const char* data = std::getenv("HASTEN_DATA")) folders.emplace_back(data);
   const fs::path library = library_folder();

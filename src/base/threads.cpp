@@ -23,8 +23,8 @@ std::size_t thread_count(std::size_t wanted) noexcept {
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
-void parallel_for(std::size_t n, std::size_t threads,
-                  const std::function<void(std::size_t)>& function, std::stop_token stop) {
+void parallel_for(std::size_t n, std::size_t threads, const std::function<void(std::size_t)>& function,
+                  std::stop_token stop) {
   std::atomic<std::size_t> next{0};
   std::atomic<bool> failed{false};
   std::exception_ptr failure;

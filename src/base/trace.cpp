@@ -68,9 +68,8 @@ std::vector<Stage> Trace::stages() const {
       if (open_[i]) copy[i].duration_ms = ms(Clock::now() - origin_) - copy[i].start_ms;
     }
   }
-  std::stable_sort(copy.begin(), copy.end(), [](const Stage& a, const Stage& b) {
-    return a.start_ms < b.start_ms;
-  });
+  std::stable_sort(copy.begin(), copy.end(),
+                   [](const Stage& a, const Stage& b) { return a.start_ms < b.start_ms; });
   return copy;
 }
 
@@ -100,8 +99,8 @@ std::string waterfall(const std::vector<Stage>& stages, int width) {
       notes += fmt::format(" {}={}", key, one_line ? value : "...");
     }
     text += fmt::format("{:<{}}  {:>9.2f} {:>9.2f} |{}|{}\n",
-                        std::string(2 * static_cast<std::size_t>(stage.depth), ' ') + stage.name,
-                        name_width, stage.start_ms, stage.duration_ms, bar, notes);
+                        std::string(2 * static_cast<std::size_t>(stage.depth), ' ') + stage.name, name_width,
+                        stage.start_ms, stage.duration_ms, bar, notes);
   }
   return text;
 }

@@ -76,9 +76,8 @@ bool field_matches(const Filter::Expression& expression, const Value& value) {
     case Kind::prefix:
       return begins_with(value, std::get<std::string>(literals.front()));
     case Kind::in:
-      return std::any_of(literals.begin(), literals.end(), [&](const Value& literal) {
-        return compares(Kind::equal, value, literal);
-      });
+      return std::any_of(literals.begin(), literals.end(),
+                         [&](const Value& literal) { return compares(Kind::equal, value, literal); });
     default:
       return compares(expression.kind, value, literals.front());
   }
@@ -132,8 +131,6 @@ Filter Filter::parse(std::string_view expression) {
   return filter;
 }
 
-bool Filter::matches(const Metadata& fields) const {
-  return root_ == nullptr || evaluate(*root_, fields);
-}
+bool Filter::matches(const Metadata& fields) const { return root_ == nullptr || evaluate(*root_, fields); }
 
 }  // namespace hasten

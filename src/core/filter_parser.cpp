@@ -40,34 +40,32 @@ bool is_reserved(std::string_view word) {
   return std::find(kReserved.begin(), kReserved.end(), word) != kReserved.end();
 }
 
-constexpr std::array<std::pair<std::string_view, Kind>, 6> kComparisons = {
-    {{"==", Kind::equal},
-     {"!=", Kind::not_equal},
-     {"<", Kind::less},
-     {"<=", Kind::less_equal},
-     {">", Kind::greater},
-     {">=", Kind::greater_equal}}};
+constexpr std::array<std::pair<std::string_view, Kind>, 6> kComparisons = {{{"==", Kind::equal},
+                                                                            {"!=", Kind::not_equal},
+                                                                            {"<", Kind::less},
+                                                                            {"<=", Kind::less_equal},
+                                                                            {">", Kind::greater},
+                                                                            {">=", Kind::greater_equal}}};
 
 /// What other languages write, and what is written here.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kHints = {
-    {{"=", "=="},
-     {"===", "=="},
-     {"<>", "!="},
-     {"!==", "!="},
-     {"=<", "<="},
-     {"=>", ">="},
-     {"&&", "and"},
-     {"&", "and"},
-     {"||", "or"},
-     {"|", "or"},
-     {"!", "not"},
-     {"~", "not"},
-     {"AND", "and"},
-     {"OR", "or"},
-     {"NOT", "not"},
-     {"IN", "in"},
-     {"True", "true"},
-     {"False", "false"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kHints = {{{"=", "=="},
+                                                                                   {"===", "=="},
+                                                                                   {"<>", "!="},
+                                                                                   {"!==", "!="},
+                                                                                   {"=<", "<="},
+                                                                                   {"=>", ">="},
+                                                                                   {"&&", "and"},
+                                                                                   {"&", "and"},
+                                                                                   {"||", "or"},
+                                                                                   {"|", "or"},
+                                                                                   {"!", "not"},
+                                                                                   {"~", "not"},
+                                                                                   {"AND", "and"},
+                                                                                   {"OR", "or"},
+                                                                                   {"NOT", "not"},
+                                                                                   {"IN", "in"},
+                                                                                   {"True", "true"},
+                                                                                   {"False", "false"}}};
 
 std::string hint_for(std::string_view text) {
   for (const auto& [foreign, ours] : kHints) {
@@ -88,9 +86,7 @@ bool is_word_start(char c) {
 
 bool is_word_part(char c) { return is_word_start(c) || is_digit(c) || c == '.' || c == '-'; }
 
-bool is_operator_part(char c) {
-  return std::string_view("=!<>&|").find(c) != std::string_view::npos;
-}
+bool is_operator_part(char c) { return std::string_view("=!<>&|").find(c) != std::string_view::npos; }
 
 /// Columns of a terminal that a character takes.
 int width_of(char32_t c) {
@@ -102,8 +98,7 @@ int width_of(char32_t c) {
 std::string pointed_at(std::string_view text, std::size_t at) {
   constexpr std::size_t kBefore = 60, kAfter = 40;
   const std::size_t from = at <= kBefore ? 0 : utf8::floor_border(text, at - kBefore);
-  const std::size_t to =
-      text.size() - at <= kAfter ? text.size() : utf8::floor_border(text, at + kAfter);
+  const std::size_t to = text.size() - at <= kAfter ? text.size() : utf8::floor_border(text, at + kAfter);
   std::string line = from > 0 ? "..." : "";
   int columns = from > 0 ? 3 : 0;
   for (std::size_t i = from; i < to;) {
@@ -189,8 +184,7 @@ class Parser {
 
   Expression parse_comparison(const Token& field) {
     if (take_word("in")) return parse_in(field);
-    if (is_word("not"))
-      fail(fmt::format("{}; write `not ({} in [..])`", kExpectedOperator, field.text));
+    if (is_word("not")) fail(fmt::format("{}; write `not ({} in [..])`", kExpectedOperator, field.text));
     for (const auto& [symbol, kind] : kComparisons) {
       if (!is_symbol(symbol)) continue;
       take();
@@ -260,9 +254,7 @@ class Parser {
     return taken;
   }
 
-  bool is_word(std::string_view word) const {
-    return token_.kind == TokenKind::word && token_.text == word;
-  }
+  bool is_word(std::string_view word) const { return token_.kind == TokenKind::word && token_.text == word; }
   bool is_symbol(std::string_view symbol) const {
     return token_.kind == TokenKind::symbol && token_.text == symbol;
   }
@@ -310,8 +302,7 @@ class Parser {
   void read_while(TokenKind kind, bool (*belongs)(char)) {
     std::size_t to = at_ + 1;
     // An ideographic space is white space, not a letter of a field's name.
-    while (to < text_.size() && belongs(text_[to]) &&
-           !utf8::is_space(utf8::decode(text_, to).code_point)) {
+    while (to < text_.size() && belongs(text_[to]) && !utf8::is_space(utf8::decode(text_, to).code_point)) {
       ++to;
     }
     finish(kind, to);
@@ -343,8 +334,8 @@ class Parser {
       token_.value += text_[at];
     }
     if (at == text_.size()) {
-      fail_at({.from = at}, "a closing double quote of the string that begins at column " +
-                                std::to_string(column(at_)));
+      fail_at({.from = at},
+              "a closing double quote of the string that begins at column " + std::to_string(column(at_)));
     }
     finish(TokenKind::string, at + 1);
   }
@@ -367,11 +358,10 @@ class Parser {
   [[noreturn]] void fail(std::string_view expected) const { fail_at(token_, expected); }
 
   [[noreturn]] void fail_at(const Token& token, std::string_view expected) const {
-    const std::string got =
-        token.kind == TokenKind::end ? "the end" : fmt::format("`{}`", shown(token.text));
+    const std::string got = token.kind == TokenKind::end ? "the end" : fmt::format("`{}`", shown(token.text));
     throw Error(Code::invalid,
-                fmt::format("filter: column {}: expected {}, got {}{}{}", column(token.from),
-                            expected, got, hint_for(token.text), pointed_at(text_, token.from)));
+                fmt::format("filter: column {}: expected {}, got {}{}{}", column(token.from), expected, got,
+                            hint_for(token.text), pointed_at(text_, token.from)));
   }
 
   static std::string shown(std::string_view text) {

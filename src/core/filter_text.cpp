@@ -34,12 +34,18 @@ struct LiteralText {
 
 std::string_view symbol(Kind kind) {
   switch (kind) {
-    case Kind::equal: return "==";
-    case Kind::not_equal: return "!=";
-    case Kind::less: return "<";
-    case Kind::less_equal: return "<=";
-    case Kind::greater: return ">";
-    default: return ">=";
+    case Kind::equal:
+      return "==";
+    case Kind::not_equal:
+      return "!=";
+    case Kind::less:
+      return "<";
+    case Kind::less_equal:
+      return "<=";
+    case Kind::greater:
+      return ">";
+    default:
+      return ">=";
   }
 }
 
@@ -62,13 +68,20 @@ std::string to_string(const Filter::Expression& expression) {
   std::vector<std::string> literals;
   for (const Value& literal : expression.literals) literals.push_back(std::visit(LiteralText(), literal));
   switch (expression.kind) {
-    case Kind::any_of: return joined(expression, " or ");
-    case Kind::all_of: return joined(expression, " and ");
-    case Kind::negation: return "not " + child_text(expression.children.front(), Kind::negation);
-    case Kind::exists: return fmt::format("exists({})", expression.field);
-    case Kind::prefix: return fmt::format("prefix({}, {})", expression.field, literals.front());
-    case Kind::in: return fmt::format("{} in [{}]", expression.field, fmt::join(literals, ", "));
-    default: return fmt::format("{} {} {}", expression.field, symbol(expression.kind), literals.front());
+    case Kind::any_of:
+      return joined(expression, " or ");
+    case Kind::all_of:
+      return joined(expression, " and ");
+    case Kind::negation:
+      return "not " + child_text(expression.children.front(), Kind::negation);
+    case Kind::exists:
+      return fmt::format("exists({})", expression.field);
+    case Kind::prefix:
+      return fmt::format("prefix({}, {})", expression.field, literals.front());
+    case Kind::in:
+      return fmt::format("{} in [{}]", expression.field, fmt::join(literals, ", "));
+    default:
+      return fmt::format("{} {} {}", expression.field, symbol(expression.kind), literals.front());
   }
 }
 

@@ -33,8 +33,7 @@ json list_to_json(const std::vector<std::string>& list) {
 
 json value_to_json(const Value& value) {
   return std::visit(
-      Overloaded{[](bool flag) { return json(flag); },
-                 [](std::int64_t number) { return json(number); },
+      Overloaded{[](bool flag) { return json(flag); }, [](std::int64_t number) { return json(number); },
                  [](double number) { return std::isfinite(number) ? json(number) : json(); },
                  [](const std::string& text) { return json(utf8::sanitise(text)); },
                  [](Date date) { return json(date.to_string()); },
@@ -114,9 +113,8 @@ std::optional<std::string> item_from_json(const json& item) {
 
 Value number_from_json(const json& number) {
   constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
-  const bool fits =
-      number.is_number_integer() &&
-      !(number.is_number_unsigned() && number.get<std::uint64_t>() > std::uint64_t{kMax});
+  const bool fits = number.is_number_integer() &&
+                    !(number.is_number_unsigned() && number.get<std::uint64_t>() > std::uint64_t{kMax});
   return fits ? Value(number.get<std::int64_t>()) : Value(number.get<double>());
 }
 

@@ -106,8 +106,7 @@ std::string Date::to_string() const {
   const std::int64_t day_of_era = shifted - era * 146097;
   const std::int64_t year_of_era =
       (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const std::int64_t day_of_year =
-      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const std::int64_t march_month = (5 * day_of_year + 2) / 153;
   const std::int64_t day = day_of_year - (153 * march_month + 2) / 5 + 1;
   const std::int64_t month = march_month < 10 ? march_month + 3 : march_month - 9;

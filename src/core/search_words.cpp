@@ -41,10 +41,9 @@ Value value_of(std::string_view kind, std::string_view word, const Words<Value, 
     names[i] = words[i].second;
   }
   const std::string_view near = nearest(word, names);
-  throw Error(Code::invalid,
-              fmt::format("no {} '{}'; {}known: {}", kind, word,
-                          near.empty() ? "" : fmt::format("did you mean '{}'? ", near),
-                          fmt::join(names, ", ")));
+  throw Error(Code::invalid, fmt::format("no {} '{}'; {}known: {}", kind, word,
+                                         near.empty() ? "" : fmt::format("did you mean '{}'? ", near),
+                                         fmt::join(names, ", ")));
 }
 
 }  // namespace

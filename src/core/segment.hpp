@@ -43,7 +43,8 @@ class SegmentView {
     std::copy(from.begin(), from.end(), to.begin());
   }
   /// Says that bytes will be read soon, so that the disk fetches them meanwhile. Anything may be asked for.
-  virtual void fetch(std::string_view /*section*/, std::uint64_t /*offset*/, std::uint64_t /*length*/) const {}
+  virtual void fetch(std::string_view /*section*/, std::uint64_t /*offset*/, std::uint64_t /*length*/) const {
+  }
   /// Says that a section is read here and there, so that the disk fetches no more of it than is touched,
   /// except where it is read in order all the same.
   virtual void expect_scattered_reads(std::string_view /*section*/) const {}
@@ -63,15 +64,18 @@ class Section {
   /// @throws Error(damaged) as SegmentView::bytes().
   const std::byte* at(std::uint64_t offset, std::uint64_t length) const {
     const bool inside = offset <= place_.size && length <= place_.size - offset;
-    if (inside && is_checked(offset, length)) [[likely]] return place_.data + offset;
+    if (inside && is_checked(offset, length)) [[likely]]
+      return place_.data + offset;
     return view_->bytes(name_, offset, length).data();
   }
 
   /// As at(); but what was not touched yet is read into `buffer`, which then holds it: to map a page costs
-  /// several times as much as to read it, and many are touched once. @param buffer  of `length` bytes or more.
+  /// several times as much as to read it, and many are touched once. @param buffer  of `length` bytes or
+  /// more.
   const std::byte* at_or_read(std::uint64_t offset, std::uint64_t length, std::span<std::byte> buffer) const {
     const bool inside = offset <= place_.size && length <= place_.size - offset;
-    if (inside && is_checked(offset, length)) [[likely]] return place_.data + offset;
+    if (inside && is_checked(offset, length)) [[likely]]
+      return place_.data + offset;
     view_->read(name_, offset, buffer.first(length));
     return buffer.data();
   }

@@ -22,8 +22,7 @@ std::string agreed_fingerprint(const KnowledgeBase& kb, const LocalStore::Readin
     throw Error(Code::mismatch,
                 fmt::format("this knowledge base's vectors are of {} ({}), the settings ask for {} "
                             "({}); use the first, or ingest into a new knowledge base",
-                            reading.setting(stored::kEmbedder).value_or("?"), *before, name,
-                            fingerprint));
+                            reading.setting(stored::kEmbedder).value_or("?"), *before, name, fingerprint));
   }
   return fingerprint;
 }
@@ -75,9 +74,8 @@ Agreement agree(KnowledgeBase& kb, const IngestOptions& options, const OnProgres
     if (writing.setting(pending) == "1") agreement.missing.push_back(group);
   }
   for (const GroupRow& row : rows) {  // of a signature that is no more
-    const bool planned = std::any_of(agreement.plan.begin(), agreement.plan.end(), [&](const PlannedGroup& group) {
-      return group.row.id == row.id;
-    });
+    const bool planned = std::any_of(agreement.plan.begin(), agreement.plan.end(),
+                                     [&](const PlannedGroup& group) { return group.row.id == row.id; });
     if (!planned) agreement.outdated_groups.push_back(row.id);
   }
   std::string joined;

@@ -126,9 +126,9 @@ class Asking {
       span.note("passages", static_cast<std::int64_t>(prompt.passages));
     }
     const Aligner aligner(passages_);
-    CitedStream stream([&](std::string_view sentence, std::optional<std::size_t> hint) {
-      return cite(aligner.align(sentence, hint));
-    }, [&](std::string_view text) { emit(text); });
+    CitedStream stream([&](std::string_view sentence,
+                           std::optional<std::size_t> hint) { return cite(aligner.align(sentence, hint)); },
+                       [&](std::string_view text) { emit(text); });
     GenerateOptions generate_options;
     generate_options.max_tokens = options_.max_tokens;
     generate_options.temperature = options_.temperature;
@@ -144,8 +144,9 @@ class Asking {
     answer_.text = stream.text();
     answer_.metrics.ttft_ms = first_token_ms_;
     if (answer_.citations.empty()) {
-      answer_.notices.push_back("no passage supports what was written: do not rely on it; "
-                                "--generator extractive quotes the passages themselves");
+      answer_.notices.push_back(
+          "no passage supports what was written: do not rely on it; "
+          "--generator extractive quotes the passages themselves");
     }
   }
 
@@ -156,11 +157,9 @@ class Asking {
       cosines = [&](std::span<const std::string_view> texts) { return cosines_of(texts); };
     }
     for (const Quote& quote : extract(passages_, found_.weights, cosines, kQuotes)) {
-      const std::string_view text =
-          passages_[quote.passage].text.substr(quote.span.from, quote.span.size());
+      const std::string_view text = passages_[quote.passage].text.substr(quote.span.from, quote.span.size());
       const auto number = cite(Support{quote.passage, quote.span, 1});
-      const std::string piece =
-          fmt::format("{}{} [{}]", answer_.text.empty() ? "" : "\n", text, *number);
+      const std::string piece = fmt::format("{}{} [{}]", answer_.text.empty() ? "" : "\n", text, *number);
       answer_.text += piece;
       emit(piece);
     }
@@ -226,8 +225,7 @@ class Asking {
 }  // namespace
 
 Answer ask(KnowledgeBase& kb, std::string_view question, const AskOptions& options,
-           const std::function<void(std::string_view)>& on_token, Trace* trace,
-           std::stop_token stop) {
+           const std::function<void(std::string_view)>& on_token, Trace* trace, std::stop_token stop) {
   return Asking(kb, question, options, on_token, trace, std::move(stop)).run();
 }
 

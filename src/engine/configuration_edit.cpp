@@ -154,7 +154,8 @@ std::string edit_toml(std::string_view text, std::span<const TomlChange> changes
   std::string edited(text);
   for (const TomlChange& change : changes) edited = set_key(edited, change);
   const toml::table after = parse(edited);
-  const bool said = std::ranges::all_of(changes, [&](const TomlChange& change) { return says(after, change); });
+  const bool said =
+      std::ranges::all_of(changes, [&](const TomlChange& change) { return says(after, change); });
   if (!said || meaning(after, changes) != meaning(parse(text), changes)) {
     throw Error(Code::internal, "setting a key in this TOML would change another; set it by hand");
   }

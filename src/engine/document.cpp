@@ -36,14 +36,13 @@ std::vector<std::string> Document::salvage(const std::filesystem::path& folder) 
   return done;
 }
 
-void Document::create_node_group(std::string name, std::string parent,
-                                 std::unique_ptr<Transform> transform) {
+void Document::create_node_group(std::string name, std::string parent, std::unique_ptr<Transform> transform) {
   GroupDefinition definition{name, std::move(parent), std::move(transform)};
   kb_->user_groups[std::move(name)] = std::move(definition);
 }
 
 void Document::register_embedder(std::string name, std::unique_ptr<Embedder> embedder,
-                               std::unique_ptr<TokenCounter> tokens) {
+                                 std::unique_ptr<TokenCounter> tokens) {
   kb_->models.add(std::move(name), std::move(embedder), std::move(tokens));
 }
 
@@ -55,9 +54,8 @@ void Document::register_reranker(std::string name, std::unique_ptr<const Reranke
   kb_->rerankers.add(std::move(name), std::move(reranker));
 }
 
-IngestReport Document::ingest(std::span<const std::filesystem::path> paths,
-                              const IngestOptions& options, const OnProgress& progress,
-                              std::stop_token stop) {
+IngestReport Document::ingest(std::span<const std::filesystem::path> paths, const IngestOptions& options,
+                              const OnProgress& progress, std::stop_token stop) {
   return ingest_files(*kb_, paths, options, progress, std::move(stop));
 }
 
@@ -101,7 +99,8 @@ VerifyReport Document::verify(bool repair, const OnProgress& progress) {
   return hasten::verify(*kb_, repair, progress);
 }
 
-TuneReport Document::tune(const TuneOptions& options, const OnProgress& progress, std::stop_token stop) const {
+TuneReport Document::tune(const TuneOptions& options, const OnProgress& progress,
+                          std::stop_token stop) const {
   return hasten::tune(*kb_, options, progress, std::move(stop));
 }
 

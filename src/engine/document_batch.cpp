@@ -142,8 +142,7 @@ void store_vectors(LocalStore& store, LocalStore::Writing& writing, const Embedd
 }
 
 NodeChanges commit_batch(KnowledgeBase& kb, const std::vector<PlannedGroup>& plan,
-                         std::vector<PreparedDocument>& batch,
-                         const std::optional<EmbeddedTexts>& embedded) {
+                         std::vector<PreparedDocument>& batch, const std::optional<EmbeddedTexts>& embedded) {
   Batch commit(kb, plan);
   for (PreparedDocument& document : batch) commit.add(document);
   return commit.commit(embedded);

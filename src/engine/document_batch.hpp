@@ -12,7 +12,7 @@ namespace hasten {
 
 /// A document on its way into the store: read and split, its words cut.
 struct PreparedDocument {
-  DocumentRow row;      ///< number 0: new
+  DocumentRow row;  ///< number 0: new
   std::string text;
   std::vector<NewNode> nodes;
 };

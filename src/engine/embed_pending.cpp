@@ -11,8 +11,8 @@
 namespace hasten {
 namespace {
 
-constexpr std::size_t kWindow = 256;  // texts between two commits: what a kill can cost
-constexpr std::size_t kTogether = 16;  // texts that words wait for: half a second on two cores
+constexpr std::size_t kWindow = 256;    // texts between two commits: what a kill can cost
+constexpr std::size_t kTogether = 16;   // texts that words wait for: half a second on two cores
 constexpr std::size_t kFlatEvery = 16;  // windows between two published flat segments
 
 class PendingVectors {
@@ -119,7 +119,8 @@ class PendingVectors {
 };
 
 /// Texts of searched groups that have no vector yet, each once.
-std::map<Id, std::string_view> texts_to_embed(const LocalStore::Reading& reading, std::string_view fingerprint,
+std::map<Id, std::string_view> texts_to_embed(const LocalStore::Reading& reading,
+                                              std::string_view fingerprint,
                                               const std::vector<PlannedGroup>& plan,
                                               std::span<const PreparedDocument> batch) {
   std::map<Id, std::string_view> texts;
@@ -138,7 +139,7 @@ std::map<Id, std::string_view> texts_to_embed(const LocalStore::Reading& reading
 }  // namespace
 
 std::optional<EmbeddedTexts> embed_ahead(KnowledgeBase& kb, const std::vector<PlannedGroup>& plan,
-                                           std::span<const PreparedDocument> batch, std::stop_token stop) {
+                                         std::span<const PreparedDocument> batch, std::stop_token stop) {
   EmbeddedTexts embedded;
   std::string model;
   std::vector<std::string_view> texts;

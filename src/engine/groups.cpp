@@ -33,8 +33,7 @@ class Planner {
     if (depth > 32) throw Error(Code::invalid, "node group '" + name + "' is its own ancestor");
     const GroupDefinition& definition = found->second;
     const std::size_t parent = add(definition.parent, depth + 1);
-    const std::string signature =
-        plan_[parent].row.signature + "/" + definition.transform->signature();
+    const std::string signature = plan_[parent].row.signature + "/" + definition.transform->signature();
     plan_.push_back({{0, name, definition.parent, signature}, definition.transform, false});
     return plan_.size() - 1;
   }
@@ -99,11 +98,9 @@ NewNode child_of(const Node& parent, Piece&& piece) {
     throw Error(Code::invalid, fmt::format("a transform gave the span [{}, {}) of a text of {} bytes",
                                            piece.span.from, piece.span.to, parent.text.size()));
   }
-  made.text = piece.derived ? std::move(piece.text)
-                            : parent.text.substr(piece.span.from, piece.span.size());
+  made.text = piece.derived ? std::move(piece.text) : parent.text.substr(piece.span.from, piece.span.size());
   made.row.span = parent.derived ? parent.span
-                                 : Span{parent.span.from + piece.span.from,
-                                        parent.span.from + piece.span.to};
+                                 : Span{parent.span.from + piece.span.from, parent.span.from + piece.span.to};
   if (made.row.derived) made.row.text = made.text;
   return made;
 }

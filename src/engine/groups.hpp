@@ -23,9 +23,9 @@ struct GroupDefinition {
 
 /// A group to make, after its parent.
 struct PlannedGroup {
-  GroupRow row;                    ///< id 0 until the store has given one
+  GroupRow row;                                ///< id 0 until the store has given one
   std::shared_ptr<const Transform> transform;  ///< null for root
-  bool indexed = false;            ///< searched; others are only made as parents
+  bool indexed = false;                        ///< searched; others are only made as parents
 };
 
 /// The groups of these names and their ancestors, parents first; root is always the first.

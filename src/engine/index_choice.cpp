@@ -20,8 +20,8 @@ constexpr std::size_t kNodeBytes = 24;       // its numbers
 constexpr std::size_t kBuildBytes = 300;     // of building a graph, beside a node's code
 
 constexpr std::pair<IndexKind, std::string_view> kKinds[] = {
-    {IndexKind::smart, "smart"}, {IndexKind::flat, "flat"},     {IndexKind::graph, "graph"},
-    {IndexKind::ivf, "ivf"},     {IndexKind::pq, "pq"},         {IndexKind::ivf_pq, "ivf_pq"},
+    {IndexKind::smart, "smart"},   {IndexKind::flat, "flat"}, {IndexKind::graph, "graph"},
+    {IndexKind::ivf, "ivf"},       {IndexKind::pq, "pq"},     {IndexKind::ivf_pq, "ivf_pq"},
     {IndexKind::rabitq, "rabitq"}, {IndexKind::disk, "disk"}};
 
 constexpr std::pair<VectorCodes, std::string_view> kCodes[] = {
@@ -55,20 +55,28 @@ Codes codes_of(VectorCodes codes) {
 
 IndexKind smart_kind(std::size_t nodes, std::size_t dim, std::uint64_t memory_bytes) {
   if (nodes < kGraphNodes) return IndexKind::flat;
-  const std::size_t record = graph_layout::record_bytes(GraphParameters{}.degree, ProductShape::of(dim).block_bytes());
+  const std::size_t record =
+      graph_layout::record_bytes(GraphParameters{}.degree, ProductShape::of(dim).block_bytes());
   if (nodes * (record + dim + kNodeBytes) <= memory_bytes / 2) return IndexKind::graph;
   return nodes * (dim + kBuildBytes) <= memory_bytes / 2 ? IndexKind::disk : IndexKind::ivf_pq;
 }
 
 IndexParameters parameters_of(IndexKind kind) {
   switch (kind) {
-    case IndexKind::graph: return {.graph = GraphParameters{}};
-    case IndexKind::disk: return {.graph = GraphParameters{.on_disk = true}};
-    case IndexKind::ivf: return {.lists = IvfParameters{.product_codes = false}};
-    case IndexKind::ivf_pq: return {.lists = IvfParameters{}};
-    case IndexKind::pq: return {.lists = IvfParameters{.lists = 1}};
-    case IndexKind::rabitq: return {.bits = OneBitParameters{}};
-    default: return {};
+    case IndexKind::graph:
+      return {.graph = GraphParameters{}};
+    case IndexKind::disk:
+      return {.graph = GraphParameters{.on_disk = true}};
+    case IndexKind::ivf:
+      return {.lists = IvfParameters{.product_codes = false}};
+    case IndexKind::ivf_pq:
+      return {.lists = IvfParameters{}};
+    case IndexKind::pq:
+      return {.lists = IvfParameters{.lists = 1}};
+    case IndexKind::rabitq:
+      return {.bits = OneBitParameters{}};
+    default:
+      return {};
   }
 }
 

@@ -33,10 +33,10 @@ constexpr double kEnough = 0.9995;  // of recall: a larger setting has nothing l
 // What stands over the codes of a segment, and the codes, in the order in which they are written: an index is
 // the same whatever codes are beside it.
 constexpr std::string_view kIndexSections[] = {
-    graph_layout::kHeader,     graph_layout::kCodebook, graph_layout::kSeeds,      graph_layout::kSeedCodes,
-    graph_layout::kRecords,    ivf_layout::kHeader,     ivf_layout::kCentroids,    ivf_layout::kScales,
-    ivf_layout::kBegins,       ivf_layout::kMembers,    ivf_layout::kCodebook,     ivf_layout::kCodes,
-    ivf_layout::kListCodebook, ivf_layout::kListCodes,  one_bit_layout::kHeader,   one_bit_layout::kCentre,
+    graph_layout::kHeader,     graph_layout::kCodebook, graph_layout::kSeeds,    graph_layout::kSeedCodes,
+    graph_layout::kRecords,    ivf_layout::kHeader,     ivf_layout::kCentroids,  ivf_layout::kScales,
+    ivf_layout::kBegins,       ivf_layout::kMembers,    ivf_layout::kCodebook,   ivf_layout::kCodes,
+    ivf_layout::kListCodebook, ivf_layout::kListCodes,  one_bit_layout::kHeader, one_bit_layout::kCentre,
     one_bit_layout::kFactors,  one_bit_layout::kCodes};
 constexpr std::string_view kCodeSections[] = {
     vectors_layout::kHeader, vectors_layout::kNodes, vectors_layout::kDocuments, vectors_layout::kVectors,

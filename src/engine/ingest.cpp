@@ -47,8 +47,7 @@ bool has_reader(const std::filesystem::path& file) {
 /// One ingest, from looking to merging.
 class Ingest {
  public:
-  Ingest(KnowledgeBase& kb, const IngestOptions& options, const OnProgress& progress,
-         std::stop_token stop)
+  Ingest(KnowledgeBase& kb, const IngestOptions& options, const OnProgress& progress, std::stop_token stop)
       : kb_(kb),
         store_(kb.writable()),
         options_(options),
@@ -120,8 +119,8 @@ void Ingest::look(std::span<const std::filesystem::path> paths) {
   report_.files_skipped = std::erase_if(found.files, [&](const FoundFile& file) {
     return !known.contains(file.absolute().string()) && !has_reader(file.absolute());
   });
-  changes_ = compare_sources(found, known, options_.include, options_.exclude, options_.prune,
-                             threads_, stop_);
+  changes_ =
+      compare_sources(found, known, options_.include, options_.exclude, options_.prune, threads_, stop_);
   report_.files_unchanged = changes_.unchanged;
   report_.bytes_read = changes_.bytes_read;
   for (const Unreadable& bad : found.unreadable) count_failure(bad.path, Code::io, bad.message);
@@ -187,14 +186,15 @@ void Ingest::read_and_index(const std::vector<FileJob>& jobs) {
     }
     std::atomic<std::uint64_t> read{0};
     std::mutex progress_mutex;
-    parallel_for(last - first, threads_,
-                 [&](std::size_t i) {
-                   read_job(jobs[first + i], batch[i], reader);
-                   read += jobs[first + i].file.size;
-                   const std::lock_guard lock(progress_mutex);
-                   say("read", done + read, bytes, "bytes");
-                 },
-                 stop_);
+    parallel_for(
+        last - first, threads_,
+        [&](std::size_t i) {
+          read_job(jobs[first + i], batch[i], reader);
+          read += jobs[first + i].file.size;
+          const std::lock_guard lock(progress_mutex);
+          say("read", done + read, bytes, "bytes");
+        },
+        stop_);
     commit(batch);
     done += size;
     first = last;
@@ -292,11 +292,14 @@ void Ingest::backfill_groups() {
     });
     for (std::size_t first = 0; first < documents.size(); first += kBatchFiles) {
       std::vector<PreparedDocument> batch(std::min<std::size_t>(kBatchFiles, documents.size() - first));
-      parallel_for(batch.size(), threads_, [&](std::size_t i) {
-        batch[i].row = documents[first + i];
-        batch[i].text = store_.read().text(batch[i].row.number);
-        make_searchable(batch[i]);
-      }, stop_);
+      parallel_for(
+          batch.size(), threads_,
+          [&](std::size_t i) {
+            batch[i].row = documents[first + i];
+            batch[i].text = store_.read().text(batch[i].row.number);
+            make_searchable(batch[i]);
+          },
+          stop_);
       report_.nodes_added += commit_batch(kb_, agreement_.plan, batch).added;
     }
   }
@@ -374,10 +377,10 @@ IngestReport Ingest::texts(std::span<const TextDocument> documents) {
   }
   for (std::size_t first = 0; first < batch.size(); first += kBatchFiles) {
     const std::size_t last = std::min<std::size_t>(first + kBatchFiles, batch.size());
-    parallel_for(last - first, threads_, [&](std::size_t i) { make_searchable(batch[first + i]); },
-                 stop_);
+    parallel_for(
+        last - first, threads_, [&](std::size_t i) { make_searchable(batch[first + i]); }, stop_);
     std::vector<PreparedDocument> part(std::make_move_iterator(batch.begin() + static_cast<long>(first)),
-                               std::make_move_iterator(batch.begin() + static_cast<long>(last)));
+                                       std::make_move_iterator(batch.begin() + static_cast<long>(last)));
     commit(part);
   }
   backfill_groups();
@@ -403,20 +406,18 @@ std::uint64_t remove_documents(KnowledgeBase& kb, std::span<const std::uint32_t>
   change_fields(writing, kb.store, *snapshot, std::move(fields));
   for (const std::uint32_t document : documents) writing.remove_document(document);
   writing.commit();
-  return static_cast<std::uint64_t>(std::count_if(
-      removed.begin(), removed.end(),
-      [&](const NodeRow& node) { return node.derived || node.parent.has_value(); }));
+  return static_cast<std::uint64_t>(std::count_if(removed.begin(), removed.end(), [&](const NodeRow& node) {
+    return node.derived || node.parent.has_value();
+  }));
 }
 
 IngestReport ingest_files(KnowledgeBase& kb, std::span<const std::filesystem::path> paths,
-                          const IngestOptions& options, const OnProgress& progress,
-                          std::stop_token stop) {
+                          const IngestOptions& options, const OnProgress& progress, std::stop_token stop) {
   return Ingest(kb, options, progress, std::move(stop)).files(paths);
 }
 
 IngestReport ingest_texts(KnowledgeBase& kb, std::span<const TextDocument> documents,
-                          const IngestOptions& options, const OnProgress& progress,
-                          std::stop_token stop) {
+                          const IngestOptions& options, const OnProgress& progress, std::stop_token stop) {
   return Ingest(kb, options, progress, std::move(stop)).texts(documents);
 }
 

@@ -15,11 +15,9 @@ namespace hasten {
 /// The order of work: look (scan, hash), read and split with the words indexed in the same commits,
 /// then embed what has no vector, then merge. Every commit is a legal state to stop at.
 IngestReport ingest_files(KnowledgeBase& kb, std::span<const std::filesystem::path> paths,
-                          const IngestOptions& options, const OnProgress& progress,
-                          std::stop_token stop);
+                          const IngestOptions& options, const OnProgress& progress, std::stop_token stop);
 IngestReport ingest_texts(KnowledgeBase& kb, std::span<const TextDocument> documents,
-                          const IngestOptions& options, const OnProgress& progress,
-                          std::stop_token stop);
+                          const IngestOptions& options, const OnProgress& progress, std::stop_token stop);
 
 /// Forgets documents (and marks their nodes deleted), in one commit. @return nodes removed, without
 /// those of root.
@@ -29,7 +27,7 @@ std::uint64_t remove_documents(KnowledgeBase& kb, std::span<const std::uint32_t>
 /// words and by meaning. Nothing where it is too large, has all vectors, or cannot be embedded now:
 /// embed_pending() says why.
 std::optional<EmbeddedTexts> embed_ahead(KnowledgeBase& kb, const std::vector<PlannedGroup>& plan,
-                                           std::span<const PreparedDocument> batch, std::stop_token stop);
+                                         std::span<const PreparedDocument> batch, std::stop_token stop);
 
 /// Embeds the texts that have no vector and publishes their segments. @return texts embedded.
 std::uint64_t embed_pending(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop,

@@ -8,8 +8,8 @@
 
 namespace hasten {
 
-KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given,
-                             LocalStore::Access wanted, std::string_view owner)
+KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given, LocalStore::Access wanted,
+                             std::string_view owner)
     : settings(std::move(given)),
       access(wanted),
       store(folder, wanted, owner),
@@ -23,8 +23,8 @@ std::filesystem::path token_cache_folder(const std::filesystem::path& knowledge_
 
 LocalStore& KnowledgeBase::writable() {
   if (access != LocalStore::Access::write) {
-    throw Error(Code::locked, store.folder().string() +
-                                  " was opened for reading; open it with Access::write to change it");
+    throw Error(Code::locked,
+                store.folder().string() + " was opened for reading; open it with Access::write to change it");
   }
   return store;
 }
@@ -52,8 +52,7 @@ std::map<std::string, GroupDefinition> KnowledgeBase::group_definitions(
   std::map<std::string, GroupDefinition> definitions;
   const auto add = [&](const GroupSettings& group) {
     const SplitOptions options{group.chunk_size, group.chunk_overlap};
-    definitions[group.name] = {group.name, group.parent,
-                               make_splitter(group.splitter, options, tokens)};
+    definitions[group.name] = {group.name, group.parent, make_splitter(group.splitter, options, tokens)};
   };
   for (const auto& group : builtin_groups()) add(group);
   for (const auto& group : settings.groups) add(group);

@@ -23,10 +23,10 @@ namespace hasten {
 
 /// Keys of the settings that a knowledge base keeps.
 namespace stored {
-inline constexpr std::string_view kEmbedder = "embedder";              ///< its name
+inline constexpr std::string_view kEmbedder = "embedder";  ///< its name
 inline constexpr std::string_view kFingerprint = "embedder.fingerprint";
-inline constexpr std::string_view kUnrelated = "embedder.unrelated";   ///< moments of its cosines
-inline constexpr std::string_view kGroups = "groups";                  ///< used ones, by lines
+inline constexpr std::string_view kUnrelated = "embedder.unrelated";  ///< moments of its cosines
+inline constexpr std::string_view kGroups = "groups";                 ///< used ones, by lines
 }  // namespace stored
 
 /// An open knowledge base: what the parts of the engine share.

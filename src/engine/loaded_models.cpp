@@ -37,8 +37,7 @@ std::string LoadedModels::fingerprint(const std::string& name, const OnProgress&
   return store_.fingerprint(name, progress);
 }
 
-std::shared_ptr<const Embedder> LoadedModels::embedder(const std::string& name,
-                                                       const OnProgress& progress) {
+std::shared_ptr<const Embedder> LoadedModels::embedder(const std::string& name, const OnProgress& progress) {
   const std::lock_guard lock(mutex_);
   return find_or_load(embedders_, name, [&] { return store_.embedder(name, threads_, progress); });
 }

@@ -16,10 +16,8 @@ class LoadedModels {
   explicit LoadedModels(std::uint64_t threads) : threads_(threads) {}
 
   std::shared_ptr<const Embedder> embedder(const std::string& name, const OnProgress& progress = {});
-  std::shared_ptr<const TokenCounter> token_counter(const std::string& name,
-                                                    const OnProgress& progress = {});
-  std::shared_ptr<const Generator> generator(const std::string& name,
-                                             const OnProgress& progress = {});
+  std::shared_ptr<const TokenCounter> token_counter(const std::string& name, const OnProgress& progress = {});
+  std::shared_ptr<const Generator> generator(const std::string& name, const OnProgress& progress = {});
   /// A program's own embedder. @param tokens  null: four bytes are a token.
   void add(std::string name, std::unique_ptr<Embedder> embedder, std::unique_ptr<TokenCounter> tokens);
   /// A cross-encoder's file or a rerank server's URL; not kept.

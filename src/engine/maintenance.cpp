@@ -114,9 +114,8 @@ VerifyReport verify(KnowledgeBase& kb, bool repair, const OnProgress& progress) 
   if (!repair || report.problems.empty()) return report;
 
   LocalStore& store = kb.writable();
-  report.repaired = store.repair([&](LocalStore::Writing& writing, const auto&) {
-    rebuild_flat_segments(writing, store);
-  });
+  report.repaired =
+      store.repair([&](LocalStore::Writing& writing, const auto&) { rebuild_flat_segments(writing, store); });
   kb.snapshots.forget();
   auto writing = store.write();
   rebuild_segments(writing, store);
@@ -145,9 +144,7 @@ std::uint64_t compact(KnowledgeBase& kb, const OnProgress& progress, std::stop_t
   const std::uint64_t before = folder_bytes(store.folder());
   remove_caches(store.folder());
   merge_segments(kb, {.all = true}, progress, stop);
-  store.compact([&](LocalStore::Writing& writing, const auto&) {
-    rebuild_flat_segments(writing, store);
-  });
+  store.compact([&](LocalStore::Writing& writing, const auto&) { rebuild_flat_segments(writing, store); });
   kb.snapshots.forget();
   merge_segments(kb, {.seconds = 0}, progress, stop);
   try {

@@ -19,10 +19,10 @@ namespace {
 namespace fs = std::filesystem;
 
 // What a node costs to rewrite, in seconds of one core, measured at 384 dimensions.
-constexpr double kCopySeconds = 15e-6;    // words, fields, or the codes of a vector
-constexpr double kGraphSeconds = 400e-6;  // finding its neighbours
-constexpr double kListsSeconds = 100e-6;  // finding its list, and its codes
-constexpr std::size_t kGraphBytes = 300;  // of memory beside its codes: links, norms, product codes
+constexpr double kCopySeconds = 15e-6;     // words, fields, or the codes of a vector
+constexpr double kGraphSeconds = 400e-6;   // finding its neighbours
+constexpr double kListsSeconds = 100e-6;   // finding its list, and its codes
+constexpr std::size_t kGraphBytes = 300;   // of memory beside its codes: links, norms, product codes
 constexpr std::size_t kSegmentsMany = 64;  // more of a kind are merged whatever it costs
 
 using Parts = std::vector<SegmentPart>;
@@ -57,7 +57,8 @@ class Planner {
       for (const Range& range : wanted(*parts, all)) {
         for (const Range& piece : fitting(*parts, range)) {
           const auto inputs = parts_of(*parts, piece);
-          const bool due = parts->size() > kSegmentsMany || (inputs.size() == 1 && lacks_index(inputs.front()));
+          const bool due =
+              parts->size() > kSegmentsMany || (inputs.size() == 1 && lacks_index(inputs.front()));
           merges.push_back({{inputs.begin(), inputs.end()}, seconds_of(inputs), due});
         }
       }
@@ -68,10 +69,13 @@ class Planner {
 
  private:
   bool lacks_index(const SegmentPart& part) const {
-    return part.open->flat && wants_rewriting(*part.open->flat, index_, part.row.nodes - part.row.deleted_nodes);
+    return part.open->flat &&
+           wants_rewriting(*part.open->flat, index_, part.row.nodes - part.row.deleted_nodes);
   }
 
-  bool worth_rewriting(const SegmentPart& part) const { return part.row.deleted_nodes > 0 || lacks_index(part); }
+  bool worth_rewriting(const SegmentPart& part) const {
+    return part.row.deleted_nodes > 0 || lacks_index(part);
+  }
 
   /// What would be built over these; flat for what is not vectors.
   IndexKind kind_of_merged(std::span<const SegmentPart> parts) const {
@@ -97,9 +101,12 @@ class Planner {
     const auto live = static_cast<double>(live_nodes(parts));
     switch (kind_of_merged(parts)) {
       case IndexKind::graph:
-      case IndexKind::disk: return live * kGraphSeconds;
-      case IndexKind::flat: return live * kCopySeconds;
-      default: return live * kListsSeconds;
+      case IndexKind::disk:
+        return live * kGraphSeconds;
+      case IndexKind::flat:
+        return live * kCopySeconds;
+      default:
+        return live * kListsSeconds;
     }
   }
 
@@ -156,7 +163,8 @@ class NewSegment {
     const SegmentRow& first = merge.inputs.front().row;
     // Rows are numbered for good: no other segment, past or future, is merged of these two and all between.
     row_ = {.kind = first.kind, .group = first.group, .signature = first.signature};
-    row_.file = fmt::format("{}-{}-m{}-{}.seg", first.kind, first.group, first.id, merge.inputs.back().row.id);
+    row_.file =
+        fmt::format("{}-{}-m{}-{}.seg", first.kind, first.group, first.id, merge.inputs.back().row.id);
     try {
       SegmentFileWriter writer(file(), row_.kind);
       write(kb, merge, writer, std::move(stop));

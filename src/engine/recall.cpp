@@ -40,7 +40,8 @@ Json to_json(const std::vector<RecallPoint>& curve) {
 
 std::vector<RecallPoint> curve_from(const Json& points) {
   std::vector<RecallPoint> curve;
-  for (const Json& point : points) curve.push_back({point.at(0).get<std::size_t>(), point.at(1).get<double>()});
+  for (const Json& point : points)
+    curve.push_back({point.at(0).get<std::size_t>(), point.at(1).get<double>()});
   return curve;
 }
 
@@ -120,7 +121,8 @@ void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_t
         return measure_recall(group.flat_inputs(), vectors.values, vectors.dim, k, allowed, full, stop);
       };
       const auto filtered = lower_of(measure(&filters[0]), measure(&filters[1]));
-      measured["curves"].push_back({{"k", k}, {"all", to_json(measure(nullptr))}, {"filtered", to_json(filtered)}});
+      measured["curves"].push_back(
+          {{"k", k}, {"all", to_json(measure(nullptr))}, {"filtered", to_json(filtered)}});
     }
     auto writing = kb.writable().write();
     writing.set_setting(setting_name(group.row.id), measured.dump());

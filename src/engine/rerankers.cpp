@@ -56,13 +56,9 @@ const Builtin* find_builtin(std::string_view name) {
   return found == std::end(kBuiltins) ? nullptr : found;
 }
 
-bool is_address(std::string_view name) {
-  return name.starts_with("http://") || name.starts_with("https://");
-}
+bool is_address(std::string_view name) { return name.starts_with("http://") || name.starts_with("https://"); }
 
-bool is_model_file(std::string_view name) {
-  return name.ends_with(".gguf") || name.find('/') != name.npos;
-}
+bool is_model_file(std::string_view name) { return name.ends_with(".gguf") || name.find('/') != name.npos; }
 
 std::vector<std::string_view> builtin_names() {
   std::vector<std::string_view> names;
@@ -72,10 +68,10 @@ std::vector<std::string_view> builtin_names() {
 
 [[noreturn]] void fail_unknown(std::string_view name, std::vector<std::string_view> names) {
   const std::string_view near = nearest(name, names);
-  throw Error(Code::not_found,
-              fmt::format("no reranker '{}'{}; known: {}, FILE.gguf, http(s) URL, keywords:RULES", name,
-                          near.empty() ? "" : fmt::format(", did you mean '{}'?", near),
-                          fmt::join(names, ", ")));
+  throw Error(
+      Code::not_found,
+      fmt::format("no reranker '{}'{}; known: {}, FILE.gguf, http(s) URL, keywords:RULES", name,
+                  near.empty() ? "" : fmt::format(", did you mean '{}'?", near), fmt::join(names, ", ")));
 }
 
 Made make(KnowledgeBase& kb, std::string_view name) {
@@ -135,7 +131,8 @@ std::shared_ptr<const Reranker> Rerankers::find(KnowledgeBase& kb, const std::st
   const std::lock_guard lock(mutex_);
   if (const auto found = made_.find(name); found != made_.end()) return found->second;
   Made made = make(kb, name);
-  if (made && name.starts_with("keywords") && !is_model_file(name)) return made;  // cheap, and everybody's rules differ
+  if (made && name.starts_with("keywords") && !is_model_file(name))
+    return made;  // cheap, and everybody's rules differ
   if (made) return made_.emplace(name, std::move(made)).first->second;
   std::vector<std::string_view> names = builtin_names();
   for (const auto& [known, reranker] : made_) names.push_back(known);

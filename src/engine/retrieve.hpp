@@ -28,9 +28,9 @@ struct Question {
 
 /// What all retrievers found for all questions.
 struct Retrieved {
-  std::vector<RankedList> lists;   ///< question by question, each retriever in its order
-  RelevanceEvidence evidence;      ///< of the first question's first list by cosine
-  std::vector<float> query_vector; ///< of the first question; empty where no vectors are searched
+  std::vector<RankedList> lists;    ///< question by question, each retriever in its order
+  RelevanceEvidence evidence;       ///< of the first question's first list by cosine
+  std::vector<float> query_vector;  ///< of the first question; empty where no vectors are searched
 };
 
 /// Asks every retriever every question, in parallel where that pays. Adds a span for each to the trace.

@@ -36,8 +36,8 @@ bool lies_under(const fs::path& path, const fs::path& folder) {
 /// Walks one root, keeping the .gitignore files of the folders it is in.
 class Walk {
  public:
-  Walk(ScannedRoot& root, std::span<const std::string> include,
-       std::span<const std::string> exclude, std::stop_token stop, ScanResult& result)
+  Walk(ScannedRoot& root, std::span<const std::string> include, std::span<const std::string> exclude,
+       std::stop_token stop, ScanResult& result)
       : root_(root), include_(include), exclude_(exclude), stop_(std::move(stop)), result_(result) {}
 
   void run() { folder(root_.canonical, ""); }
@@ -145,8 +145,7 @@ void add_single_file(ScannedRoot& root, ScanResult& result) {
   const fs::path file(root.canonical);
   if (const auto state = state_of(file)) {
     root.files = 1;
-    result.files.push_back({file.parent_path().string(),
-                            shown_form(fs::path(root.shown).parent_path()),
+    result.files.push_back({file.parent_path().string(), shown_form(fs::path(root.shown).parent_path()),
                             file.filename().string(), state->size, state->mtime_ns});
   } else {
     result.unreadable.push_back({root.shown, "neither a file nor a folder"});
@@ -159,8 +158,7 @@ bool selected(const std::string& path, std::span<const std::string> include,
               std::span<const std::string> exclude) {
   const auto matches = [&](const std::string& glob) { return glob_matches(glob, path); };
   const auto matches_it_or_a_folder = [&](const std::string& glob) {
-    for (std::size_t slash = path.find('/'); slash != std::string::npos;
-         slash = path.find('/', slash + 1)) {
+    for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
       if (glob_matches(glob, std::string_view(path).substr(0, slash))) return true;
     }
     return matches(glob);
@@ -194,9 +192,8 @@ ScanResult scan(std::span<const fs::path> paths, std::span<const std::string> in
   }
   // Folders given together may hold each other: each file counts once, under the first.
   std::set<std::string> seen;
-  std::erase_if(result.files, [&](const FoundFile& file) {
-    return !seen.insert(file.absolute().string()).second;
-  });
+  std::erase_if(result.files,
+                [&](const FoundFile& file) { return !seen.insert(file.absolute().string()).second; });
   return result;
 }
 

@@ -24,7 +24,7 @@ struct ScannedRoot {
   std::string canonical;  ///< of the folder, or of the single file
   std::string shown;
   bool is_file = false;
-  bool missing = false;   ///< not there (any more)
+  bool missing = false;     ///< not there (any more)
   std::uint64_t files = 0;  ///< found under it, before include and exclude
 };
 
@@ -34,7 +34,7 @@ struct Unreadable {
 };
 
 struct ScanResult {
-  std::vector<FoundFile> files;      ///< by path; no file twice
+  std::vector<FoundFile> files;  ///< by path; no file twice
   std::vector<ScannedRoot> roots;
   std::vector<Unreadable> unreadable;  ///< folders and broken links that could not be looked into
 };

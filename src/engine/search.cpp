@@ -117,7 +117,8 @@ class Search {
     for (const WeightedQuery& query : options_.queries) {
       if (!(query.weight >= 0 && query.weight <= 1e300)) {
         throw Error(Code::invalid, fmt::format("the weight of the question '{}' is {}; it takes a number "
-                                               "from 0 on", query.text, query.weight));
+                                               "from 0 on",
+                                               query.text, query.weight));
       }
       if (query.weight > 0) questions_.emplace_back(query.text, query.weight, options_.operators);
     }
@@ -125,8 +126,8 @@ class Search {
     const std::vector<std::string>& terms = questions_.front().words.terms;
     span.note("terms", static_cast<std::int64_t>(terms.size()));
     if (group_ == nullptr) return;
-    found_.weights = TermWeights(terms, document_frequencies(group_->word_inputs(), terms),
-                                 group_->statistics.nodes);
+    found_.weights =
+        TermWeights(terms, document_frequencies(group_->word_inputs(), terms), group_->statistics.nodes);
   }
 
   void check_words(const Question& question) const {
@@ -216,14 +217,14 @@ class Search {
     hit.root = document.root;
     hit.score = shaped.score;
     hit.page = page_at(document.pages, shaped.span.from);
-    if (const auto at = first_stage_.find(shaped.node); at != first_stage_.end()) hit.first_stage = at->second;
+    if (const auto at = first_stage_.find(shaped.node); at != first_stage_.end())
+      hit.first_stage = at->second;
     return hit;
   }
 
   std::string group_name(std::uint32_t id) const {
-    const auto group = std::ranges::find_if(snapshot_->groups, [id](const GroupSnapshot& candidate) {
-      return candidate.row.id == id;
-    });
+    const auto group = std::ranges::find_if(
+        snapshot_->groups, [id](const GroupSnapshot& candidate) { return candidate.row.id == id; });
     return group == snapshot_->groups.end() ? "" : group->row.name;
   }
 
@@ -236,8 +237,8 @@ class Search {
     }
     Trace::Span span(trace_, "search.relevance");
     for (std::size_t i = 0; i < best.size(); ++i) {
-      const std::string text = plan_.reshapes() ? text_of(*reading_, *rows_->find(best[i].node))
-                                                : found_.result.hits[i].node.text;
+      const std::string text =
+          plan_.reshapes() ? text_of(*reading_, *rows_->find(best[i].node)) : found_.result.hits[i].node.text;
       if (i == 0) evidence.languages = languages_of(query_, text);
       evidence.coverage = std::max(evidence.coverage, found_.weights.coverage(text));
     }

@@ -17,7 +17,7 @@ namespace hasten {
 struct Found {
   SearchResult result;
   TermWeights weights{{}, {}, 0};
-  std::vector<float> query_vector;  ///< empty without vectors
+  std::vector<float> query_vector;                ///< empty without vectors
   std::vector<std::vector<std::uint64_t>> pages;  ///< of each hit's document: where its pages begin
 };
 

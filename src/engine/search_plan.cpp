@@ -33,9 +33,9 @@ std::vector<Retriever> retrievers_of(Mode mode) {
 double checked(std::string_view name, double value, double least, double most) {
   if (value >= least && value <= most) return value;
   throw Error(Code::invalid,
-              std::isinf(most) ? fmt::format("{} is {}; it takes a number from {} on", name, value, least)
-                               : fmt::format("{} is {}; it takes a number from {} to {}", name, value,
-                                             least, most));
+              std::isinf(most)
+                  ? fmt::format("{} is {}; it takes a number from {} on", name, value, least)
+                  : fmt::format("{} is {}; it takes a number from {} to {}", name, value, least, most));
 }
 
 double checked_weight(std::string_view of, double weight) {
@@ -60,8 +60,7 @@ std::vector<std::string> made_groups(const Snapshot& snapshot) {
   throw Error(Code::not_found,
               fmt::format("node group '{}' was not made here; made: {}; `hasten ingest --group {} "
                           "PATH` makes it",
-                          name, made.empty() ? "none" : fmt::format("{}", fmt::join(made, ", ")),
-                          name));
+                          name, made.empty() ? "none" : fmt::format("{}", fmt::join(made, ", ")), name));
 }
 
 class Planner {
@@ -110,8 +109,8 @@ class Planner {
   }
 
   void add(const Retriever& retriever) {
-    const double weight = checked_weight(fmt::format("retriever '{}'", retriever.similarity),
-                                         retriever.weight);
+    const double weight =
+        checked_weight(fmt::format("retriever '{}'", retriever.similarity), retriever.weight);
     checked_cut_off(retriever.cut_off);
     PlannedRetriever planned;
     planned.asked = retriever;
@@ -141,7 +140,7 @@ class Planner {
     const bool by_default = given.empty() && options_.group.empty();
     const auto made = made_groups(snapshot_);
     if (made.empty() && (by_default || name == kb_.settings.group)) return group;  // nothing ingested
-    if (!made.empty() && by_default) return snapshot_.find(made.front());  // the only ones there are
+    if (!made.empty() && by_default) return snapshot_.find(made.front());          // the only ones there are
     fail_not_made(name, snapshot_);
   }
 
@@ -158,10 +157,10 @@ class Planner {
     if (retriever.group.empty() && options_.group.empty() && same_name.size() == 1) return same_name.front();
     const std::vector<std::string_view> names(known.begin(), known.end());
     const std::string_view near = nearest(retriever.similarity, names);
-    throw Error(Code::not_found,
-                fmt::format("group '{}' has no similarity '{}'; {}known: {}", group, retriever.similarity,
-                            near.empty() ? "" : fmt::format("did you mean '{}'? ", near),
-                            fmt::join(names, ", ")));
+    throw Error(
+        Code::not_found,
+        fmt::format("group '{}' has no similarity '{}'; {}known: {}", group, retriever.similarity,
+                    near.empty() ? "" : fmt::format("did you mean '{}'? ", near), fmt::join(names, ", ")));
   }
 
   /// Vectors come after words: until then a group is searched without them.

@@ -19,9 +19,9 @@ enum class Similarity { words, vectors, own };
 struct PlannedRetriever {
   Retriever asked;
   Similarity similarity = Similarity::words;
-  const GroupSnapshot* group = nullptr;  ///< null: nothing was ingested yet
-  UserIndex* index = nullptr;            ///< of Similarity::own
-  std::size_t depth = 0;                 ///< how many it gives
+  const GroupSnapshot* group = nullptr;      ///< null: nothing was ingested yet
+  UserIndex* index = nullptr;                ///< of Similarity::own
+  std::size_t depth = 0;                     ///< how many it gives
   std::shared_ptr<const Filtered> filtered;  // shared with the cache; null: all may answer
 };
 
@@ -30,12 +30,12 @@ struct SearchPlan {
   std::size_t top_k = 10;
   FusionOptions fusion;
   double recall = 0.95;
-  double cut_off = 0;             ///< -infinity without one
-  double fold = 0;                ///< 0: off
-  double diversity = 0;           ///< 0: off
+  double cut_off = 0;    ///< -infinity without one
+  double fold = 0;       ///< 0: off
+  double diversity = 0;  ///< 0: off
   std::size_t window = 0;
   RerankPlan rerank;
-  const GroupSnapshot* target = nullptr;  ///< null: none
+  const GroupSnapshot* target = nullptr;     ///< null: none
   std::vector<PlannedRetriever> retrievers;  ///< those that are asked
   std::vector<std::string> notices;
 

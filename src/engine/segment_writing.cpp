@@ -15,7 +15,7 @@ namespace hasten {
 namespace {
 
 constexpr std::size_t kBuilderBytes = std::size_t{256} << 20;  // a segment under construction
-constexpr std::size_t kFlatNodes = 1'000'000;  // of a segment that is built anew
+constexpr std::size_t kFlatNodes = 1'000'000;                  // of a segment that is built anew
 
 std::vector<std::string_view> lines(std::string_view joined) {
   std::vector<std::string_view> parts;
@@ -35,8 +35,7 @@ std::string segment_name(std::string_view kind, std::uint32_t group, std::uint64
 /// Writes one segment file with `write` and gives its row, not yet recorded.
 template <class Write>
 SegmentRow write_segment(const LocalStore& store, std::string_view kind, std::uint32_t group,
-                         std::string_view signature, std::uint64_t commit, int part,
-                         const Write& write) {
+                         std::string_view signature, std::uint64_t commit, int part, const Write& write) {
   SegmentRow row;
   row.kind = kind;
   row.group = group;
@@ -61,8 +60,8 @@ void build_words(LocalStore::Writing& writing, const LocalStore& store, std::uin
   const auto flush = [&] {
     if (builder->nodes() == 0) return;
     record(writing, store,
-                 write_segment(store, kWords, group, terms_signature(), writing.commit_number(), part++,
-                               [&](SegmentSink& sink) { builder->write(sink); }));
+           write_segment(store, kWords, group, terms_signature(), writing.commit_number(), part++,
+                         [&](SegmentSink& sink) { builder->write(sink); }));
     builder = std::make_unique<Bm25Builder>();
   };
   std::uint32_t document = 0;
@@ -84,8 +83,8 @@ void build_words(LocalStore::Writing& writing, const LocalStore& store, std::uin
 
 /// Builds flat segments of a group's nodes from `first` on, up to the first without a vector. They have
 /// no index: building one takes long, and others wait for this transaction. Merging adds it.
-int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint32_t group,
-               NodeNumber first, const std::string& fingerprint) {
+int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint32_t group, NodeNumber first,
+               const std::string& fingerprint) {
   std::unique_ptr<VectorBuilder> builder;
   int part = 0;
   const auto flush = [&] {
@@ -234,14 +233,13 @@ void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
     }
     if (builder.nodes() == 0) continue;
     record(writing, store,
-                 write_segment(store, kWords, group.row.id, terms_signature(),
-                               writing.commit_number(), 0,
-                               [&](SegmentSink& sink) { builder.write(sink); }));
+           write_segment(store, kWords, group.row.id, terms_signature(), writing.commit_number(), 0,
+                         [&](SegmentSink& sink) { builder.write(sink); }));
   }
 }
 
-bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store,
-                       const Snapshot& snapshot, const std::string& fingerprint) {
+bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store, const Snapshot& snapshot,
+                       const std::string& fingerprint) {
   bool any = false;
   for (const GroupRow& searched : searched_groups(writing)) {
     const GroupSnapshot* group = snapshot.find(searched.name);
@@ -255,8 +253,7 @@ bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store,
   return any;
 }
 
-void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot,
-                  std::span<const NodeRow> removed) {
+void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot, std::span<const NodeRow> removed) {
   for (const GroupSnapshot& group : snapshot.groups) {
     std::vector<NodeNumber> numbers;
     for (const NodeRow& node : removed) {

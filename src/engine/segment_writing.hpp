@@ -30,8 +30,7 @@ void describe(SegmentRow& row, const std::filesystem::path& folder);
 bool mark_deleted(SegmentRow& row, const OpenSegment& open, NodeNumber number);
 
 /// Marks nodes as deleted in the word and vector segments of their group.
-void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot,
-                  std::span<const NodeRow> removed);
+void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot, std::span<const NodeRow> removed);
 
 /// The fields of a document, or a node's own.
 struct NumberedFields {
@@ -42,10 +41,10 @@ struct NumberedFields {
 
 /// What a commit changes in fields. What is changed is both stale and fresh.
 struct FieldChanges {
-  std::vector<NumberedFields> documents;                        ///< new and changed ones
-  std::map<std::uint32_t, std::vector<NumberedFields>> nodes;   ///< by group: those with fields of their own
-  std::vector<std::uint32_t> stale_documents;                   ///< changed and removed ones
-  std::map<std::uint32_t, std::vector<NodeNumber>> stale_nodes; ///< by group
+  std::vector<NumberedFields> documents;                         ///< new and changed ones
+  std::map<std::uint32_t, std::vector<NumberedFields>> nodes;    ///< by group: those with fields of their own
+  std::vector<std::uint32_t> stale_documents;                    ///< changed and removed ones
+  std::map<std::uint32_t, std::vector<NodeNumber>> stale_nodes;  ///< by group
 };
 
 /// Marks what is stale in the segments of fields, and writes segments of what is new.

@@ -67,8 +67,7 @@ GroupSettings read_group(const Settings& settings, const Entry& entry) {
   if (group_exists(settings, group.name)) entry.fail("there is a group of this name already");
   if (!group_exists(settings, group.parent))
     entry.fail(fmt::format("its parent '{}' is no group that stands before it", group.parent));
-  if (group.chunk_overlap >= group.chunk_size)
-    entry.fail("chunk_overlap takes less than chunk_size");
+  if (group.chunk_overlap >= group.chunk_size) entry.fail("chunk_overlap takes less than chunk_size");
   return group;
 }
 
@@ -146,8 +145,8 @@ nlohmann::json table_of(std::string_view text) {
     const auto equals = part.find('=');
     const std::string key(part.substr(0, equals));
     if (equals == part.npos || key.empty())
-      throw Error(Code::invalid, fmt::format("'{}' is no KEY=VALUE; write group=FineChunk,similarity=bm25",
-                                             part));
+      throw Error(Code::invalid,
+                  fmt::format("'{}' is no KEY=VALUE; write group=FineChunk,similarity=bm25", part));
     const std::string value(part.substr(equals + 1));
     const bool is_number = key == "top_k" || key == "cut_off" || key == "weight";
     const auto number = nlohmann::json::parse(value, nullptr, false);
@@ -199,8 +198,8 @@ std::span<const std::string_view> store_types() noexcept {
 void check_store_type(std::string_view type) {
   const auto types = store_types();
   if (std::ranges::find(types, type) == types.end())
-    throw Error(Code::invalid, fmt::format("no store of type '{}' in this build; it has: {}", type,
-                                           fmt::join(types, ", ")));
+    throw Error(Code::invalid,
+                fmt::format("no store of type '{}' in this build; it has: {}", type, fmt::join(types, ", ")));
 }
 
 Settings Settings::load(const std::filesystem::path& file) {

@@ -60,8 +60,8 @@ Source parse_toml(std::string name, std::string_view text) {
   try {
     source.values = from_toml(toml::parse(text), "", source);
   } catch (const toml::parse_error& error) {
-    throw Error(Code::invalid, fmt::format("{}:{}: not TOML: {}", source.name,
-                                           error.source().begin.line, error.description()));
+    throw Error(Code::invalid, fmt::format("{}:{}: not TOML: {}", source.name, error.source().begin.line,
+                                           error.description()));
   }
   return source;
 }
@@ -112,8 +112,7 @@ class LineRecorder final : public nlohmann::json_sax<json> {
     return true;
   }
   bool parse_error(std::size_t, const std::string&, const json::exception& error) override {
-    throw Error(Code::invalid,
-                fmt::format("{}:{}: not JSON: {}", source_.name, line_, error.what()));
+    throw Error(Code::invalid, fmt::format("{}:{}: not JSON: {}", source_.name, line_, error.what()));
   }
 
  private:

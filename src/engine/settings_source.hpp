@@ -52,8 +52,8 @@ class Entry {
     return value_.get<std::string>();
   }
   std::uint64_t whole(std::uint64_t least) const {
-    const bool fits = value_.is_number_unsigned() ||
-                      (value_.is_number_integer() && value_.get<std::int64_t>() >= 0);
+    const bool fits =
+        value_.is_number_unsigned() || (value_.is_number_integer() && value_.get<std::int64_t>() >= 0);
     if (!fits || value_.get<std::uint64_t>() < least)
       fail(fmt::format("takes a whole number of at least {}", least));
     return value_.get<std::uint64_t>();
@@ -79,9 +79,7 @@ class Entry {
   }
   bool is_text() const { return value_.is_string(); }
   bool has(const char* name) const { return value_.is_object() && value_.contains(name); }
-  Entry member(const std::string& name) const {
-    return {source_, value_.at(name), pointer_ + "/" + name};
-  }
+  Entry member(const std::string& name) const { return {source_, value_.at(name), pointer_ + "/" + name}; }
   const nlohmann::json& table() const {
     if (!value_.is_object()) fail("takes a table");
     return value_;
@@ -90,9 +88,7 @@ class Entry {
     if (!value_.is_array()) fail(fmt::format("takes a list of {}", of));
     return value_;
   }
-  Entry item(std::size_t i) const {
-    return {source_, value_.at(i), fmt::format("{}/{}", pointer_, i)};
-  }
+  Entry item(std::size_t i) const { return {source_, value_.at(i), fmt::format("{}/{}", pointer_, i)}; }
 
  private:
   const Source& source_;
@@ -116,9 +112,8 @@ void read_table(Target& target, const Entry& entry, const Key<Target> (&keys)[n]
     const auto known = std::find(names.begin(), names.end(), name);
     if (known == names.end()) {
       const std::string_view near = nearest(name, names);
-      entry.member(name).fail(near.empty()
-                                  ? fmt::format("unknown; known: {}", fmt::join(names, ", "))
-                                  : fmt::format("unknown; did you mean '{}'?", near));
+      entry.member(name).fail(near.empty() ? fmt::format("unknown; known: {}", fmt::join(names, ", "))
+                                           : fmt::format("unknown; did you mean '{}'?", near));
     }
     keys[known - names.begin()].set(target, entry.member(name));
   }

@@ -35,7 +35,6 @@ struct ShapedHit {
 
 /// Every hit with its neighbours; windows that overlap are one, at the place and with the score of the
 /// best of their hits.
-std::vector<ShapedHit> with_windows(const std::vector<Ranked>& hits, std::size_t neighbours,
-                                    NodeRows& rows);
+std::vector<ShapedHit> with_windows(const std::vector<Ranked>& hits, std::size_t neighbours, NodeRows& rows);
 
 }  // namespace hasten

@@ -6,8 +6,7 @@
 
 namespace hasten {
 
-OpenSegment::OpenSegment(const std::filesystem::path& path, std::string_view kind)
-    : file(path, kind) {
+OpenSegment::OpenSegment(const std::filesystem::path& path, std::string_view kind) : file(path, kind) {
   if (kind == kWords) words.emplace(file);
   if (kind == kFlat) flat.emplace(file);
   if (kind == kFields || kind == kNodeFields) fields.emplace(file);
@@ -70,8 +69,8 @@ void Snapshot::check_files() const {
   for (const auto* same : parts()) {
     for (const auto& part : *same) {
       if (part.open->file.cut_short()) {
-        throw Error(Code::damaged, "segment " + part.row.file +
-                                       " was cut short; `hasten verify --repair` rebuilds it");
+        throw Error(Code::damaged,
+                    "segment " + part.row.file + " was cut short; `hasten verify --repair` rebuilds it");
       }
     }
   }

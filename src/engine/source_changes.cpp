@@ -17,15 +17,16 @@ namespace fs = std::filesystem;
 std::vector<std::string> hash_files(const std::vector<const FoundFile*>& files, std::size_t threads,
                                     std::stop_token stop) {
   std::vector<std::string> hashes(files.size());
-  parallel_for(files.size(), threads,
-               [&](std::size_t i) {
-                 try {
-                   hashes[i] = sha256_file(files[i]->absolute());
-                 } catch (const Error&) {
-                   // It cannot be read: reading it, later, says why.
-                 }
-               },
-               stop);
+  parallel_for(
+      files.size(), threads,
+      [&](std::size_t i) {
+        try {
+          hashes[i] = sha256_file(files[i]->absolute());
+        } catch (const Error&) {
+          // It cannot be read: reading it, later, says why.
+        }
+      },
+      stop);
   return hashes;
 }
 
@@ -33,8 +34,7 @@ class Comparison {
  public:
   Comparison(const ScanResult& found, const KnownFiles& known) : found_(found), known_(known) {}
 
-  void find_vanished(std::span<const std::string> include, std::span<const std::string> exclude,
-                     bool prune) {
+  void find_vanished(std::span<const std::string> include, std::span<const std::string> exclude, bool prune) {
     std::set<std::string> seen;
     for (const FoundFile& file : found_.files) seen.insert(file.absolute().string());
     for (const ScannedRoot& root : found_.roots) {
@@ -70,17 +70,16 @@ class Comparison {
   SourceChanges take() { return std::move(changes_); }
 
  private:
-  void judge(const ScannedRoot& root, std::uint64_t in_scope,
-             const std::vector<const KnownFile*>& lost, bool prune) {
+  void judge(const ScannedRoot& root, std::uint64_t in_scope, const std::vector<const KnownFile*>& lost,
+             bool prune) {
     if (root.missing && in_scope == 0) {
       throw Error(Code::not_found, root.shown + " is not there; name a file or folder that is");
     }
     for (const KnownFile* file : lost) movable_.emplace(file->number, file);
     const bool suspicious = root.missing || (root.files == 0 && in_scope > 0);
     if (suspicious && !prune) {
-      changes_.notices.push_back(
-          fmt::format("{} is {}: its {} documents are kept; --prune forgets them", root.shown,
-                      root.missing ? "gone" : "empty", in_scope));
+      changes_.notices.push_back(fmt::format("{} is {}: its {} documents are kept; --prune forgets them",
+                                             root.shown, root.missing ? "gone" : "empty", in_scope));
       return;
     }
     for (const KnownFile* file : lost) vanished_.emplace(file->number, file);
@@ -155,17 +154,15 @@ KnownFiles known_files(const LocalStore::Reading& reading) {
   reading.for_each_document([&](const DocumentRow& row) {
     const std::string absolute =
         row.root.empty() ? "\n" + row.path : (fs::path(row.root) / row.path).string();
-    files.emplace(absolute,
-                  KnownFile{row.number, row.id, row.root, row.shown, row.path, row.size, row.mtime_ns,
-                            row.content_hash, row.failed, row.error, row.message});
+    files.emplace(absolute, KnownFile{row.number, row.id, row.root, row.shown, row.path, row.size,
+                                      row.mtime_ns, row.content_hash, row.failed, row.error, row.message});
   });
   return files;
 }
 
 SourceChanges compare_sources(const ScanResult& found, const KnownFiles& known,
-                              std::span<const std::string> include,
-                              std::span<const std::string> exclude, bool prune, std::size_t threads,
-                              std::stop_token stop) {
+                              std::span<const std::string> include, std::span<const std::string> exclude,
+                              bool prune, std::size_t threads, std::stop_token stop) {
   Comparison comparison(found, known);
   comparison.find_vanished(include, exclude, prune);
   comparison.sort_out(threads, stop);

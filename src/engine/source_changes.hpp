@@ -41,10 +41,10 @@ struct Relocation {
 
 /// What is to be done about a set of files.
 struct SourceChanges {
-  std::vector<FileJob> jobs;              ///< in the order of the scan
+  std::vector<FileJob> jobs;  ///< in the order of the scan
   std::vector<Relocation> relocations;
-  std::vector<std::uint32_t> vanished;    ///< documents to forget
-  std::vector<KnownFile> still_failing;   ///< unchanged files that could not be read before
+  std::vector<std::uint32_t> vanished;   ///< documents to forget
+  std::vector<KnownFile> still_failing;  ///< unchanged files that could not be read before
   std::uint64_t unchanged = 0;
   std::uint64_t bytes_read = 0;
   std::vector<std::string> notices;
@@ -57,8 +57,7 @@ KnownFiles known_files(const LocalStore::Reading& reading);
 /// moved. A root that is gone or suddenly empty forgets nothing unless `prune`.
 /// @throws Error(not_found) a path that is not there and of which nothing is known.
 SourceChanges compare_sources(const ScanResult& found, const KnownFiles& known,
-                              std::span<const std::string> include,
-                              std::span<const std::string> exclude, bool prune, std::size_t threads,
-                              std::stop_token stop);
+                              std::span<const std::string> include, std::span<const std::string> exclude,
+                              bool prune, std::size_t threads, std::stop_token stop);
 
 }  // namespace hasten

@@ -247,7 +247,8 @@ TuneReport tune(KnowledgeBase& kb, const TuneOptions& asked, const OnProgress& p
     throw Error(Code::empty,
                 fmt::format("group '{}' has no vectors yet; `hasten ingest` makes them", group.row.name));
   }
-  kb.store.vector(group.flat.front().row.signature, entries.front().vector);  // opened before it may be compacted
+  kb.store.vector(group.flat.front().row.signature,
+                  entries.front().vector);  // opened before it may be compacted
   const Matrix questions = embed_questions(kb, group, options, progress, stop);
   const Workplace workplace(kb.store.folder());
   TuningCorpus corpus = corpus_of(kb, group);

@@ -51,8 +51,8 @@ UserIndex::Live::Live(const LocalStore::Reading& reading, const GroupSnapshot* o
 }
 
 void UserIndex::fail(std::string_view function, std::string_view message) const {
-  throw Error(Code::unavailable, fmt::format("the index '{}' of group '{}' failed in {}(): {}", name_,
-                                             group_, function, message));
+  throw Error(Code::unavailable, fmt::format("the index '{}' of group '{}' failed in {}(): {}", name_, group_,
+                                             function, message));
 }
 
 template <class Function>
@@ -69,9 +69,8 @@ auto UserIndex::call(std::string_view name, Function function) const {
   }
 }
 
-std::optional<UserIndex::Lease> UserIndex::at(const LocalStore::Reading& reading,
-                                              const Snapshot& snapshot, const LocalStore& store,
-                                              std::stop_token stop) {
+std::optional<UserIndex::Lease> UserIndex::at(const LocalStore::Reading& reading, const Snapshot& snapshot,
+                                              const LocalStore& store, std::stop_token stop) {
   Lease lease;
   lease.index_ = this;
   lease.shared_ = std::shared_lock(mutex_);
@@ -95,8 +94,8 @@ void UserIndex::bring_to(const LocalStore::Reading& reading, const Snapshot& sna
 void UserIndex::remove_gone(const Live& live) {
   std::vector<std::pair<NodeNumber, Id>> gone;
   for (const auto& [id, known] : known_) {
-    const bool same = live.numbers.contains(known.number) &&
-                      live.has_vector(known.number) == known.has_vector;
+    const bool same =
+        live.numbers.contains(known.number) && live.has_vector(known.number) == known.has_vector;
     if (!same) gone.emplace_back(known.number, id);
   }
   if (gone.empty()) return;
@@ -169,8 +168,8 @@ void UserIndexes::add(std::string group, std::string name, std::unique_ptr<Index
   if (index == nullptr) throw Error(Code::invalid, fmt::format("no index was given for '{}'", name));
   if (group.empty() || name.empty()) throw Error(Code::invalid, "an index needs a group and a name");
   if (name == "cosine" || name == "bm25") {
-    throw Error(Code::invalid, fmt::format("'{}' is a built-in similarity; give the index another name",
-                                           name));
+    throw Error(Code::invalid,
+                fmt::format("'{}' is a built-in similarity; give the index another name", name));
   }
   auto made = std::make_unique<UserIndex>(group, name, std::move(index));
   const std::lock_guard lock(mutex_);

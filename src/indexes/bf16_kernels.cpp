@@ -27,7 +27,8 @@ float sum_of(Lanes& lanes) noexcept {
   return lanes[0];
 }
 
-void add_tail(const std::uint16_t* a, const std::uint16_t* b, std::size_t from, std::size_t to, Lanes& lanes) noexcept {
+void add_tail(const std::uint16_t* a, const std::uint16_t* b, std::size_t from, std::size_t to,
+              Lanes& lanes) noexcept {
   for (std::size_t i = from; i < to; ++i) lanes[i - from] += from_bf16(a[i]) * from_bf16(b[i]);
 }
 
@@ -49,8 +50,8 @@ void dot_rows_scalar(const std::uint16_t* query, const std::uint16_t* rows, std:
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
 }
 
-[[gnu::target("avx2")]] void dot_rows_avx2(const std::uint16_t* query, const std::uint16_t* rows, std::size_t n,
-                                           std::size_t dim, float* out) noexcept {
+[[gnu::target("avx2")]] void dot_rows_avx2(const std::uint16_t* query, const std::uint16_t* rows,
+                                           std::size_t n, std::size_t dim, float* out) noexcept {
   const std::size_t whole = dim - dim % kLanes;
   for (std::size_t row = 0; row < n; ++row, rows += dim) {
     __m256 low = _mm256_setzero_ps(), high = low;
@@ -68,7 +69,8 @@ void dot_rows_scalar(const std::uint16_t* query, const std::uint16_t* rows, std:
 
 [[gnu::target("avx512f")]] __m512 load16(const std::uint16_t* from) noexcept {
   const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(0xffff, _mm512_maskz_cvtepu16_epi32(0xffff, halves), 16));
+  return _mm512_castsi512_ps(
+      _mm512_maskz_slli_epi32(0xffff, _mm512_maskz_cvtepu16_epi32(0xffff, halves), 16));
 }
 
 [[gnu::target("avx512f")]] void dot_rows_avx512(const std::uint16_t* query, const std::uint16_t* rows,

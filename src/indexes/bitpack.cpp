@@ -52,8 +52,7 @@ void unpack_bits(const std::byte* packed, Block& values) noexcept {
 using Unpack = void (*)(const std::byte*, Block&) noexcept;
 
 template <unsigned... kBits>
-constexpr std::array<Unpack, sizeof...(kBits)> unpackers(
-    std::integer_sequence<unsigned, kBits...>) noexcept {
+constexpr std::array<Unpack, sizeof...(kBits)> unpackers(std::integer_sequence<unsigned, kBits...>) noexcept {
   return {&unpack_bits<kBits>...};
 }
 

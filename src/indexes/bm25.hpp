@@ -86,9 +86,9 @@ struct Bm25Statistics {
 
 /// What else a node must be to be in an answer.
 struct Bm25Conditions {
-  const DocumentSet* allowed = nullptr;        ///< documents that may answer; null: all
-  std::span<const std::string> required;       ///< terms that must all stand in it
-  std::span<const std::string> excluded;       ///< terms of which none may
+  const DocumentSet* allowed = nullptr;   ///< documents that may answer; null: all
+  std::span<const std::string> required;  ///< terms that must all stand in it
+  std::span<const std::string> excluded;  ///< terms of which none may
   /// Asked last, of nodes that would be among the best; empty: all are accepted. May throw.
   std::function<bool(NodeNumber)> accept;
 };
@@ -106,8 +106,7 @@ struct Bm25Conditions {
 /// @throws Error(damaged)
 /// Source: Robertson & Zaragoza 2009, "The Probabilistic Relevance Framework", with the idf of
 /// Lucene.
-std::vector<Scored> search_bm25(std::span<const Bm25Input> segments,
-                                std::span<const std::string> terms,
+std::vector<Scored> search_bm25(std::span<const Bm25Input> segments, std::span<const std::string> terms,
                                 const Bm25Statistics& statistics, const Bm25Parameters& parameters,
                                 std::size_t k, const Bm25Conditions& conditions = {});
 

@@ -50,15 +50,13 @@ class Vocabulary {
   // Where the term is, or the free slot where it belongs.
   std::size_t slot_of(std::string_view term_wanted) const noexcept {
     std::size_t at = checksum(term_wanted) & (slots_.size() - 1);
-    while (slots_[at] != kFree && term(slots_[at]) != term_wanted)
-      at = (at + 1) & (slots_.size() - 1);
+    while (slots_[at] != kFree && term(slots_[at]) != term_wanted) at = (at + 1) & (slots_.size() - 1);
     return at;
   }
 
   void grow() {
     slots_.assign(std::max<std::size_t>(1024, 2 * slots_.size()), kFree);
-    for (std::uint32_t number = 0; number < size(); ++number)
-      slots_[slot_of(term(number))] = number;
+    for (std::uint32_t number = 0; number < size(); ++number) slots_[slot_of(term(number))] = number;
   }
 
   std::string text_;
@@ -104,8 +102,7 @@ struct Bm25Builder::State {
 Bm25Builder::Bm25Builder() : state_(std::make_unique<State>()) {}
 Bm25Builder::~Bm25Builder() = default;
 
-void Bm25Builder::add(NodeNumber node, std::uint32_t document,
-                      std::span<const std::string_view> terms) {
+void Bm25Builder::add(NodeNumber node, std::uint32_t document, std::span<const std::string_view> terms) {
   State& s = *state_;
   assert((s.nodes.empty() || s.nodes.back() < node) && s.nodes.size() < kSegmentNodesMax);
   const std::size_t first = s.postings.size();

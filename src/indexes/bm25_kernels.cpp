@@ -11,16 +11,15 @@
 namespace hasten {
 namespace {
 
-void score_scalar(const TermScore& term, const std::uint32_t* positions,
-                  const std::uint32_t* frequencies, const std::uint32_t* lengths, std::size_t n,
-                  std::int32_t* scores) noexcept {
+void score_scalar(const TermScore& term, const std::uint32_t* positions, const std::uint32_t* frequencies,
+                  const std::uint32_t* lengths, std::size_t n, std::int32_t* scores) noexcept {
   for (std::size_t i = 0; i < n; ++i) {
     scores[i] = score_of(term, frequencies[i] + 1, lengths[positions[i]]);
   }
 }
 
-std::size_t select_scalar(const std::int32_t* values, std::size_t n, std::int32_t least,
-                          std::size_t limit, std::uint32_t* places) noexcept {
+std::size_t select_scalar(const std::int32_t* values, std::size_t n, std::int32_t least, std::size_t limit,
+                          std::uint32_t* places) noexcept {
   std::size_t found = 0;
   for (std::size_t i = 0; i < n && found <= limit; ++i) {
     places[found] = static_cast<std::uint32_t>(i);
@@ -32,9 +31,8 @@ std::size_t select_scalar(const std::int32_t* values, std::size_t n, std::int32_
 #if defined(__x86_64__)
 
 [[gnu::target("avx2")]] void score_avx2(const TermScore& term, const std::uint32_t* positions,
-                                        const std::uint32_t* frequencies,
-                                        const std::uint32_t* lengths, std::size_t n,
-                                        std::int32_t* scores) noexcept {
+                                        const std::uint32_t* frequencies, const std::uint32_t* lengths,
+                                        std::size_t n, std::int32_t* scores) noexcept {
   constexpr std::size_t kStep = 8;
   const std::size_t whole = n - n % kStep;
   const __m256 weight = _mm256_set1_ps(term.weight), base = _mm256_set1_ps(term.base),
@@ -53,17 +51,16 @@ std::size_t select_scalar(const std::int32_t* values, std::size_t n, std::int32_
   score_scalar(term, positions + whole, frequencies + whole, lengths, n - whole, scores + whole);
 }
 
-[[gnu::target("avx2")]] std::size_t select_avx2(const std::int32_t* values, std::size_t n,
-                                                std::int32_t least, std::size_t limit,
-                                                std::uint32_t* places) noexcept {
+[[gnu::target("avx2")]] std::size_t select_avx2(const std::int32_t* values, std::size_t n, std::int32_t least,
+                                                std::size_t limit, std::uint32_t* places) noexcept {
   constexpr std::size_t kStep = 8;
   const std::size_t whole = n - n % kStep;
   const __m256i border = _mm256_set1_epi32(least - 1);
   std::size_t found = 0;
   for (std::size_t i = 0; i < whole && found <= limit; i += kStep) {
     const __m256i some = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values + i));
-    auto mask = static_cast<unsigned>(
-        _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(some, border))));
+    auto mask =
+        static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(some, border))));
     for (; mask != 0; mask &= mask - 1) {
       places[found++] = static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(std::countr_zero(mask));
     }
@@ -99,7 +96,8 @@ std::size_t select_scalar(const std::int32_t* values, std::size_t n, std::int32_
 std::int32_t score_of(const TermScore& term, std::uint32_t frequency, std::uint32_t length) noexcept {
   // As the kernels do it: numbers beyond 2^31, which only damage brings, count as the least.
   const auto f = static_cast<float>(std::max(static_cast<std::int32_t>(frequency), 1));
-  const float below = f + (term.base + term.slope * static_cast<float>(std::max(static_cast<std::int32_t>(length), 0)));
+  const float below =
+      f + (term.base + term.slope * static_cast<float>(std::max(static_cast<std::int32_t>(length), 0)));
   const float score = term.weight * (f / below);
   return std::max(1, static_cast<std::int32_t>(std::lrint(score)));
 }

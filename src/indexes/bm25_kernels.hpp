@@ -23,8 +23,8 @@ std::int32_t score_of(const TermScore& term, std::uint32_t frequency, std::uint3
 /// @param frequencies  less 1, of the term in them.
 /// @param lengths      by position.
 using ScorePostings = void (*)(const TermScore& term, const std::uint32_t* positions,
-                               const std::uint32_t* frequencies, const std::uint32_t* lengths,
-                               std::size_t n, std::int32_t* scores) noexcept;
+                               const std::uint32_t* frequencies, const std::uint32_t* lengths, std::size_t n,
+                               std::int32_t* scores) noexcept;
 
 /// Writes the places of those of n values that are `least` or more, in rising order.
 /// @param limit   stops when more than so many were found.

@@ -32,8 +32,7 @@ class MergeInput {
   // Adds the live postings of the current term, and goes to the next one.
   void take_term(PostingWriter& writer) {
     const auto range = cursor_.postings();
-    PostingReader reader(segment_->view().bytes(kPostings, range.offset, range.length),
-                         segment_->nodes());
+    PostingReader reader(segment_->view().bytes(kPostings, range.offset, range.length), segment_->nodes());
     while (reader.next()) {
       for (std::size_t i = 0; i < reader.positions().size(); ++i) {
         const std::uint32_t position = reader.positions()[i];
@@ -49,8 +48,7 @@ class MergeInput {
     if (position / 64 >= before_.size()) {
       return rest_ + position - static_cast<std::uint32_t>(64 * before_.size());
     }
-    const std::uint64_t lower =
-        ~deleted_.words()[position / 64] & ((std::uint64_t{1} << position % 64) - 1);
+    const std::uint64_t lower = ~deleted_.words()[position / 64] & ((std::uint64_t{1} << position % 64) - 1);
     return before_[position / 64] + static_cast<std::uint32_t>(std::popcount(lower));
   }
 
@@ -58,9 +56,8 @@ class MergeInput {
   Tombstones deleted_;
   std::span<const std::uint32_t> lengths_;
   DictionaryCursor cursor_;
-  std::vector<std::uint32_t>
-      before_;          // by word of deleted_: the new position of its first live bit
-  std::uint32_t rest_;  // that of the first position beyond those words
+  std::vector<std::uint32_t> before_;  // by word of deleted_: the new position of its first live bit
+  std::uint32_t rest_;                 // that of the first position beyond those words
 };
 
 void copy_section(std::span<const Bm25Input> inputs, std::string_view section, std::size_t width,
@@ -72,8 +69,7 @@ void copy_section(std::span<const Bm25Input> inputs, std::string_view section, s
 }
 
 std::uint64_t live_length(const Bm25Input& input) {
-  const auto lengths =
-      read_array<std::uint32_t>(input.segment->view(), kLengths, 0, input.segment->nodes());
+  const auto lengths = read_array<std::uint32_t>(input.segment->view(), kLengths, 0, input.segment->nodes());
   std::uint64_t sum = 0;
   for_each_live_run(input.deleted, lengths.size(), [&](std::size_t first, std::size_t last) {
     sum += std::accumulate(lengths.begin() + static_cast<std::ptrdiff_t>(first),
@@ -92,8 +88,7 @@ void merge_terms(std::vector<MergeInput>& inputs, TermsWriter& writer) {
     if (lowest == nullptr) return;
     const std::string term = *lowest;
     for (MergeInput& input : inputs) {
-      if (input.cursor().valid() && input.cursor().term() == term)
-        input.take_term(writer.postings());
+      if (input.cursor().valid() && input.cursor().term() == term) input.take_term(writer.postings());
     }
     writer.end_term(term);
   }
@@ -107,8 +102,8 @@ void merge_bm25(std::span<const Bm25Input> inputs, SegmentSink& sink) {
     header.nodes += count_live(input.deleted, input.segment->nodes());
   }
   if (header.nodes > kSegmentNodesMax) {
-    throw Error(Code::too_large, fmt::format("{} nodes for one word segment; it holds up to {}",
-                                             header.nodes, kSegmentNodesMax));
+    throw Error(Code::too_large, fmt::format("{} nodes for one word segment; it holds up to {}", header.nodes,
+                                             kSegmentNodesMax));
   }
   for (const Bm25Input& input : inputs) header.total_length += live_length(input);
   write_array<Header>(sink, kHeader, std::span(&header, 1));

@@ -13,8 +13,8 @@ namespace {
 // So many nodes are scored at once: their scores stay in the first-level cache.
 constexpr std::uint32_t kWindow = 4096;
 constexpr std::size_t kPostingsPerLookUp = 24;  // that are added in the time of looking up one
-constexpr unsigned kUnitBits = 22;      // a score of 1 has 2^22 units, where all weights allow it
-constexpr double kUnitsMax = 1 << 30;   // of a score
+constexpr unsigned kUnitBits = 22;              // a score of 1 has 2^22 units, where all weights allow it
+constexpr double kUnitsMax = 1 << 30;           // of a score
 
 // The best k scores so far and all that are equal to the k-th.
 class TopScores {
@@ -68,8 +68,7 @@ std::optional<PostingReader> open_postings(const Bm25Segment& segment, std::stri
   return PostingReader(*list, segment.nodes());
 }
 
-std::uint64_t count_live_postings(const std::optional<PostingReader>& postings,
-                                  const Tombstones& deleted) {
+std::uint64_t count_live_postings(const std::optional<PostingReader>& postings, const Tombstones& deleted) {
   if (!postings || deleted.empty()) return postings ? postings->count() : 0;
   std::uint64_t live = 0;
   for (PostingReader reader = *postings; reader.next();) {
@@ -86,8 +85,7 @@ double idf(std::uint64_t nodes, std::uint64_t df) {
 
 // What a posting of a term of weight 1 adds to a node's score is f / (f + base + slope * length).
 TermScore unit_score(const Bm25Parameters& parameters, const Bm25Statistics& statistics) {
-  const double average =
-      static_cast<double>(statistics.total_length) / static_cast<double>(statistics.nodes);
+  const double average = static_cast<double>(statistics.total_length) / static_cast<double>(statistics.nodes);
   return {1, static_cast<float>(parameters.k1 * (1 - parameters.b)),
           static_cast<float>(parameters.k1 * parameters.b / average)};
 }
@@ -124,7 +122,8 @@ struct TermCursor {
   // The most that a posting before `end` can add.
   std::int32_t most_before(std::uint64_t end) {
     std::int32_t highest = 0;
-    for (std::size_t i = block, after = block_after(end); i < after; ++i) highest = std::max(highest, most[i]);
+    for (std::size_t i = block, after = block_after(end); i < after; ++i)
+      highest = std::max(highest, most[i]);
     return highest;
   }
 
@@ -216,11 +215,9 @@ class SegmentScorer {
     for (std::size_t block = term.block, after = term.block_after(end); block < after; ++block) {
       term.postings.load(block);
       const auto positions = term.postings.positions();
-      const auto from = positions.front() >= first
-                            ? positions.begin()
-                            : std::ranges::lower_bound(positions, first);
-      const auto to = positions.back() < end ? positions.end()
-                                             : std::ranges::lower_bound(positions, end);
+      const auto from =
+          positions.front() >= first ? positions.begin() : std::ranges::lower_bound(positions, first);
+      const auto to = positions.back() < end ? positions.end() : std::ranges::lower_bound(positions, end);
       const auto skipped = static_cast<std::size_t>(from - positions.begin());
       const auto n = static_cast<std::size_t>(to - from);
       kernels_.score_postings(term.term, positions.data() + skipped,
@@ -273,8 +270,7 @@ class SegmentScorer {
 
   bool answers(std::uint32_t position) {
     if (input_.deleted.test(position)) return false;
-    if (conditions_.allowed != nullptr &&
-        !conditions_.allowed->test(input_.segment->document(position))) {
+    if (conditions_.allowed != nullptr && !conditions_.allowed->test(input_.segment->document(position))) {
       return false;
     }
     const auto stands = [&](TermCursor& term) { return find(term, position).has_value(); };
@@ -301,8 +297,7 @@ double units_for(double weights) {
 
 }  // namespace
 
-std::vector<Scored> search_bm25(std::span<const Bm25Input> segments,
-                                std::span<const std::string> terms,
+std::vector<Scored> search_bm25(std::span<const Bm25Input> segments, std::span<const std::string> terms,
                                 const Bm25Statistics& statistics, const Bm25Parameters& parameters,
                                 std::size_t k, const Bm25Conditions& conditions) {
   if (k == 0 || statistics.total_length == 0) return {};
@@ -320,8 +315,7 @@ std::vector<Scored> search_bm25(std::span<const Bm25Input> segments,
     for (const Bm25Input& input : segments) {
       found.lists.push_back(input.segment->postings(term));
       if (found.lists.back()) {
-        df += count_live_postings(PostingReader(*found.lists.back(), input.segment->nodes()),
-                                  input.deleted);
+        df += count_live_postings(PostingReader(*found.lists.back(), input.segment->nodes()), input.deleted);
       }
     }
     found.weight = count * idf(statistics.nodes, df);

@@ -15,9 +15,8 @@ Bm25Segment::Bm25Segment(const SegmentView& view)
       postings_(view, kPostings) {
   const auto header = read_one<Header>(view, kHeader, 0);
   if (header.layout != kLayout || header.nodes > kSegmentNodesMax) {
-    throw Error(Code::damaged,
-                fmt::format("the header of a word segment is wrong: layout {}, {} nodes",
-                            header.layout, header.nodes));
+    throw Error(Code::damaged, fmt::format("the header of a word segment is wrong: layout {}, {} nodes",
+                                           header.layout, header.nodes));
   }
   require_array<NodeNumber>(view, kNodes, header.nodes);
   require_array<std::uint32_t>(view, kDocuments, header.nodes);

@@ -29,7 +29,8 @@ std::vector<float> normalised(std::span<const float> vector) {
 
 void copy_vector(std::span<const float> vector, std::span<float> to) {
   if (vector.size() != to.size()) {
-    throw Error(Code::damaged, fmt::format("a vector has {} dimensions; its segment has {}", vector.size(), to.size()));
+    throw Error(Code::damaged,
+                fmt::format("a vector has {} dimensions; its segment has {}", vector.size(), to.size()));
   }
   std::ranges::copy(vector, to.begin());
 }
@@ -48,12 +49,13 @@ CodedQuery::CodedQuery(std::span<const float> vector, Metric metric, const FullV
 }
 
 void CodedQuery::products_of_int8(const VectorSegment& segment, std::size_t first, std::size_t n,
-                                float* products) const {
+                                  float* products) const {
   const std::size_t dim = segment.dim();
   alignas(64) std::array<std::byte, kBufferBytes> buffer;  // many rows are touched once, by one question
   const bool fits = n * dim <= buffer.size();
-  const auto* const codes = reinterpret_cast<const std::int8_t*>(
-      fits ? segment.codes().at_or_read(first * dim, n * dim, buffer) : segment.codes().at(first * dim, n * dim));
+  const auto* const codes =
+      reinterpret_cast<const std::int8_t*>(fits ? segment.codes().at_or_read(first * dim, n * dim, buffer)
+                                                : segment.codes().at(first * dim, n * dim));
   const auto* const scales = segment.scales().array<float>(first, n);
   std::array<std::int32_t, kBatchRows> sums;
   for (std::size_t from = 0; from < n; from += kBatchRows) {
@@ -66,12 +68,13 @@ void CodedQuery::products_of_int8(const VectorSegment& segment, std::size_t firs
 }
 
 void CodedQuery::products_of_bf16(const VectorSegment& segment, std::size_t first, std::size_t n,
-                                float* products) const {
+                                  float* products) const {
   const std::size_t dim = segment.dim();
   dot_bf16_(bf16_.data(), segment.codes().array<std::uint16_t>(first * dim, n * dim), n, dim, products);
 }
 
-void CodedQuery::score_rows(const VectorSegment& segment, std::size_t first, std::size_t n, float* scores) const {
+void CodedQuery::score_rows(const VectorSegment& segment, std::size_t first, std::size_t n,
+                            float* scores) const {
   switch (segment.form().codes) {
     case Codes::int8:
       products_of_int8(segment, first, n, scores);

@@ -33,14 +33,16 @@ class CodedQuery {
   double exact_score(std::span<const float> vector, std::uint64_t row) const;
 
  private:
-  void products_of_int8(const VectorSegment& segment, std::size_t first, std::size_t n, float* products) const;
-  void products_of_bf16(const VectorSegment& segment, std::size_t first, std::size_t n, float* products) const;
+  void products_of_int8(const VectorSegment& segment, std::size_t first, std::size_t n,
+                        float* products) const;
+  void products_of_bf16(const VectorSegment& segment, std::size_t first, std::size_t n,
+                        float* products) const;
 
   Metric metric_;
   const FullVectors& full_;
   std::vector<float> normalised_;  // where the metric is the cosine
   std::span<const float> vector_;
-  double square_;                  // of the vector's length
+  double square_;  // of the vector's length
   std::vector<std::int8_t> int8_;
   float scale_;
   std::vector<std::uint16_t> bf16_;

@@ -17,9 +17,8 @@ std::uint32_t mask_below(const std::uint16_t* sums, std::uint16_t below) noexcep
   return mask;
 }
 
-std::uint32_t fast_scan_scalar(const std::uint8_t* codes, const std::uint8_t* tables,
-                               std::size_t subspaces, std::uint16_t below,
-                               std::uint16_t* sums) noexcept {
+std::uint32_t fast_scan_scalar(const std::uint8_t* codes, const std::uint8_t* tables, std::size_t subspaces,
+                               std::uint16_t below, std::uint16_t* sums) noexcept {
   for (std::size_t i = 0; i < kFastScanRows; ++i) sums[i] = 0;
   for (std::size_t s = 0; s < subspaces; ++s, codes += kFastScanBytes, tables += kFastScanBytes) {
     for (std::size_t i = 0; i < kFastScanBytes; ++i) {
@@ -50,8 +49,7 @@ inline void store_rows(const Sums128& rows, std::uint16_t* sums) noexcept {
   return _mm_add_epi16(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
 }
 
-[[gnu::target("avx2")]] std::uint32_t fast_scan_avx2(const std::uint8_t* codes,
-                                                     const std::uint8_t* tables,
+[[gnu::target("avx2")]] std::uint32_t fast_scan_avx2(const std::uint8_t* codes, const std::uint8_t* tables,
                                                      std::size_t subspaces, std::uint16_t below,
                                                      std::uint16_t* sums) noexcept {
   const __m256i low_half = _mm256_set1_epi8(15);
@@ -82,8 +80,7 @@ inline void store_rows(const Sums128& rows, std::uint16_t* sums) noexcept {
 
 [[gnu::target("avx512f,avx512bw")]] std::uint32_t fast_scan_avx512(const std::uint8_t* codes,
                                                                    const std::uint8_t* tables,
-                                                                   std::size_t subspaces,
-                                                                   std::uint16_t below,
+                                                                   std::size_t subspaces, std::uint16_t below,
                                                                    std::uint16_t* sums) noexcept {
   const __m512i low_half = _mm512_set1_epi8(15);
   __m512i pairs[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
@@ -102,15 +99,13 @@ inline void store_rows(const Sums128& rows, std::uint16_t* sums) noexcept {
     const __m512i even = _mm512_sub_epi16(pairs[h], _mm512_slli_epi16(high[h], 8));
     store_rows({add_lanes(even), add_lanes(high[h])}, sums + 16 * h);
   }
-  return _mm512_cmplt_epu16_mask(_mm512_loadu_si512(sums),
-                                 _mm512_set1_epi16(static_cast<short>(below)));
+  return _mm512_cmplt_epu16_mask(_mm512_loadu_si512(sums), _mm512_set1_epi16(static_cast<short>(below)));
 }
 
 #elif defined(__aarch64__)
 
-std::uint32_t fast_scan_neon(const std::uint8_t* codes, const std::uint8_t* tables,
-                             std::size_t subspaces, std::uint16_t below,
-                             std::uint16_t* sums) noexcept {
+std::uint32_t fast_scan_neon(const std::uint8_t* codes, const std::uint8_t* tables, std::size_t subspaces,
+                             std::uint16_t below, std::uint16_t* sums) noexcept {
   uint16x8_t rows[4] = {vdupq_n_u16(0), vdupq_n_u16(0), vdupq_n_u16(0), vdupq_n_u16(0)};
   for (std::size_t at = 0; at < subspaces * kFastScanBytes; at += kFastScanBytes) {
     const uint8x16_t code = vld1q_u8(codes + at), table = vld1q_u8(tables + at);

@@ -50,11 +50,16 @@ struct ColumnUse {
 
 ValueRange range_of(const FieldColumn& column, Kind kind, const Value& literal) {
   switch (kind) {
-    case Kind::less: return {0, column.below(literal, false)};
-    case Kind::less_equal: return {0, column.below(literal, true)};
-    case Kind::greater: return {column.below(literal, true), column.values()};
-    case Kind::greater_equal: return {column.below(literal, false), column.values()};
-    default: return column.equal_to(literal);
+    case Kind::less:
+      return {0, column.below(literal, false)};
+    case Kind::less_equal:
+      return {0, column.below(literal, true)};
+    case Kind::greater:
+      return {column.below(literal, true), column.values()};
+    case Kind::greater_equal:
+      return {column.below(literal, false), column.values()};
+    default:
+      return column.equal_to(literal);
   }
 }
 

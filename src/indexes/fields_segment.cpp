@@ -53,10 +53,14 @@ std::partial_ordering FieldColumn::order(std::uint64_t value, const Value& liter
   const std::uint64_t bits = number(value);
   const auto whole = static_cast<std::int64_t>(bits);
   switch (row_.type) {
-    case kReal: return *compare(std::bit_cast<double>(bits), literal);
-    case kInteger: return *compare(whole, literal);
-    case kBool: return (bits != 0) <=> std::get<bool>(literal);
-    default: return whole <=> std::int64_t{std::get<Date>(literal).days};
+    case kReal:
+      return *compare(std::bit_cast<double>(bits), literal);
+    case kInteger:
+      return *compare(whole, literal);
+    case kBool:
+      return (bits != 0) <=> std::get<bool>(literal);
+    default:
+      return whole <=> std::int64_t{std::get<Date>(literal).days};
   }
 }
 

@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint32_t kNone = NeighbourGraph::kNone;
 constexpr std::size_t kNodesPerSeed = 128;
 constexpr std::size_t kSeedsMax = 4096;
-constexpr std::size_t kBeam = 4;            // nodes asked of the disk at a time
+constexpr std::size_t kBeam = 4;           // nodes asked of the disk at a time
 constexpr std::size_t kPieceNodes = 4096;  // records made at a time
 
 std::size_t rounded_up(std::size_t n) { return (n + kFastScanRows - 1) / kFastScanRows * kFastScanRows; }
@@ -119,13 +119,13 @@ GraphView::GraphView(const SegmentView& view, std::size_t nodes, std::size_t dim
   Header header{};  // of layout 1 it is shorter, and what it lacks is 0
   const auto bytes = view.bytes(kHeader, 0, std::min<std::uint64_t>(view.size(kHeader), sizeof header));
   if (!bytes.empty()) std::memcpy(&header, bytes.data(), bytes.size());
-  if (header.layout == 0 || header.layout > kLayout || header.on_disk > 1 || header.degree == 0 || header.degree % kFastScanRows != 0 ||
-      header.degree > 1024 || header.subspaces != shape_.subspaces ||
+  if (header.layout == 0 || header.layout > kLayout || header.on_disk > 1 || header.degree == 0 ||
+      header.degree % kFastScanRows != 0 || header.degree > 1024 || header.subspaces != shape_.subspaces ||
       header.width != shape_.width || header.seeds == 0 || header.seeds > nodes) {
-    throw Error(Code::damaged, fmt::format("the header of a graph is wrong: layout {}, degree {}, {} "
-                                           "seeds, {} subspaces of {} dimensions",
-                                           header.layout, header.degree, header.seeds,
-                                           header.subspaces, header.width));
+    throw Error(Code::damaged,
+                fmt::format("the header of a graph is wrong: layout {}, degree {}, {} "
+                            "seeds, {} subspaces of {} dimensions",
+                            header.layout, header.degree, header.seeds, header.subspaces, header.width));
   }
   degree_ = header.degree;
   on_disk_ = header.on_disk != 0;
@@ -138,8 +138,7 @@ GraphView::GraphView(const SegmentView& view, std::size_t nodes, std::size_t dim
 }
 
 // The nearest seed, and the one from which all can be reached.
-void GraphView::enter(const ProductTables& tables, const Acceptance& accept,
-                      Frontier& frontier) const {
+void GraphView::enter(const ProductTables& tables, const Acceptance& accept, Frontier& frontier) const {
   const FastScan scan = fast_scan_kernel(simd());
   const std::size_t block = shape_.block_bytes();
   const auto* const codes = seed_codes_.array<std::uint8_t>(0, rounded_up(seeds_) / kFastScanRows * block);
@@ -148,8 +147,8 @@ void GraphView::enter(const ProductTables& tables, const Acceptance& accept,
   std::uint16_t nearest = UINT16_MAX, entry = 0;
   std::size_t at = 0;
   for (std::size_t i = 0; i < seeds_; i += kFastScanRows) {
-    std::uint32_t nearer = scan(codes + i / kFastScanRows * block, tables.values.data(),
-                                shape_.subspaces, nearest, sums);
+    std::uint32_t nearer =
+        scan(codes + i / kFastScanRows * block, tables.values.data(), shape_.subspaces, nearest, sums);
     if (i == 0) entry = sums[0];
     for (; nearer != 0; nearer &= nearer - 1) {
       const auto row = static_cast<std::size_t>(std::countr_zero(nearer));
@@ -234,14 +233,14 @@ std::vector<Walked> GraphView::walk(std::span<const float> query, std::size_t po
                                     std::size_t steps_max, const Acceptance& accept,
                                     WalkStatistics* statistics) const {
   auto& [frontier, tables, record] = scratch();
-  make_tables(query, shape_, metric_, {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()},
-              tables);
+  make_tables(query, shape_, metric_,
+              {codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables);
   pool = std::max<std::size_t>(pool, 1);
   frontier.begin(nodes_, pool, std::max(pool, candidates), accept.selectivity());
   enter(tables, accept, frontier);
 
   const std::size_t steps = on_disk_ ? walk_on_disk(tables, steps_max, accept, frontier)
-                                               : walk_in_memory(tables, steps_max, accept, frontier);
+                                     : walk_in_memory(tables, steps_max, accept, frontier);
   if (statistics != nullptr) statistics->steps += steps;
 
   std::vector<Walked> found;

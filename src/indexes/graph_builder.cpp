@@ -74,8 +74,8 @@ class Walk {
   // Candidates for the neighbours of `node`: the nearest that were met, and all that were walked
   // through.
   const std::vector<Candidate>& run(const std::vector<std::uint32_t>& links, std::size_t degree,
-                                    const Distances& distance, std::uint32_t entry,
-                                    std::uint32_t node, std::size_t pool) {
+                                    const Distances& distance, std::uint32_t entry, std::uint32_t node,
+                                    std::size_t pool) {
     nearest_.clear();
     walked_.clear();
     first_new_ = 0;
@@ -135,8 +135,8 @@ class Walk {
 
 class Builder {
  public:
-  Builder(const CodedVectors& vectors, Metric metric, const GraphParameters& parameters,
-          std::size_t threads, std::stop_token stop)
+  Builder(const CodedVectors& vectors, Metric metric, const GraphParameters& parameters, std::size_t threads,
+          std::stop_token stop)
       : distance_(vectors, metric),
         nodes_(vectors.size()),
         parameters_(parameters),
@@ -178,8 +178,8 @@ class Builder {
     parallel_chunks(batch.size(), [&](std::size_t from, std::size_t to) {
       Walk walk(nodes_);
       for (std::size_t i = from; i < to; ++i) {
-        chosen[i] = prune(walk.run(graph_.links, graph_.degree, distance_, graph_.entry, batch[i],
-                                   parameters_.pool));
+        chosen[i] =
+            prune(walk.run(graph_.links, graph_.degree, distance_, graph_.entry, batch[i], parameters_.pool));
       }
     });
     std::vector<std::pair<std::uint32_t, std::uint32_t>> back;  // from a node, to one of the batch
@@ -268,8 +268,8 @@ class Builder {
     // All that a walk meets is reached, as it begins at the entry.
     auto met = walk.run(graph_.links, graph_.degree, distance_, graph_.entry, node, parameters_.pool);
     std::ranges::sort(met);
-    const auto room = std::ranges::find_if(
-        met, [&](const Candidate& near) { return links(near.node).back() == kNone; });
+    const auto room =
+        std::ranges::find_if(met, [&](const Candidate& near) { return links(near.node).back() == kNone; });
     if (room != met.end()) return link(room->node, node);
     // Nobody has room: the node comes between the nearest one and what that one's last link led to.
     const std::uint32_t nearest = met.front().node;

@@ -48,7 +48,9 @@ struct Centroids {
     for (std::size_t d = 0; d < dim; ++d) sum += value(i, d) * value(i, d);
     return sum / 2;
   }
-  float value(std::size_t list, std::size_t d) const { return static_cast<float>(codes[list * dim + d]) * scales[list]; }
+  float value(std::size_t list, std::size_t d) const {
+    return static_cast<float>(codes[list * dim + d]) * scales[list];
+  }
 };
 
 std::vector<float> half_squares(const Centroids& centroids) {
@@ -63,18 +65,22 @@ std::vector<std::uint32_t> assign(const CodedVectors& vectors, std::span<const s
   const DotRows dot_rows = dot_rows_kernel(simd());
   const std::vector<float> squares = half_squares(centroids);
   std::vector<std::uint32_t> lists(rows.size());
-  parallel_for(rows.size() / kPiece + 1, threads, [&](std::size_t piece) {
-    std::vector<std::int32_t> sums(centroids.size());
-    for (std::size_t i = piece * kPiece; i < std::min(rows.size(), (piece + 1) * kPiece); ++i) {
-      const float scale = vectors.scales[rows[i]];
-      dot_rows(vectors.row(rows[i]).data(), centroids.codes.data(), centroids.size(), centroids.dim, sums.data());
-      float best = -INFINITY;
-      for (std::size_t c = 0; c < sums.size(); ++c) {
-        const float near = static_cast<float>(sums[c]) * (scale * centroids.scales[c]) - squares[c];
-        if (near > best) best = near, lists[i] = static_cast<std::uint32_t>(c);
-      }
-    }
-  }, std::move(stop));
+  parallel_for(
+      rows.size() / kPiece + 1, threads,
+      [&](std::size_t piece) {
+        std::vector<std::int32_t> sums(centroids.size());
+        for (std::size_t i = piece * kPiece; i < std::min(rows.size(), (piece + 1) * kPiece); ++i) {
+          const float scale = vectors.scales[rows[i]];
+          dot_rows(vectors.row(rows[i]).data(), centroids.codes.data(), centroids.size(), centroids.dim,
+                   sums.data());
+          float best = -INFINITY;
+          for (std::size_t c = 0; c < sums.size(); ++c) {
+            const float near = static_cast<float>(sums[c]) * (scale * centroids.scales[c]) - squares[c];
+            if (near > best) best = near, lists[i] = static_cast<std::uint32_t>(c);
+          }
+        }
+      },
+      std::move(stop));
   return lists;
 }
 
@@ -99,7 +105,8 @@ Centroids learn(const CodedVectors& vectors, bool by_direction, std::size_t list
     for (std::size_t i = 0; i < rows.size(); ++i) {
       ++counts[assigned[i]];
       for (std::size_t d = 0; d < dim; ++d) {
-        sums[assigned[i] * dim + d] += static_cast<double>(static_cast<float>(vectors.row(rows[i])[d]) * vectors.scales[rows[i]]);
+        sums[assigned[i] * dim + d] +=
+            static_cast<double>(static_cast<float>(vectors.row(rows[i])[d]) * vectors.scales[rows[i]]);
       }
     }
     const auto largest = static_cast<std::size_t>(std::ranges::max_element(counts) - counts.begin());
@@ -138,7 +145,8 @@ Residuals residuals(const CodedVectors& vectors, const Centroids& centroids,
     std::vector<float> difference(vectors.dim);
     for (std::size_t i = piece * kPiece; i < std::min(vectors.size(), (piece + 1) * kPiece); ++i) {
       for (std::size_t d = 0; d < vectors.dim; ++d) {
-        difference[d] = static_cast<float>(vectors.row(i)[d]) * vectors.scales[i] - centroids.value(lists[i], d);
+        difference[d] =
+            static_cast<float>(vectors.row(i)[d]) * vectors.scales[i] - centroids.value(lists[i], d);
       }
       found.scales[i] = quantise(difference, std::span(found.codes).subspan(i * vectors.dim, vectors.dim));
     }
@@ -205,8 +213,9 @@ Scratch& scratch_of_lists() {
 
 // The product codes of these rows as blocks, and the rests' where there are some; kNone leaves a place empty.
 void write_codes(SegmentSink& sink, std::string_view section, const CodedVectors& vectors,
-                 std::span<const std::uint32_t> rows, const ProductShape& shape, std::span<const float> codebook,
-                 const Rests& rests, std::size_t threads, const std::stop_token& stop) {
+                 std::span<const std::uint32_t> rows, const ProductShape& shape,
+                 std::span<const float> codebook, const Rests& rests, std::size_t threads,
+                 const std::stop_token& stop) {
   sink.begin(section);
   const std::size_t subspaces = shape.subspaces + (rests.codes.empty() ? 0 : Rests::kSubspaces);
   const std::size_t block_bytes = subspaces * kFastScanBytes;
@@ -215,26 +224,29 @@ void write_codes(SegmentSink& sink, std::string_view section, const CodedVectors
   for (std::size_t first = 0; first < all; first += kPiece) {
     const std::size_t count = std::min(kPiece, all - first);
     blocks.assign(count * block_bytes, 0);
-    parallel_for(count, threads, [&](std::size_t b) {
-      std::vector<std::uint8_t> codes(subspaces);
-      const auto block = std::span(blocks).subspan(b * block_bytes, block_bytes);
-      for (std::size_t i = 0; i < kFastScanRows; ++i) {
-        const std::uint32_t row = rows[(first + b) * kFastScanRows + i];
-        if (row == kNone) continue;
-        encode(vectors, row, shape, codebook, codes);
-        if (!rests.codes.empty()) codes[shape.subspaces] = rests.codes[row] >> 4;
-        if (!rests.codes.empty()) codes[shape.subspaces + 1] = rests.codes[row] & 15;
-        put_codes(codes, i, block);
-      }
-    }, stop);
+    parallel_for(
+        count, threads,
+        [&](std::size_t b) {
+          std::vector<std::uint8_t> codes(subspaces);
+          const auto block = std::span(blocks).subspan(b * block_bytes, block_bytes);
+          for (std::size_t i = 0; i < kFastScanRows; ++i) {
+            const std::uint32_t row = rows[(first + b) * kFastScanRows + i];
+            if (row == kNone) continue;
+            encode(vectors, row, shape, codebook, codes);
+            if (!rests.codes.empty()) codes[shape.subspaces] = rests.codes[row] >> 4;
+            if (!rests.codes.empty()) codes[shape.subspaces + 1] = rests.codes[row] & 15;
+            put_codes(codes, i, block);
+          }
+        },
+        stop);
     sink.write(std::as_bytes(std::span(blocks)));
   }
 }
 
 }  // namespace
 
-void write_ivf(const CodedVectors& vectors, Metric metric, const IvfParameters& parameters,
-               SegmentSink& sink, std::size_t threads, std::stop_token stop) {
+void write_ivf(const CodedVectors& vectors, Metric metric, const IvfParameters& parameters, SegmentSink& sink,
+               std::size_t threads, std::stop_token stop) {
   const std::size_t n = vectors.size();
   std::size_t lists = parameters.lists;
   if (lists == 0) lists = static_cast<std::size_t>(4 * std::sqrt(static_cast<double>(n)));
@@ -256,7 +268,8 @@ void write_ivf(const CodedVectors& vectors, Metric metric, const IvfParameters& 
     places.insert(places.end(), list.begin(), list.end());
     begins.push_back(static_cast<std::uint32_t>(places.size() / kFastScanRows));
   }
-  const Header header{kLayout, lists, begins.back(), coded ? shape.subspaces : 0, shape.width, rests.least, rests.step};
+  const Header header{kLayout,     lists,       begins.back(), coded ? shape.subspaces : 0,
+                      shape.width, rests.least, rests.step};
   write_array<Header>(sink, kHeader, std::span(&header, 1));
   write_array<std::int8_t>(sink, kCentroids, centroids.codes);
   write_array<float>(sink, kScales, centroids.scales);
@@ -296,12 +309,12 @@ IvfView::IvfView(const SegmentView& view, std::size_t nodes, std::size_t dim, Me
       codes_(view, kCodes) {
   const auto header = read_one<Header>(view, kHeader, 0);
   if (header.layout != kLayout || header.lists == 0 || header.lists > kListsMax ||
-      header.blocks > nodes + header.lists || (header.subspaces != 0 && header.subspaces != shape_.subspaces) ||
-      header.width != shape_.width) {
-    throw Error(Code::damaged, fmt::format("the header of inverted lists is wrong: layout {}, {} lists, {} "
-                                           "blocks, {} subspaces of {} dimensions",
-                                           header.layout, header.lists, header.blocks, header.subspaces,
-                                           header.width));
+      header.blocks > nodes + header.lists ||
+      (header.subspaces != 0 && header.subspaces != shape_.subspaces) || header.width != shape_.width) {
+    throw Error(Code::damaged,
+                fmt::format("the header of inverted lists is wrong: layout {}, {} lists, {} "
+                            "blocks, {} subspaces of {} dimensions",
+                            header.layout, header.lists, header.blocks, header.subspaces, header.width));
   }
   lists_ = header.lists;
   product_codes_ = header.subspaces != 0;
@@ -328,14 +341,16 @@ std::vector<std::uint32_t> IvfView::near_lists(std::span<const float> query, std
   auto& [smallest, tables, found] = scratch_of_lists();
   smallest.begin(wanted);
   found.clear();
-  make_tables(query, shape_, metric_, {list_codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables);
+  make_tables(query, shape_, metric_,
+              {list_codebook_.array<float>(0, shape_.codebook_size()), shape_.codebook_size()}, tables);
   const FastScan scan = fast_scan_kernel(simd());
   const std::size_t blocks = (lists_ + kFastScanRows - 1) / kFastScanRows;
   const auto* const codes = list_codes_.array<std::uint8_t>(0, blocks * shape_.block_bytes());
   alignas(64) std::uint16_t sums[kFastScanRows];
   for (std::size_t b = 0; b < blocks; ++b) {
     const auto below = static_cast<std::uint16_t>(std::min<std::uint32_t>(smallest.below(), UINT16_MAX));
-    std::uint32_t near = scan(codes + b * shape_.block_bytes(), tables.values.data(), shape_.subspaces, below, sums);
+    std::uint32_t near =
+        scan(codes + b * shape_.block_bytes(), tables.values.data(), shape_.subspaces, below, sums);
     for (; near != 0; near &= near - 1) {
       const auto row = static_cast<std::size_t>(std::countr_zero(near));
       const auto list = static_cast<std::uint32_t>(b * kFastScanRows + row);
@@ -362,8 +377,10 @@ std::vector<IvfView::Probe> IvfView::nearest_lists(std::span<const float> query,
   for (std::size_t i = 0; i < near.size(); ++i) {
     if (i + kAhead < near.size()) centroids_.prefetch(near[i + kAhead] * query.size(), query.size());
     std::int32_t sum = 0;
-    dot_rows(codes.data(), centroids_.array<std::int8_t>(near[i] * query.size(), query.size()), 1, query.size(), &sum);
-    all[i] = {static_cast<float>(sum) * (scale * *scales_.array<float>(near[i])) - half_square(near[i]), near[i]};
+    dot_rows(codes.data(), centroids_.array<std::int8_t>(near[i] * query.size(), query.size()), 1,
+             query.size(), &sum);
+    all[i] = {static_cast<float>(sum) * (scale * *scales_.array<float>(near[i])) - half_square(near[i]),
+              near[i]};
   }
   const auto better = [](const Probe& a, const Probe& b) {
     return a.score != b.score ? a.score > b.score : a.list < b.list;
@@ -395,8 +412,9 @@ void IvfView::look_through(const Probe& probe, std::uint32_t offset, const Accep
   for (std::uint32_t b = first; b < last && smallest.below() > offset; ++b) {
     const std::uint32_t below = std::min<std::uint32_t>(smallest.below() - offset, UINT16_MAX);
     const auto* const members = members_.array<std::uint32_t>(std::size_t{b} * kFastScanRows, kFastScanRows);
-    std::uint32_t near = scan(codes_.array<std::uint8_t>(b * block_bytes_, block_bytes_), tables.values.data(),
-                              block_bytes_ / kFastScanBytes, static_cast<std::uint16_t>(below), sums);
+    std::uint32_t near =
+        scan(codes_.array<std::uint8_t>(b * block_bytes_, block_bytes_), tables.values.data(),
+             block_bytes_ / kFastScanBytes, static_cast<std::uint16_t>(below), sums);
     ++statistics.steps;
     for (; near != 0; near &= near - 1) {
       const auto row = static_cast<std::size_t>(std::countr_zero(near));
@@ -444,8 +462,10 @@ std::vector<Walked> IvfView::probe(std::span<const float> query, std::size_t poo
       if (looked_through[probe.list]) continue;
       looked_through[probe.list] = true;
       const float behind = std::clamp((best - probe.score) / step, 0.0f, 180'000.0f);
-      if (product_codes_) look_through(probe, static_cast<std::uint32_t>(std::lrint(behind)), accept, counted);
-      else take_all(probe, accept, counted);
+      if (product_codes_)
+        look_through(probe, static_cast<std::uint32_t>(std::lrint(behind)), accept, counted);
+      else
+        take_all(probe, accept, counted);
     }
     if (found.size() >= pool || lists.size() == lists_) break;
     lists = nearest_lists(query, kMore * lists.size());
@@ -453,7 +473,8 @@ std::vector<Walked> IvfView::probe(std::span<const float> query, std::size_t poo
   if (statistics != nullptr) statistics->steps += counted.steps;
   std::vector<Walked> answer;
   for (const Found& f : found) {
-    if (f.sum < smallest.below()) answer.push_back({f.position, best + tables.offset - step * static_cast<float>(f.sum)});
+    if (f.sum < smallest.below())
+      answer.push_back({f.position, best + tables.offset - step * static_cast<float>(f.sum)});
   }
   return answer;
 }

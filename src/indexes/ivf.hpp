@@ -26,8 +26,8 @@ struct IvfParameters {
 /// square is above its centroid's. The layout stands in docs/format-segments.md.
 /// The same for every number of threads. @throws Error(cancelled)
 /// Source: Jegou, Douze & Schmid 2011, "Product quantization for nearest neighbor search" (IVFADC).
-void write_ivf(const CodedVectors& vectors, Metric metric, const IvfParameters& parameters,
-               SegmentSink& sink, std::size_t threads, std::stop_token stop = {});
+void write_ivf(const CodedVectors& vectors, Metric metric, const IvfParameters& parameters, SegmentSink& sink,
+               std::size_t threads, std::stop_token stop = {});
 
 /// The inverted lists of a segment, mapped. Costs nothing to open. Thread-safe.
 class IvfView {
@@ -42,7 +42,8 @@ class IvfView {
   /// Looks through the `probes` lists whose centroids are nearest to the question, and through more while
   /// fewer than `pool` accepted nodes were met.
   /// @param pool    how many accepted nodes are wanted.
-  /// @return about `pool` nodes, all of the lists' where they have no product codes, or fewer where the lists hold no more, in no order; the same on every
+  /// @return about `pool` nodes, all of the lists' where they have no product codes, or fewer where the lists
+  /// hold no more, in no order; the same on every
   ///         processor. @throws Error(damaged)
   std::vector<Walked> probe(std::span<const float> query, std::size_t pool, std::size_t probes,
                             const Acceptance& accept, WalkStatistics* statistics = nullptr) const;

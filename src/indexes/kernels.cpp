@@ -14,15 +14,14 @@
 namespace hasten {
 namespace {
 
-std::int32_t dot_tail(const std::int8_t* a, const std::int8_t* b, std::size_t from,
-                      std::size_t to) noexcept {
+std::int32_t dot_tail(const std::int8_t* a, const std::int8_t* b, std::size_t from, std::size_t to) noexcept {
   std::int32_t sum = 0;
   for (std::size_t i = from; i < to; ++i) sum += std::int32_t{a[i]} * b[i];
   return sum;
 }
 
-void dot_rows_scalar(const std::int8_t* query, const std::int8_t* rows, std::size_t n,
-                     std::size_t dim, std::int32_t* out) noexcept {
+void dot_rows_scalar(const std::int8_t* query, const std::int8_t* rows, std::size_t n, std::size_t dim,
+                     std::int32_t* out) noexcept {
   for (std::size_t row = 0; row < n; ++row) out[row] = dot_tail(query, rows + row * dim, 0, dim);
 }
 
@@ -40,9 +39,8 @@ void dot_rows_scalar(const std::int8_t* query, const std::int8_t* rows, std::siz
   return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
 }
 
-[[gnu::target("avx2")]] void dot_rows_avx2(const std::int8_t* query, const std::int8_t* rows,
-                                           std::size_t n, std::size_t dim,
-                                           std::int32_t* out) noexcept {
+[[gnu::target("avx2")]] void dot_rows_avx2(const std::int8_t* query, const std::int8_t* rows, std::size_t n,
+                                           std::size_t dim, std::int32_t* out) noexcept {
   constexpr std::size_t kStep = 16;
   const std::size_t whole = dim - dim % kStep;
   for (std::size_t row = 0; row < n; ++row, rows += dim) {
@@ -61,9 +59,10 @@ void dot_rows_scalar(const std::int8_t* query, const std::int8_t* rows, std::siz
 
 // The instruction multiplies unsigned by signed bytes. A row's byte with its top bit turned is the
 // value + 128, so each sum comes out 128 * sum(query) too large, lane by lane.
-[[gnu::target("avx512f,avx512bw,avx512vnni")]] void dot_rows_avx512_vnni(
-    const std::int8_t* query, const std::int8_t* rows, std::size_t n, std::size_t dim,
-    std::int32_t* out) noexcept {
+[[gnu::target("avx512f,avx512bw,avx512vnni")]] void dot_rows_avx512_vnni(const std::int8_t* query,
+                                                                         const std::int8_t* rows,
+                                                                         std::size_t n, std::size_t dim,
+                                                                         std::int32_t* out) noexcept {
   constexpr std::size_t kStep = 64;
   const std::size_t whole = dim - dim % kStep;
   const __mmask64 rest = (std::uint64_t{1} << (dim % kStep)) - 1;
@@ -80,8 +79,7 @@ void dot_rows_scalar(const std::int8_t* query, const std::int8_t* rows, std::siz
       sums = _mm512_dpbusd_epi32(sums, values, _mm512_loadu_si512(query + i));
     }
     if (rest != 0) {  // beyond the end the row counts 128 and the query 0
-      const __m512i values =
-          _mm512_xor_si512(_mm512_maskz_loadu_epi8(rest, rows + whole), top_bits);
+      const __m512i values = _mm512_xor_si512(_mm512_maskz_loadu_epi8(rest, rows + whole), top_bits);
       sums = _mm512_dpbusd_epi32(sums, values, query_rest);
     }
     out[row] = sum_lanes(sums);
@@ -90,8 +88,8 @@ void dot_rows_scalar(const std::int8_t* query, const std::int8_t* rows, std::siz
 
 #elif defined(__aarch64__)
 
-void dot_rows_neon(const std::int8_t* query, const std::int8_t* rows, std::size_t n,
-                   std::size_t dim, std::int32_t* out) noexcept {
+void dot_rows_neon(const std::int8_t* query, const std::int8_t* rows, std::size_t n, std::size_t dim,
+                   std::int32_t* out) noexcept {
   constexpr std::size_t kStep = 16;
   const std::size_t whole = dim - dim % kStep;
   for (std::size_t row = 0; row < n; ++row, rows += dim) {
@@ -188,8 +186,8 @@ float quantise(std::span<const float> vector, std::span<std::int8_t> codes) noex
   }
   for (std::size_t i = 0; i < vector.size(); ++i) {
     const float code = std::nearbyint(vector[i] / scale);
-    codes[i] = std::isnan(code) ? std::int8_t{0}
-                                : static_cast<std::int8_t>(std::clamp(code, -127.0f, 127.0f));
+    codes[i] =
+        std::isnan(code) ? std::int8_t{0} : static_cast<std::int8_t>(std::clamp(code, -127.0f, 127.0f));
   }
   return scale;
 }

@@ -13,8 +13,8 @@ namespace hasten {
 /// @param query  dim values.
 /// @param rows   n * dim values, row after row.
 /// @param out    n sums. A dim of up to 65,536 cannot overflow them.
-using DotRows = void (*)(const std::int8_t* query, const std::int8_t* rows, std::size_t n,
-                         std::size_t dim, std::int32_t* out) noexcept;
+using DotRows = void (*)(const std::int8_t* query, const std::int8_t* rows, std::size_t n, std::size_t dim,
+                         std::int32_t* out) noexcept;
 
 /// The kernel of a level; null where this program has none, as it was built for other processors.
 /// Whether the processor can run it is for the caller to know (simd()).
@@ -47,8 +47,7 @@ inline constexpr std::size_t kFastScanBytes = 16;  // of a subspace, in codes an
 /// Source: Andre, Kermarrec & Le Scouarnec 2015, "Cache locality is not enough: high-performance
 /// nearest neighbor search with product quantization fast scan".
 using FastScan = std::uint32_t (*)(const std::uint8_t* codes, const std::uint8_t* tables,
-                                   std::size_t subspaces, std::uint16_t below,
-                                   std::uint16_t* sums) noexcept;
+                                   std::size_t subspaces, std::uint16_t below, std::uint16_t* sums) noexcept;
 
 /// As dot_rows_kernel().
 FastScan fast_scan_kernel(Simd level) noexcept;

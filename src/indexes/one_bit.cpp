@@ -20,9 +20,7 @@ constexpr std::size_t kDimMax = 1024;  // the sums of a fast scan are of 256 sub
 constexpr std::size_t kSigns = 4;      // of a subspace
 constexpr std::size_t kPiece = 256;    // blocks made at a time
 
-ProductShape shape_of(std::size_t dim) {
-  return {dim, kSigns, ((dim + kSigns - 1) / kSigns + 3) / 4 * 4};
-}
+ProductShape shape_of(std::size_t dim) { return {dim, kSigns, ((dim + kSigns - 1) / kSigns + 3) / 4 * 4}; }
 
 std::size_t blocks_of(std::size_t nodes) { return (nodes + kFastScanRows - 1) / kFastScanRows; }
 
@@ -31,7 +29,8 @@ std::vector<float> sign_codebook(const ProductShape& shape) {
   std::vector<float> codebook;
   for (std::size_t s = 0; s < shape.subspaces; ++s) {
     for (std::size_t d = 0; d < kSigns; ++d) {
-      for (std::size_t c = 0; c < ProductShape::kCodes; ++c) codebook.push_back((c >> d & 1) != 0 ? 1.0f : -1.0f);
+      for (std::size_t c = 0; c < ProductShape::kCodes; ++c)
+        codebook.push_back((c >> d & 1) != 0 ? 1.0f : -1.0f);
     }
   }
   return codebook;
@@ -48,7 +47,8 @@ std::vector<float> mean_of(const CodedVectors& vectors) {
   return mean;
 }
 
-// Codes one vector. @return its factor: the product of what it differs by with x is about factor * (signs * x).
+// Codes one vector. @return its factor: the product of what it differs by with x is about factor * (signs *
+// x).
 float encode_signs(const CodedVectors& vectors, std::size_t i, std::span<const float> centre,
                    const Rotation& rotation, std::span<float> rest, std::span<std::uint8_t> codes) {
   for (std::size_t d = 0; d < vectors.dim; ++d) {
@@ -77,7 +77,9 @@ bool better(const Estimated& a, const Estimated& b) {
 // The best of what was seen: twice as many are kept before the worse half goes.
 class Best {
  public:
-  explicit Best(std::size_t wanted) : wanted_(std::max<std::size_t>(wanted, 1)) { kept_.reserve(2 * wanted_); }
+  explicit Best(std::size_t wanted) : wanted_(std::max<std::size_t>(wanted, 1)) {
+    kept_.reserve(2 * wanted_);
+  }
   float border() const noexcept { return border_; }
   void add(const Estimated& estimated) {
     kept_.push_back(estimated);
@@ -104,11 +106,13 @@ class Best {
 
 }  // namespace
 
-void write_one_bit(const CodedVectors& vectors, const OneBitParameters&, SegmentSink& sink, std::size_t threads,
-                   std::stop_token stop) {
+void write_one_bit(const CodedVectors& vectors, const OneBitParameters&, SegmentSink& sink,
+                   std::size_t threads, std::stop_token stop) {
   if (vectors.dim > kDimMax) {
-    throw Error(Code::unsupported, fmt::format("1-bit codes are of at most {} dimensions, these vectors have {}; "
-                                               "take a graph or ivf_pq", kDimMax, vectors.dim));
+    throw Error(Code::unsupported,
+                fmt::format("1-bit codes are of at most {} dimensions, these vectors have {}; "
+                            "take a graph or ivf_pq",
+                            kDimMax, vectors.dim));
   }
   const ProductShape shape = shape_of(vectors.dim);
   const Rotation rotation(vectors.dim);
@@ -120,16 +124,19 @@ void write_one_bit(const CodedVectors& vectors, const OneBitParameters&, Segment
   std::vector<float> factors(vectors.size());
   const std::size_t blocks = blocks_of(vectors.size());
   std::vector<std::uint8_t> bytes(blocks * shape.block_bytes());
-  parallel_for(blocks / kPiece + 1, threads, [&](std::size_t piece) {
-    std::vector<float> rest(vectors.dim);
-    std::vector<std::uint8_t> codes(shape.subspaces);
-    const std::size_t last = std::min(vectors.size(), (piece + 1) * kPiece * kFastScanRows);
-    for (std::size_t i = piece * kPiece * kFastScanRows; i < last; ++i) {
-      factors[i] = encode_signs(vectors, i, centre, rotation, rest, codes);
-      put_codes(codes, i % kFastScanRows,
-                std::span(bytes).subspan(i / kFastScanRows * shape.block_bytes(), shape.block_bytes()));
-    }
-  }, std::move(stop));
+  parallel_for(
+      blocks / kPiece + 1, threads,
+      [&](std::size_t piece) {
+        std::vector<float> rest(vectors.dim);
+        std::vector<std::uint8_t> codes(shape.subspaces);
+        const std::size_t last = std::min(vectors.size(), (piece + 1) * kPiece * kFastScanRows);
+        for (std::size_t i = piece * kPiece * kFastScanRows; i < last; ++i) {
+          factors[i] = encode_signs(vectors, i, centre, rotation, rest, codes);
+          put_codes(codes, i % kFastScanRows,
+                    std::span(bytes).subspan(i / kFastScanRows * shape.block_bytes(), shape.block_bytes()));
+        }
+      },
+      std::move(stop));
   write_array<float>(sink, kFactors, factors);
   write_array<std::uint8_t>(sink, kCodes, bytes);
 }
@@ -146,8 +153,10 @@ OneBitView::OneBitView(const SegmentView& view, std::size_t nodes, std::size_t d
       codes_(view, kCodes) {
   const auto header = read_one<Header>(view, kHeader, 0);
   if (header.layout != kLayout || header.subspaces != shape_.subspaces || dim > kDimMax) {
-    throw Error(Code::damaged, fmt::format("the header of 1-bit codes is wrong: layout {}, {} subspaces for {} "
-                                           "dimensions", header.layout, header.subspaces, dim));
+    throw Error(Code::damaged,
+                fmt::format("the header of 1-bit codes is wrong: layout {}, {} subspaces for {} "
+                            "dimensions",
+                            header.layout, header.subspaces, dim));
   }
   require_array<float>(view, kCentre, dim);
   require_array<float>(view, kFactors, nodes);
@@ -166,8 +175,8 @@ std::vector<Walked> OneBitView::scan(std::span<const float> query, std::size_t p
   alignas(64) std::uint16_t sums[kFastScanRows];
   for (std::size_t b = 0; b < blocks_of(nodes_); ++b) {
     const std::size_t first = b * kFastScanRows, rows = std::min(kFastScanRows, nodes_ - first);
-    fast_scan(codes_.array<std::uint8_t>(b * shape_.block_bytes(), shape_.block_bytes()), tables.values.data(),
-              shape_.subspaces, UINT16_MAX, sums);
+    fast_scan(codes_.array<std::uint8_t>(b * shape_.block_bytes(), shape_.block_bytes()),
+              tables.values.data(), shape_.subspaces, UINT16_MAX, sums);
     const auto* const factors = factors_.array<float>(first, rows);
     const auto* const lengths = metric_ == Metric::l2 ? squares.array<float>(first, rows) : nullptr;
     for (std::size_t i = 0; i < rows; ++i) {

@@ -22,8 +22,8 @@ struct OneBitParameters {};
 /// The layout stands in docs/format-segments.md. Up to 1,024 dimensions.
 /// @throws Error(unsupported) more; Error(cancelled)
 /// Source: Gao & Long 2024, "RaBitQ: quantizing high-dimensional vectors with a theoretical error bound for
-/// approximate nearest neighbor search", sections 3.1 and 3.2; four signs are looked up at once, as by the fast
-/// scan of product codes.
+/// approximate nearest neighbor search", sections 3.1 and 3.2; four signs are looked up at once, as by the
+/// fast scan of product codes.
 void write_one_bit(const CodedVectors& vectors, const OneBitParameters& parameters, SegmentSink& sink,
                    std::size_t threads, std::stop_token stop = {});
 

@@ -9,17 +9,14 @@
 namespace hasten {
 namespace {
 
-[[noreturn]] void damaged() {
-  throw Error(Code::damaged, "a posting list of the segment is wrong");
-}
+[[noreturn]] void damaged() { throw Error(Code::damaged, "a posting list of the segment is wrong"); }
 
 constexpr unsigned kFrequencyBitsMax = 31;  // of a frequency less 1: adding 1 cannot overflow
 
 std::uint64_t blocks(std::uint64_t postings) { return (postings + kBlockSize - 1) / kBlockSize; }
 
 // Unpacks a full block whose first position is `next` or later. @return the next that may come.
-std::uint64_t unpack_postings(ByteReader& bytes, std::uint64_t next, Block& positions,
-                              Block& frequencies) {
+std::uint64_t unpack_postings(ByteReader& bytes, std::uint64_t next, Block& positions, Block& frequencies) {
   const auto gap_bits = bytes.fixed<std::uint8_t>();
   const auto frequency_bits = bytes.fixed<std::uint8_t>();
   if (gap_bits > 32 || frequency_bits > kFrequencyBitsMax) damaged();
@@ -85,8 +82,8 @@ void PostingWriter::put_rest() {
 }
 
 void PostingWriter::bound_block() {
-  bounds_.push_back({static_cast<std::uint32_t>(next_ - 1),
-                     static_cast<std::uint32_t>(blocks_.size()), frequency_max_, length_min_});
+  bounds_.push_back({static_cast<std::uint32_t>(next_ - 1), static_cast<std::uint32_t>(blocks_.size()),
+                     frequency_max_, length_min_});
   filled_ = 0;
 }
 
@@ -158,7 +155,8 @@ void PostingCursor::load(std::size_t block) {
   const std::uint64_t left = count_ - block * kBlockSize;
   size_ = static_cast<std::size_t>(std::min<std::uint64_t>(left, kBlockSize));
   next = decode(bytes, next, nodes_, size_, positions_, frequencies_);
-  if (next > nodes_ || (blocks_ > 1 && next != std::uint64_t{stored_bound(block).last_position} + 1)) damaged();
+  if (next > nodes_ || (blocks_ > 1 && next != std::uint64_t{stored_bound(block).last_position} + 1))
+    damaged();
   loaded_ = block;
 }
 

@@ -64,9 +64,7 @@ class PostingReader {
   bool next();
   /// Of the block: rising positions, and frequencies less 1.
   std::span<const std::uint32_t> positions() const noexcept { return {positions_.data(), size_}; }
-  std::span<const std::uint32_t> frequencies() const noexcept {
-    return {frequencies_.data(), size_};
-  }
+  std::span<const std::uint32_t> frequencies() const noexcept { return {frequencies_.data(), size_}; }
 
  private:
   ByteReader bytes_;
@@ -94,9 +92,7 @@ class PostingCursor {
   void load(std::size_t block);
   /// Of the unpacked block: rising positions, and frequencies less 1.
   std::span<const std::uint32_t> positions() const noexcept { return {positions_.data(), size_}; }
-  std::span<const std::uint32_t> frequencies() const noexcept {
-    return {frequencies_.data(), size_};
-  }
+  std::span<const std::uint32_t> frequencies() const noexcept { return {frequencies_.data(), size_}; }
 
  private:
   BlockBound stored_bound(std::size_t block) const;

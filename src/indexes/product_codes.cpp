@@ -68,9 +68,8 @@ void train_subspace(std::span<const float> sample, std::size_t width, std::span<
     for (std::size_t c = 0; c < kCodes; ++c) {
       for (std::size_t d = 0; d < width; ++d) {
         centres[d * kCodes + c] =
-            counts[c] > 0
-                ? static_cast<float>(sums[d * kCodes + c] / static_cast<double>(counts[c]))
-                : part(lonely)[d];
+            counts[c] > 0 ? static_cast<float>(sums[d * kCodes + c] / static_cast<double>(counts[c]))
+                          : part(lonely)[d];
       }
     }
   }
@@ -140,8 +139,7 @@ void put_codes(std::span<const std::uint8_t> codes, std::size_t i, std::span<std
 }
 
 void make_tables(std::span<const float> query, const ProductShape& shape, Metric metric,
-                 std::span<const float> codebook, ProductTables& tables,
-                 std::span<const CodeValues> more) {
+                 std::span<const float> codebook, ProductTables& tables, std::span<const CodeValues> more) {
   constexpr float kLargest = 255;
   std::array<CodeValues, kSubspacesMax> values;
   std::array<float, kSubspacesMax> largest;

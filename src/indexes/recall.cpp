@@ -25,10 +25,11 @@ std::vector<std::size_t> recall_pools(std::size_t k) {
   return pools;
 }
 
-std::vector<RecallPoint> measure_recall(
-    std::span<const VectorInput> segments, std::span<const float> questions, std::size_t dim,
-    std::size_t k, const DocumentSet* allowed,
-    const std::function<std::span<const float>(std::uint64_t)>& full, std::stop_token stop) {
+std::vector<RecallPoint> measure_recall(std::span<const VectorInput> segments,
+                                        std::span<const float> questions, std::size_t dim, std::size_t k,
+                                        const DocumentSet* allowed,
+                                        const std::function<std::span<const float>(std::uint64_t)>& full,
+                                        std::stop_token stop) {
   if (!any_index(segments)) return {{k, 1}};
   const auto ask = [&](std::size_t i, std::size_t pool) {
     if (stop.stop_requested()) throw Error(Code::cancelled, "measuring recall was interrupted");

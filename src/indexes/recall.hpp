@@ -27,10 +27,11 @@ std::vector<std::size_t> recall_pools(std::size_t k);
 /// @param allowed    documents that may answer; null: all.
 /// @return pools and their recall, both rising; at least one point.
 /// @throws Error(cancelled); as search_vectors().
-std::vector<RecallPoint> measure_recall(
-    std::span<const VectorInput> segments, std::span<const float> questions, std::size_t dim,
-    std::size_t k, const DocumentSet* allowed,
-    const std::function<std::span<const float>(std::uint64_t)>& full, std::stop_token stop = {});
+std::vector<RecallPoint> measure_recall(std::span<const VectorInput> segments,
+                                        std::span<const float> questions, std::size_t dim, std::size_t k,
+                                        const DocumentSet* allowed,
+                                        const std::function<std::span<const float>(std::uint64_t)>& full,
+                                        std::stop_token stop = {});
 
 /// The smallest measured pool that reaches this recall; nothing where none does: scan then.
 std::optional<std::size_t> pool_for(std::span<const RecallPoint> curve, double recall);

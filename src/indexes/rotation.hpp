@@ -20,7 +20,7 @@ class Rotation {
  private:
   static constexpr std::size_t kRounds = 4;
   std::size_t dim_;
-  std::size_t power_;  // the largest 2^n up to dim
+  std::size_t power_;         // the largest 2^n up to dim
   std::vector<float> signs_;  // kRounds * dim
 };
 

@@ -20,13 +20,13 @@ static_assert(std::endian::native == std::endian::little, "sections are read whe
 /// Elements [first, first + count) of a section that is an array of T, where they lie.
 /// @throws Error(damaged) out of range or not aligned for T.
 template <class T>
-std::span<const T> read_array(const SegmentView& view, std::string_view section,
-                              std::uint64_t first, std::uint64_t count) {
+std::span<const T> read_array(const SegmentView& view, std::string_view section, std::uint64_t first,
+                              std::uint64_t count) {
   static_assert(std::is_trivially_copyable_v<T>);
   const std::uint64_t size = view.size(section) / sizeof(T);
   if (first > size || count > size - first) {
-    throw Error(Code::damaged, fmt::format("section '{}' has {} elements; {} from {} were wanted",
-                                           section, size, count, first));
+    throw Error(Code::damaged, fmt::format("section '{}' has {} elements; {} from {} were wanted", section,
+                                           size, count, first));
   }
   const auto bytes = view.bytes(section, first * sizeof(T), count * sizeof(T));
   if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0) {
@@ -45,9 +45,8 @@ template <class T>
 void require_array(const SegmentView& view, std::string_view section, std::uint64_t count) {
   const std::uint64_t size = view.size(section);
   if (size % sizeof(T) == 0 && size / sizeof(T) == count) return;
-  throw Error(Code::damaged,
-              fmt::format("section '{}' has {} bytes; {} elements of {} were expected", section,
-                          size, count, sizeof(T)));
+  throw Error(Code::damaged, fmt::format("section '{}' has {} bytes; {} elements of {} were expected",
+                                         section, size, count, sizeof(T)));
 }
 
 template <class T>
@@ -58,8 +57,7 @@ void write_array(SegmentSink& sink, std::string_view section, std::span<const T>
 
 /// The position of `value` in a rising array of `count` elements, or `count`. Reads O(log count).
 template <class T>
-std::size_t find_sorted(const SegmentView& view, std::string_view section, std::size_t count,
-                        T value) {
+std::size_t find_sorted(const SegmentView& view, std::string_view section, std::size_t count, T value) {
   std::size_t from = 0, to = count;
   while (from < to) {
     const std::size_t middle = from + (to - from) / 2;

@@ -59,8 +59,7 @@ TermDictionary::TermDictionary(const SegmentView& view) : terms_(view, kTerms), 
 
 ByteReader TermDictionary::block(std::uint64_t number) const {
   const std::uint64_t from = *blocks_.array<std::uint64_t>(number);
-  const std::uint64_t to =
-      number + 1 < blocks() ? *blocks_.array<std::uint64_t>(number + 1) : terms_.size();
+  const std::uint64_t to = number + 1 < blocks() ? *blocks_.array<std::uint64_t>(number + 1) : terms_.size();
   if (from >= to) throw Error(Code::damaged, "the term dictionary of the segment is wrong");
   return ByteReader({terms_.at(from, to - from), to - from});
 }

@@ -15,8 +15,8 @@ using namespace vectors_layout;
 namespace {
 
 template <class T, class Field>
-void write_column(SegmentSink& sink, std::string_view section,
-                  const std::vector<VectorEntry>& entries, Field field) {
+void write_column(SegmentSink& sink, std::string_view section, const std::vector<VectorEntry>& entries,
+                  Field field) {
   std::vector<T> column;
   column.reserve(entries.size());
   for (const VectorEntry& entry : entries) column.push_back(entry.*field);
@@ -167,10 +167,10 @@ void check_alike(std::span<const VectorInput> inputs) {
   const VectorSegment& first = *inputs.front().segment;
   for (const VectorInput& input : inputs) {
     if (input.segment->dim() == first.dim() && input.segment->form().metric == first.form().metric) continue;
-    throw Error(Code::mismatch, fmt::format("segments of {} and {} dimensions, metrics {} and {}, cannot be one",
-                                            first.dim(), input.segment->dim(),
-                                            static_cast<int>(first.form().metric),
-                                            static_cast<int>(input.segment->form().metric)));
+    throw Error(Code::mismatch,
+                fmt::format("segments of {} and {} dimensions, metrics {} and {}, cannot be one", first.dim(),
+                            input.segment->dim(), static_cast<int>(first.form().metric),
+                            static_cast<int>(input.segment->form().metric)));
   }
 }
 
@@ -196,12 +196,17 @@ void merge_vectors(std::span<const VectorInput> inputs, SegmentSink& sink, const
                    std::size_t threads, std::stop_token stop, VectorForm form, const FullVectors& full) {
   assert(!inputs.empty());
   check_alike(inputs);
-  const bool same = std::ranges::all_of(inputs, [&](const auto& input) { return input.segment->form() == form; });
+  const bool same =
+      std::ranges::all_of(inputs, [&](const auto& input) { return input.segment->form() == form; });
   if (!same || (form.codes != Codes::int8 && !index.none())) {
     return build_anew(inputs, sink, index, threads, stop, form, full);
   }
   const VectorSegment& first = *inputs.front().segment;
-  Header header{kLayout, 0, first.dim(), documents_rise(inputs), static_cast<std::uint32_t>(form.metric),
+  Header header{kLayout,
+                0,
+                first.dim(),
+                documents_rise(inputs),
+                static_cast<std::uint32_t>(form.metric),
                 static_cast<std::uint32_t>(form.codes)};
   for (const VectorInput& input : inputs) header.entries += count_live(input.deleted, input.segment->size());
   write_array<Header>(sink, kHeader, std::span(&header, 1));

@@ -12,10 +12,10 @@
 #include "core/document_set.hpp"
 #include "core/segment.hpp"
 #include "indexes/bm25.hpp"
+#include "indexes/coded_query.hpp"
 #include "indexes/graph.hpp"
 #include "indexes/ivf.hpp"
 #include "indexes/one_bit.hpp"
-#include "indexes/coded_query.hpp"
 #include "indexes/vector_form.hpp"
 
 namespace hasten {
@@ -35,7 +35,8 @@ struct IndexParameters {
   bool none() const noexcept { return !graph && !lists && !bits; }
 };
 
-/// Collects vectors as codes and writes a segment of them, with or without an index over them. The layout stands in docs/format-segments.md. Not thread-safe.
+/// Collects vectors as codes and writes a segment of them, with or without an index over them. The layout
+/// stands in docs/format-segments.md. Not thread-safe.
 class VectorBuilder {
  public:
   /// @param dim  1 to 65,536.
@@ -108,15 +109,15 @@ enum class VectorMethod { cheapest, graph, lists, bits };
 struct VectorQuery {
   std::span<const float> vector;
   std::size_t k = 10;
-  const DocumentSet* allowed = nullptr;   ///< documents that may answer; null: all
+  const DocumentSet* allowed = nullptr;  ///< documents that may answer; null: all
   /// How many of the nearest nodes that may answer a walk goes on from; with lists and 1-bit codes, how
   /// many candidates they give.
   std::size_t pool = 64;
-  std::size_t probes = 16;                ///< inverted lists that are looked through
-  bool exact = false;                     ///< scan, whatever it costs
+  std::size_t probes = 16;  ///< inverted lists that are looked through
+  bool exact = false;       ///< scan, whatever it costs
   VectorMethod method = VectorMethod::cheapest;
-  std::size_t threads = 1;                ///< how many share a scan
-  bool moments = false;                   ///< wanted
+  std::size_t threads = 1;  ///< how many share a scan
+  bool moments = false;     ///< wanted
   /// For graphs on disk, whose vectors shall not be mapped, either: reads a row of the vector file into
   /// memory of the caller's; and says that a row will be read soon. Without them rows are mapped.
   std::function<void(std::uint64_t, std::span<float>)> read;
@@ -133,13 +134,13 @@ struct ScoreMoments {
 
 /// How one segment was searched, and why.
 struct VectorPlan {
-  std::string_view method;    ///< "scan", "graph", "graph, then scan" where the walk gave up, "lists" or "bits"
-  std::size_t nodes = 0;      ///< of the segment
-  std::size_t expected = 0;   ///< nodes that would be allowed, estimated
-  double scan_us = 0;         ///< what scanning them would cost, estimated
-  double walk_us = 0;         ///< what the cheapest of its indexes would cost; 0 without
-  std::size_t scored = 0;     ///< nodes whose int8 code was looked at
-  std::size_t steps = 0;      ///< of the walk; blocks of lists
+  std::string_view method;  ///< "scan", "graph", "graph, then scan" where the walk gave up, "lists" or "bits"
+  std::size_t nodes = 0;    ///< of the segment
+  std::size_t expected = 0;  ///< nodes that would be allowed, estimated
+  double scan_us = 0;        ///< what scanning them would cost, estimated
+  double walk_us = 0;        ///< what the cheapest of its indexes would cost; 0 without
+  std::size_t scored = 0;    ///< nodes whose int8 code was looked at
+  std::size_t steps = 0;     ///< of the walk; blocks of lists
 };
 
 struct VectorAnswer {
@@ -148,10 +149,10 @@ struct VectorAnswer {
   std::vector<VectorPlan> plans;
 };
 
-/// The best k nodes by the metric of the segments. Each segment is searched by what promises to be cheapest: a scan
-/// of the codes of what is allowed, a walk through its graph, or the nearest of its lists. The best candidates are scored
-/// again from full precision. The same on every processor, whatever the number of threads; where all
-/// is scanned, also however the nodes are spread over segments.
+/// The best k nodes by the metric of the segments. Each segment is searched by what promises to be cheapest:
+/// a scan of the codes of what is allowed, a walk through its graph, or the nearest of its lists. The best
+/// candidates are scored again from full precision. The same on every processor, whatever the number of
+/// threads; where all is scanned, also however the nodes are spread over segments.
 /// @throws Error(mismatch) segments of different dimensions or metrics; Error(damaged), also where `full`
 ///         gives a vector of another dimension.
 VectorAnswer search_vectors(std::span<const VectorInput> segments, const VectorQuery& query,
@@ -164,8 +165,8 @@ VectorAnswer search_vectors(std::span<const VectorInput> segments, const VectorQ
 ///               no int8 codes, the full vectors are read; and else `full` may be empty.
 /// @throws Error(mismatch) different dimensions or metrics; Error(damaged); Error(cancelled); what the
 ///         sink throws.
-void merge_vectors(std::span<const VectorInput> inputs, SegmentSink& sink,
-                   const IndexParameters& index = {}, std::size_t threads = 1, std::stop_token stop = {},
-                   VectorForm form = {}, const FullVectors& full = {});
+void merge_vectors(std::span<const VectorInput> inputs, SegmentSink& sink, const IndexParameters& index = {},
+                   std::size_t threads = 1, std::stop_token stop = {}, VectorForm form = {},
+                   const FullVectors& full = {});
 
 }  // namespace hasten

@@ -14,7 +14,7 @@ inline constexpr std::string_view kScales = "scales";        // f32 an entry, wh
 inline constexpr std::string_view kCodes = "codes";          // dim int8 or bf16 an entry
 inline constexpr std::string_view kSquares = "squares";      // f32 an entry, where the metric is l2
 
-inline constexpr std::uint64_t kLayout = 3;  // 1 had no documents_rise, 2 no metric and no codes
+inline constexpr std::uint64_t kLayout = 3;      // 1 had no documents_rise, 2 no metric and no codes
 inline constexpr std::uint64_t kDimMax = 65536;  // sums of so many products of codes fit 32 bits
 
 struct Header {

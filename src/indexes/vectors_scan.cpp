@@ -123,8 +123,8 @@ std::size_t first_of(const std::uint32_t* documents, std::size_t n, std::size_t 
     to += step;
     step *= 2;
   }
-  return static_cast<std::size_t>(
-      std::lower_bound(documents + from, documents + std::min(to, n), document) - documents);
+  return static_cast<std::size_t>(std::lower_bound(documents + from, documents + std::min(to, n), document) -
+                                  documents);
 }
 
 std::vector<std::uint32_t> positions_of(const VectorInput& input, const DocumentSet& allowed) {
@@ -135,7 +135,8 @@ std::vector<std::uint32_t> positions_of(const VectorInput& input, const Document
   std::size_t at = 0;
   for (std::size_t w = documents[0] / 64; w < words.size() && at < n; ++w) {
     for (std::uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
-      const auto document = static_cast<std::uint32_t>(w * 64 + static_cast<std::size_t>(std::countr_zero(bits)));
+      const auto document =
+          static_cast<std::uint32_t>(w * 64 + static_cast<std::size_t>(std::countr_zero(bits)));
       at = first_of(documents, n, at, document);
       for (; at < n && documents[at] == document; ++at) {
         if (!input.deleted.test(at)) positions.push_back(static_cast<std::uint32_t>(at));
@@ -202,8 +203,8 @@ std::size_t scan(const SearchedSegment& searched, const CodedQuery& query, const
   return rows;
 }
 
-void score(const SearchedSegment& searched, std::span<const std::uint32_t> positions,
-           const CodedQuery& query, Candidates& candidates, ScoreMoments* moments) {
+void score(const SearchedSegment& searched, std::span<const std::uint32_t> positions, const CodedQuery& query,
+           Candidates& candidates, ScoreMoments* moments) {
   const VectorSegment& segment = *searched.input.segment;
   const auto ask_for = [&](std::size_t i) {
     if (i < positions.size()) query.prefetch(segment, positions[i]);

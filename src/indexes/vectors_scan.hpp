@@ -50,7 +50,7 @@ std::size_t scan(const SearchedSegment& searched, const CodedQuery& query, const
                  std::size_t threads, Candidates& candidates, ScoreMoments* moments);
 
 /// Scores these nodes. @param moments  added to, where wanted.
-void score(const SearchedSegment& searched, std::span<const std::uint32_t> positions,
-           const CodedQuery& query, Candidates& candidates, ScoreMoments* moments);
+void score(const SearchedSegment& searched, std::span<const std::uint32_t> positions, const CodedQuery& query,
+           Candidates& candidates, ScoreMoments* moments);
 
 }  // namespace hasten

@@ -12,19 +12,19 @@ namespace hasten {
 namespace {
 
 constexpr std::size_t kCandidatesMin = 64;
-constexpr std::size_t kOversample = 4;      // candidates of a scan for each answer
-constexpr std::size_t kWalkOversample = 2;  // of a walk: its estimates were replaced by int8 scores
-constexpr std::size_t kSampleRows = 1024;   // for moments where nothing is scanned
-constexpr std::size_t kSampleRowsRead = 64; // where each is read from disk
+constexpr std::size_t kOversample = 4;       // candidates of a scan for each answer
+constexpr std::size_t kWalkOversample = 2;   // of a walk: its estimates were replaced by int8 scores
+constexpr std::size_t kSampleRows = 1024;    // for moments where nothing is scanned
+constexpr std::size_t kSampleRowsRead = 64;  // where each is read from disk
 
 // Costs in nanoseconds, at 384 dimensions; they grow with the bytes read.
-constexpr double kScanRowNs = 12;        // a row after the other
-constexpr double kSparseRowNs = 30;      // rows here and there
-constexpr double kSkippedRowNs = 1;      // finding out whether a row's document is allowed
-constexpr double kStepNs = 250;          // a step of a walk
-constexpr double kListsNs = 6000;        // finding the nearest lists
-constexpr double kBitsRowNs = 2;         // a vector's 1-bit code
-constexpr double kListRowNs = 1.5;       // a vector of a list that is looked through
+constexpr double kScanRowNs = 12;    // a row after the other
+constexpr double kSparseRowNs = 30;  // rows here and there
+constexpr double kSkippedRowNs = 1;  // finding out whether a row's document is allowed
+constexpr double kStepNs = 250;      // a step of a walk
+constexpr double kListsNs = 6000;    // finding the nearest lists
+constexpr double kBitsRowNs = 2;     // a vector's 1-bit code
+constexpr double kListRowNs = 1.5;   // a vector of a list that is looked through
 constexpr double kDimensions = 384;
 
 // How many candidates make k answers; as good as all of them where that is no number.
@@ -70,8 +70,8 @@ Choice cheapest_index(const VectorSegment& segment, const VectorQuery& query, do
     const double enough = pool / (selectivity * nodes);
     const double probed = static_cast<double>(query.probes) / static_cast<double>(lists->lists());
     const double rows = nodes * std::min(1.0, std::max(probed, enough));
-    const double candidates = lists->product_codes() ? rows * kListRowNs + pool * kSparseRowNs
-                                                     : selectivity * rows * kSparseRowNs;
+    const double candidates =
+        lists->product_codes() ? rows * kListRowNs + pool * kSparseRowNs : selectivity * rows * kSparseRowNs;
     consider(VectorMethod::lists, true, kListsNs + candidates);
   }
   consider(VectorMethod::bits, segment.bits() != nullptr, nodes * kBitsRowNs + pool * kSparseRowNs);
@@ -110,10 +110,14 @@ class Search {
     plan.scan_us = scan_us(segment, selectivity);
     const Choice index = selectivity > 0 ? cheapest_index(segment, query_, selectivity) : Choice();
     plan.walk_us = index.us;
-    if (query_.exact || index.us == 0 || index.us >= plan.scan_us) search_codes(searched, plan);
-    else if (index.method == VectorMethod::graph) search_graph(searched, plan);
-    else if (index.method == VectorMethod::lists) search_lists(searched, plan);
-    else search_bits(searched, plan);
+    if (query_.exact || index.us == 0 || index.us >= plan.scan_us)
+      search_codes(searched, plan);
+    else if (index.method == VectorMethod::graph)
+      search_graph(searched, plan);
+    else if (index.method == VectorMethod::lists)
+      search_lists(searched, plan);
+    else
+      search_bits(searched, plan);
     answer_.plans.push_back(plan);
   }
 
@@ -133,8 +137,8 @@ class Search {
     const auto steps_max = static_cast<std::size_t>(2 * plan.scan_us / kStepNs * 1000) + 1;
     WalkStatistics statistics;
     const std::size_t candidates = candidates_of_walk(query_, selectivity_of(query_));
-    const auto found = segment.graph()->walk(coded_.vector(), query_.pool, candidates, steps_max, accept,
-                                             &statistics);
+    const auto found =
+        segment.graph()->walk(coded_.vector(), query_.pool, candidates, steps_max, accept, &statistics);
     plan.steps = statistics.steps;
     const bool too_few = found.size() < std::min(query_.k, plan.expected);
     if (too_few || statistics.steps >= steps_max) return search_codes(searched, plan);
@@ -168,8 +172,10 @@ class Search {
             VectorPlan& plan) {
     positions_.clear();
     for (const Walked& walked : found) positions_.push_back(walked.position);
-    if (is_read(*searched.input.segment)) read_and_score(searched, nullptr);
-    else score(searched, positions_, coded_, candidates_, nullptr);
+    if (is_read(*searched.input.segment))
+      read_and_score(searched, nullptr);
+    else
+      score(searched, positions_, coded_, candidates_, nullptr);
     plan.scored = positions_.size();
     if (query_.moments) sample_moments(searched, accept);
   }
@@ -193,8 +199,10 @@ class Search {
     }
     for (const std::uint32_t position : positions_) {
       const double score = read_score(segment.entry(position).vector);
-      if (moments == nullptr) candidates_.add({static_cast<float>(score), searched.number, position});
-      else *moments = {moments->count + 1, moments->sum + score, moments->sum_of_squares + score * score};
+      if (moments == nullptr)
+        candidates_.add({static_cast<float>(score), searched.number, position});
+      else
+        *moments = {moments->count + 1, moments->sum + score, moments->sum_of_squares + score * score};
     }
   }
 
@@ -209,10 +217,13 @@ class Search {
     }
     Candidates none(1);
     ScoreMoments sampled;
-    if (read) read_and_score(searched, &sampled);
-    else score(searched, positions_, coded_, none, &sampled);
+    if (read)
+      read_and_score(searched, &sampled);
+    else
+      score(searched, positions_, coded_, none, &sampled);
     const double share = static_cast<double>(n) / static_cast<double>(std::max<std::size_t>(rows, 1));
-    answer_.moments.count += static_cast<std::uint64_t>(std::llround(static_cast<double>(sampled.count) * share));
+    answer_.moments.count +=
+        static_cast<std::uint64_t>(std::llround(static_cast<double>(sampled.count) * share));
     answer_.moments.sum += sampled.sum * share;
     answer_.moments.sum_of_squares += sampled.sum_of_squares * share;
   }
@@ -232,7 +243,8 @@ class Search {
     }
     for (std::size_t i = 0; i < best.size(); ++i) {
       const bool read = is_read(*segments[best[i].segment].segment);
-      const double score = read ? read_score(entries[i].vector) : coded_.exact_score(vectors[i], entries[i].vector);
+      const double score =
+          read ? read_score(entries[i].vector) : coded_.exact_score(vectors[i], entries[i].vector);
       answer_.best.push_back({entries[i].node, score});
     }
     std::ranges::sort(answer_.best, [](const Scored& a, const Scored& b) {
@@ -254,8 +266,8 @@ class Search {
 void check_alike(std::span<const VectorInput> segments, std::size_t dim) {
   for (const VectorInput& input : segments) {
     if (input.segment->dim() != dim) {
-      throw Error(Code::mismatch, fmt::format("a question of {} dimensions for vectors of {}", dim,
-                                              input.segment->dim()));
+      throw Error(Code::mismatch,
+                  fmt::format("a question of {} dimensions for vectors of {}", dim, input.segment->dim()));
     }
     if (input.segment->form().metric != segments.front().segment->form().metric) {
       throw Error(Code::mismatch, "segments of different metrics cannot be searched together");

@@ -22,8 +22,7 @@ std::size_t unfinished_bytes(std::string_view text) {
 
 }  // namespace
 
-AnswerStream::AnswerStream(std::vector<std::string> stops,
-                           std::function<void(std::string_view)> on_text)
+AnswerStream::AnswerStream(std::vector<std::string> stops, std::function<void(std::string_view)> on_text)
     : stops_(std::move(stops)), on_text_(std::move(on_text)) {
   std::erase(stops_, "");
 }

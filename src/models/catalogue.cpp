@@ -89,10 +89,10 @@ const KnownModel& find_model(std::string_view name) {
   std::vector<std::string_view> names;
   for (const KnownModel& model : kModels) names.push_back(model.name);
   const std::string_view meant = nearest(name, names);
-  throw Error(Code::not_found,
-              fmt::format("no model '{}'{}; known: {}; a GGUF file is given by its path", name,
-                          meant.empty() ? "" : fmt::format(", did you mean '{}'?", meant),
-                          fmt::join(names, ", ")));
+  throw Error(
+      Code::not_found,
+      fmt::format("no model '{}'{}; known: {}; a GGUF file is given by its path", name,
+                  meant.empty() ? "" : fmt::format(", did you mean '{}'?", meant), fmt::join(names, ", ")));
 }
 
 }  // namespace hasten

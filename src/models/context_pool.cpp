@@ -54,8 +54,8 @@ void encode(llama_context& context, std::span<llama_token> tokens) {
   const llama_batch batch = llama_batch_get_one(tokens.data(), n);
   const bool encodes = llama_model_has_encoder(llama_get_model(&context)) || memory == nullptr;
   if ((encodes ? llama_encode(&context, batch) : llama_decode(&context, batch)) != 0) {
-    throw Error(Code::unavailable, fmt::format("the model failed on a text of {} tokens: {}", n,
-                                               take_llama_error()));
+    throw Error(Code::unavailable,
+                fmt::format("the model failed on a text of {} tokens: {}", n, take_llama_error()));
   }
 }
 

@@ -15,9 +15,8 @@ constexpr std::size_t kTensorsMax = 1024;
 
 GgufWriter::GgufWriter()
     : gguf_(gguf_init_empty()),
-      tensors_(ggml_init({.mem_size = kTensorsMax * ggml_tensor_overhead(),
-                          .mem_buffer = nullptr,
-                          .no_alloc = true})) {}
+      tensors_(ggml_init(
+          {.mem_size = kTensorsMax * ggml_tensor_overhead(), .mem_buffer = nullptr, .no_alloc = true})) {}
 
 void GgufWriter::set(const std::string& key, const std::string& value) {
   gguf_set_val_str(gguf_.get(), key.c_str(), value.c_str());
@@ -41,11 +40,10 @@ void GgufWriter::set_numbers(const std::string& key, const std::vector<std::int3
   gguf_set_arr_data(gguf_.get(), key.c_str(), GGUF_TYPE_INT32, values.data(), values.size());
 }
 
-void GgufWriter::add_tensor(const std::string& name, ggml_type type,
-                            std::span<const std::int64_t> shape, std::string_view data) {
+void GgufWriter::add_tensor(const std::string& name, ggml_type type, std::span<const std::int64_t> shape,
+                            std::string_view data) {
   if (data_.size() == kTensorsMax) throw Error(Code::corrupt, "a model of too many tensors");
-  ggml_tensor* tensor =
-      ggml_new_tensor(tensors_.get(), type, static_cast<int>(shape.size()), shape.data());
+  ggml_tensor* tensor = ggml_new_tensor(tensors_.get(), type, static_cast<int>(shape.size()), shape.data());
   ggml_set_name(tensor, name.c_str());
   if (ggml_nbytes(tensor) != data.size()) {
     throw Error(Code::corrupt, fmt::format("tensor '{}' has {} bytes; its shape asks for {}", name,
@@ -63,9 +61,7 @@ void GgufWriter::attach(const std::string& key, std::string bytes) {
 
 void GgufWriter::write(const std::filesystem::path& path) {
   const std::size_t alignment = gguf_get_alignment(gguf_.get());
-  const auto padding_of = [&](std::size_t bytes) {
-    return (alignment - bytes % alignment) % alignment;
-  };
+  const auto padding_of = [&](std::size_t bytes) { return (alignment - bytes % alignment) % alignment; };
   std::vector<std::byte> meta(gguf_get_meta_size(gguf_.get()));
   std::uint64_t end = meta.size();
   for (const auto data : data_) end += data.size() + padding_of(data.size());

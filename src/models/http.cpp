@@ -22,9 +22,7 @@ using Easy = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 using Multi = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
 using Headers = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 
-void start_curl() {
-  [[maybe_unused]] static const auto started = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
+void start_curl() { [[maybe_unused]] static const auto started = curl_global_init(CURL_GLOBAL_DEFAULT); }
 
 // libcurl is C: nothing may be thrown through it, so chunks are collected here first.
 std::size_t collect(char* bytes, std::size_t size, std::size_t n, void* to) {
@@ -110,9 +108,8 @@ class Transfer {
     const long code = status();
     if (code >= 300) {
       const bool passing = code >= 500 || code == 408 || code == 429;
-      throw Error(
-          passing ? Code::unavailable : Code::refused,
-          fmt::format("{} answered HTTP {}: {}", request_.url, code, server_words(arrived_)));
+      throw Error(passing ? Code::unavailable : Code::refused,
+                  fmt::format("{} answered HTTP {}: {}", request_.url, code, server_words(arrived_)));
     }
     int left = 0;
     const CURLMsg* message = curl_multi_info_read(multi_.get(), &left);

@@ -26,7 +26,7 @@ constexpr std::uint64_t kConfigBytesMax = std::uint64_t{64} << 20;
 /// What is imported: the weights, and what the weights do not say.
 struct BertSource {
   const Safetensors& weights;
-  std::string prefix;      ///< of the encoder's tensors: "bert.", or none
+  std::string prefix;  ///< of the encoder's tensors: "bert.", or none
   std::string_view vocabulary;
   BertShape shape;
   WeightType type = WeightType::q8_0;
@@ -74,8 +74,8 @@ struct Mark {
   std::size_t usual;
 };
 constexpr Mark kMarks[] = {
-    {"[PAD]", "tokenizer.ggml.padding_token_id", 0},    {"[UNK]", "tokenizer.ggml.unknown_token_id", 100},
-    {"[CLS]", "tokenizer.ggml.bos_token_id", 101},      {"[SEP]", "tokenizer.ggml.seperator_token_id", 102},
+    {"[PAD]", "tokenizer.ggml.padding_token_id", 0}, {"[UNK]", "tokenizer.ggml.unknown_token_id", 100},
+    {"[CLS]", "tokenizer.ggml.bos_token_id", 101},   {"[SEP]", "tokenizer.ggml.seperator_token_id", 102},
     {"[MASK]", "tokenizer.ggml.mask_token_id", 103},
 };
 
@@ -116,7 +116,8 @@ std::string bytes_of(const std::vector<float>& values, ggml_type type, std::int6
 
 /// Words as they stand in the first segment of a pair, then as they stand in the second: llama.cpp gives
 /// every token the first segment's type, so what the second's would add is in the second rows.
-std::vector<float> both_segments(std::vector<float> words, const std::vector<float>& types, std::size_t width) {
+std::vector<float> both_segments(std::vector<float> words, const std::vector<float>& types,
+                                 std::size_t width) {
   if (types.size() < 2 * width) throw Error(Code::corrupt, "the model's two token types do not add up");
   const std::size_t n = words.size();
   words.resize(2 * n);
@@ -203,11 +204,12 @@ json read_config(const fs::path& file) {
 void check_config(const json& config, const json& tokenizer, const fs::path& folder) {
   const std::string type = config.value("model_type", "bert");
   if (type != "bert" || !fs::exists(folder / "vocab.txt")) {
-    throw Error(Code::unsupported,
-                fmt::format("'{}' holds a model of type '{}'; only BERT with a WordPiece vocabulary (vocab.txt) "
-                            "is imported from a folder; a GGUF file made by llama.cpp's converter can be used "
-                            "as it is",
-                            folder.string(), type));
+    throw Error(
+        Code::unsupported,
+        fmt::format("'{}' holds a model of type '{}'; only BERT with a WordPiece vocabulary (vocab.txt) "
+                    "is imported from a folder; a GGUF file made by llama.cpp's converter can be used "
+                    "as it is",
+                    folder.string(), type));
   }
   if (!tokenizer.value("do_lower_case", true)) {
     throw Error(Code::unsupported, fmt::format("'{}' holds a model that tells capitals from small letters, "
@@ -221,16 +223,17 @@ void check_config(const json& config, const json& tokenizer, const fs::path& fol
 void import_bert(std::string_view safetensors, std::string_view vocabulary, const EmbedderFacts& facts,
                  const fs::path& gguf) {
   const Safetensors weights(safetensors);
-  write_bert({.weights = weights, .prefix = "", .vocabulary = vocabulary, .shape = shape_of(weights, "")}, facts,
-             gguf);
+  write_bert({.weights = weights, .prefix = "", .vocabulary = vocabulary, .shape = shape_of(weights, "")},
+             facts, gguf);
 }
 
 std::string import_folder(const fs::path& folder, WeightType type, const fs::path& gguf) {
   const fs::path model = folder / "model.safetensors";
   if (!fs::is_regular_file(model)) {
-    throw Error(Code::not_found, fmt::format("no 'model.safetensors' in '{}'; a folder in Hugging Face's layout "
-                                             "has one, beside config.json and vocab.txt",
-                                             folder.string()));
+    throw Error(Code::not_found,
+                fmt::format("no 'model.safetensors' in '{}'; a folder in Hugging Face's layout "
+                            "has one, beside config.json and vocab.txt",
+                            folder.string()));
   }
   const json config = read_config(folder / "config.json");
   check_config(config, read_config(folder / "tokenizer_config.json"), folder);
@@ -238,13 +241,20 @@ std::string import_folder(const fs::path& folder, WeightType type, const fs::pat
   const std::string vocabulary = read_file(folder / "vocab.txt", kConfigBytesMax);
   const Safetensors weights(bytes);
   const std::string prefix = weights.has("bert.embeddings.word_embeddings.weight") ? "bert." : "";
-  BertSource source{.weights = weights, .prefix = prefix, .vocabulary = vocabulary,
-                    .shape = shape_of(weights, prefix), .type = type};
+  BertSource source{.weights = weights,
+                    .prefix = prefix,
+                    .vocabulary = vocabulary,
+                    .shape = shape_of(weights, prefix),
+                    .type = type};
   source.shape.heads = config.value("num_attention_heads", source.shape.heads);
   source.shape.epsilon = config.value("layer_norm_eps", source.shape.epsilon);
   const std::string name = fs::weakly_canonical(folder).filename().string();
-  write_bert(source, {.name = name, .licence = "not known", .query_prefix = "", .passage_prefix = "",
-                      .max_tokens = source.shape.positions},
+  write_bert(source,
+             {.name = name,
+              .licence = "not known",
+              .query_prefix = "",
+              .passage_prefix = "",
+              .max_tokens = source.shape.positions},
              gguf);
   return source.has_head() ? "cross_encoder" : "embedder";
 }

@@ -81,9 +81,7 @@ BertShape read_shape(Cursor& in) {
 
 // A byte trie of the pieces, out of their text in id order.
 std::vector<TrieCell> index_pieces(std::span<const std::uint32_t> offsets, std::string_view text) {
-  const auto piece = [&](std::int32_t id) {
-    return text.substr(offsets[id], offsets[id + 1] - offsets[id]);
-  };
+  const auto piece = [&](std::int32_t id) { return text.substr(offsets[id], offsets[id + 1] - offsets[id]); };
   std::vector<std::int32_t> ids(offsets.size() - 1);
   std::iota(ids.begin(), ids.end(), 0);
   std::erase_if(ids, [&](std::int32_t id) {
@@ -144,8 +142,7 @@ PackedModel read_packed(std::string_view file) {
 
 }  // namespace
 
-void import_e5(std::string_view packed, const EmbedderFacts& facts,
-               const std::filesystem::path& gguf) {
+void import_e5(std::string_view packed, const EmbedderFacts& facts, const std::filesystem::path& gguf) {
   PackedModel model = read_packed(packed);
   // Of the token types only the first is kept: no text has a second sentence.
   if (const auto types = model.tensors.find("emb.type"); types != model.tensors.end()) {
@@ -163,8 +160,7 @@ void import_e5(std::string_view packed, const EmbedderFacts& facts,
       throw Error(Code::corrupt, fmt::format("the packed e5 model lacks '{}'", tensor.e5_name));
     }
     const auto& [quantised, data] = found->second;
-    out.add_tensor(tensor.gguf_name, quantised ? GGML_TYPE_Q4_0 : GGML_TYPE_F32, tensor.shape,
-                   data);
+    out.add_tensor(tensor.gguf_name, quantised ? GGML_TYPE_Q4_0 : GGML_TYPE_F32, tensor.shape, data);
   }
   out.write(gguf);
 }

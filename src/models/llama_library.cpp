@@ -67,8 +67,8 @@ llama_model_ptr open_llama_model(const std::filesystem::path& file, Load what) {
   params.vocab_only = what == Load::vocabulary;
   llama_model_ptr model(llama_model_load_from_file(file.c_str(), params));
   if (!model) {
-    throw Error(Code::corrupt, fmt::format("'{}' is not a whole GGUF model: {}", file.string(),
-                                           take_llama_error()));
+    throw Error(Code::corrupt,
+                fmt::format("'{}' is not a whole GGUF model: {}", file.string(), take_llama_error()));
   }
   return model;
 }

@@ -71,9 +71,7 @@ class FileTokenCounter : public TokenCounter {
  public:
   FileTokenCounter(std::unique_ptr<const Tokenizer> tokenizer, std::string name)
       : tokenizer_(std::move(tokenizer)), name_(std::move(name)) {}
-  std::size_t count(std::string_view text) const override {
-    return tokenizer_->encode(text).size();
-  }
+  std::size_t count(std::string_view text) const override { return tokenizer_->encode(text).size(); }
   std::string name() const override { return name_; }
 
  private:
@@ -107,8 +105,7 @@ std::vector<ModelInfo> ModelStore::list() const {
   return all;
 }
 
-ModelInfo ModelStore::install(std::string_view name, const OnProgress& progress,
-                              std::stop_token stop) const {
+ModelInfo ModelStore::install(std::string_view name, const OnProgress& progress, std::stop_token stop) const {
   const KnownModel& model = find_model(name);
   return describe(model, install_model(home_, model, progress, std::move(stop)));
 }
@@ -127,13 +124,17 @@ ModelInfo ModelStore::import(const fs::path& folder, const fs::path& gguf, std::
     fs::remove(part, ignored);
     throw;
   }
-  return {.name = fs::weakly_canonical(folder).filename().string(), .kind = kind, .licence = "not known",
-          .package = {}, .file = gguf, .sha256 = remembered_sha256(home_, gguf), .bytes = fs::file_size(gguf),
+  return {.name = fs::weakly_canonical(folder).filename().string(),
+          .kind = kind,
+          .licence = "not known",
+          .package = {},
+          .file = gguf,
+          .sha256 = remembered_sha256(home_, gguf),
+          .bytes = fs::file_size(gguf),
           .installed = true};
 }
 
-std::shared_ptr<const Embedder> ModelStore::embedder(std::string_view name_or_file,
-                                                     std::uint64_t threads,
+std::shared_ptr<const Embedder> ModelStore::embedder(std::string_view name_or_file, std::uint64_t threads,
                                                      const OnProgress& progress) const {
   if (is_file(name_or_file)) {
     const fs::path file(name_or_file);
@@ -147,15 +148,13 @@ std::shared_ptr<const TokenCounter> ModelStore::token_counter(std::string_view n
                                                               const OnProgress& progress) const {
   if (is_file(name_or_file)) {
     const fs::path file(name_or_file);
-    return std::make_shared<FileTokenCounter>(open_tokenizer(file),
-                                              "gguf:" + remembered_sha256(home_, file));
+    return std::make_shared<FileTokenCounter>(open_tokenizer(file), "gguf:" + remembered_sha256(home_, file));
   }
   const Installed model = installed_model(home_, name_or_file, "embedder", progress);
   return std::make_shared<FileTokenCounter>(open_tokenizer(model.file), std::string(name_or_file));
 }
 
-std::string ModelStore::fingerprint(std::string_view name_or_file,
-                                    const OnProgress& progress) const {
+std::string ModelStore::fingerprint(std::string_view name_or_file, const OnProgress& progress) const {
   if (is_file(name_or_file)) return fingerprint_of_file(home_, name_or_file);
   return installed_model(home_, name_or_file, "embedder", progress).fingerprint;
 }
@@ -182,7 +181,8 @@ std::shared_ptr<const Reranker> ModelStore::reranker(std::string_view file_or_ur
 
 void ModelStore::check_generator(std::string_view name_or_file_or_url) const {
   if (is_url(name_or_file_or_url)) return;
-  if (!is_file(name_or_file_or_url)) return static_cast<void>(model_of_kind(name_or_file_or_url, "generator"));
+  if (!is_file(name_or_file_or_url))
+    return static_cast<void>(model_of_kind(name_or_file_or_url, "generator"));
   if (fs::is_regular_file(name_or_file_or_url)) return;
   throw Error(Code::not_found, fmt::format("no model file '{}'", name_or_file_or_url));
 }

@@ -28,8 +28,8 @@ constexpr std::size_t kAnswerBytesMax = std::size_t{1} << 24;
 /// Reads the events of a streamed chat completion.
 class CompletionReader {
  public:
-  CompletionReader(const GenerateOptions& options,
-                   const std::function<void(std::string_view)>& on_token, std::string server)
+  CompletionReader(const GenerateOptions& options, const std::function<void(std::string_view)>& on_token,
+                   std::string server)
       : stream_(options.stop, on_token), server_(std::move(server)), began_(Clock::now()) {}
 
   /// Takes the data of one event. Nothing that comes after the end is read.
@@ -98,8 +98,7 @@ class CompletionReader {
 
   void read_usage(const json& event) {
     const json usage = event.value("usage", json());
-    if (!usage.is_object() || !usage.value("completion_tokens", json()).is_number_unsigned())
-      return;
+    if (!usage.is_object() || !usage.value("completion_tokens", json()).is_number_unsigned()) return;
     counted_ = true;
     result_.tokens = usage["completion_tokens"];
     const json prompt = usage.value("prompt_tokens", json());
@@ -174,8 +173,7 @@ class RemoteGenerator : public Generator {
  private:
   static std::vector<std::string> headers(std::vector<std::string> lines) {
     const char* key = std::getenv("OPENAI_API_KEY");
-    if (key != nullptr && *key != '\0')
-      lines.push_back(fmt::format("Authorization: Bearer {}", key));
+    if (key != nullptr && *key != '\0') lines.push_back(fmt::format("Authorization: Bearer {}", key));
     return lines;
   }
 
@@ -196,8 +194,8 @@ class RemoteGenerator : public Generator {
     try {
       first_model_ = models.at("data").at(0).at("id");
     } catch (const json::exception&) {
-      throw Error(Code::unavailable, fmt::format("{}/models names no model; give one: {}#MODEL",
-                                                 address_.base, address_.base));
+      throw Error(Code::unavailable,
+                  fmt::format("{}/models names no model; give one: {}#MODEL", address_.base, address_.base));
     }
     return first_model_;
   }
@@ -209,9 +207,7 @@ class RemoteGenerator : public Generator {
 
 }  // namespace
 
-bool is_url(std::string_view name) {
-  return name.starts_with("http://") || name.starts_with("https://");
-}
+bool is_url(std::string_view name) { return name.starts_with("http://") || name.starts_with("https://"); }
 
 ServerAddress ServerAddress::parse(std::string_view url) {
   const std::size_t hash = url.find('#');

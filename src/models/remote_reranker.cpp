@@ -41,13 +41,14 @@ class RemoteReranker : public Reranker {
                             std::stop_token stop) const override {
     if (passages.empty()) return {};
     std::string answer;
-    http_send({.url = address_.base, .body = request(question, passages), .headers = headers()},
-              [&](std::string_view chunk) {
-                answer += chunk;
-                if (answer.size() > kAnswerBytesMax) fail("more than 16 MiB", answer);
-                return true;
-              },
-              stop);
+    http_send(
+        {.url = address_.base, .body = request(question, passages), .headers = headers()},
+        [&](std::string_view chunk) {
+          answer += chunk;
+          if (answer.size() > kAnswerBytesMax) fail("more than 16 MiB", answer);
+          return true;
+        },
+        stop);
     return read(answer, passages.size());
   }
 

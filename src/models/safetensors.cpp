@@ -37,8 +37,7 @@ std::vector<T> values_of(std::string_view bytes) {
 }
 
 template <class T>
-std::vector<float> widened(std::string_view bytes,
-                           void (*widen)(const T*, float*, std::int64_t)) {
+std::vector<float> widened(std::string_view bytes, void (*widen)(const T*, float*, std::int64_t)) {
   const std::vector<T> narrow = values_of<T>(bytes);
   std::vector<float> wide(narrow.size());
   widen(narrow.data(), wide.data(), static_cast<std::int64_t>(wide.size()));

@@ -4,8 +4,7 @@
 
 namespace hasten {
 
-SseParser::SseParser(std::function<void(std::string_view)> on_data)
-    : on_data_(std::move(on_data)) {}
+SseParser::SseParser(std::function<void(std::string_view)> on_data) : on_data_(std::move(on_data)) {}
 
 void SseParser::put(std::string_view chunk) {
   while (!chunk.empty()) {

@@ -46,9 +46,7 @@ class LlamaTokenizer : public Tokenizer {
   explicit LlamaTokenizer(llama_model_ptr model)
       : owned_(std::move(model)), vocabulary_(llama_model_get_vocab(owned_.get())) {}
 
-  std::vector<std::int32_t> encode(std::string_view text) const override {
-    return encode(text, false);
-  }
+  std::vector<std::int32_t> encode(std::string_view text) const override { return encode(text, false); }
   std::vector<std::int32_t> encode_with_marks(std::string_view text) const override {
     return encode(text, true);
   }
@@ -77,8 +75,8 @@ class LlamaTokenizer : public Tokenizer {
   std::vector<std::int32_t> encode_clean(std::string_view text, bool marks) const {
     std::vector<std::int32_t> ids(text.size() + 2);
     const auto fill = [&] {
-      return llama_tokenize(vocabulary_, text.data(), static_cast<std::int32_t>(text.size()),
-                            ids.data(), static_cast<std::int32_t>(ids.size()), false, marks);
+      return llama_tokenize(vocabulary_, text.data(), static_cast<std::int32_t>(text.size()), ids.data(),
+                            static_cast<std::int32_t>(ids.size()), false, marks);
     };
     auto n = fill();
     if (n < 0) {  // does not fit: -n are needed
@@ -106,8 +104,7 @@ std::unique_ptr<const Tokenizer> open_tokenizer(const std::filesystem::path& fil
   return std::make_unique<const LlamaTokenizer>(open_llama_model(file, Load::vocabulary));
 }
 
-std::unique_ptr<const Tokenizer> open_tokenizer(const std::filesystem::path& file,
-                                                const llama_model& model) {
+std::unique_ptr<const Tokenizer> open_tokenizer(const std::filesystem::path& file, const llama_model& model) {
   const bool has_none = llama_vocab_type(llama_model_get_vocab(&model)) == LLAMA_VOCAB_TYPE_NONE;
   if (!has_none) return std::make_unique<const LlamaTokenizer>(model);
   if (auto ours = open_unigram(file)) return ours;

@@ -32,7 +32,6 @@ class Tokenizer {
 std::unique_ptr<const Tokenizer> open_tokenizer(const std::filesystem::path& file);
 
 /// The same of a model that is open already, which must outlive it.
-std::unique_ptr<const Tokenizer> open_tokenizer(const std::filesystem::path& file,
-                                                const llama_model& model);
+std::unique_ptr<const Tokenizer> open_tokenizer(const std::filesystem::path& file, const llama_model& model);
 
 }  // namespace hasten

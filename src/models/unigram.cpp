@@ -55,8 +55,7 @@ class TrieBuilder {
   std::vector<Child> children_of(std::size_t first, std::size_t last, std::size_t depth) const {
     std::vector<Child> children;
     for (std::size_t i = first; i < last; ++i) {
-      const auto label =
-          keys_[i].size() == depth ? 0U : static_cast<unsigned char>(keys_[i][depth]);
+      const auto label = keys_[i].size() == depth ? 0U : static_cast<unsigned char>(keys_[i][depth]);
       if (children.empty() || children.back().label != label) children.push_back({label, i, i});
       children.back().last = i + 1;
     }
@@ -120,15 +119,13 @@ class Unpacker {
 
 }  // namespace
 
-std::vector<TrieCell> build_trie(std::span<const std::string_view> keys,
-                                 std::span<const std::int32_t> ids) {
+std::vector<TrieCell> build_trie(std::span<const std::string_view> keys, std::span<const std::int32_t> ids) {
   return TrieBuilder(keys, ids).build();
 }
 
 std::string pack(const UnigramVocabulary& v) {
   const auto n = [](const auto& array) { return static_cast<std::uint32_t>(array.size()); };
-  const PackedHeader header{n(v.trie), n(v.scores), n(v.from), n(v.to),
-                            v.unknown, v.begin,     v.end,     0};
+  const PackedHeader header{n(v.trie), n(v.scores), n(v.from), n(v.to), v.unknown, v.begin, v.end, 0};
   std::string out;
   const auto put = [&](const auto& values) {
     const auto bytes = std::as_bytes(std::span(values));

@@ -19,8 +19,7 @@ struct TrieCell {
 
 /// Builds the trie of `keys`: distinct, not empty, without NUL, in the order of their bytes.
 /// @param ids  the id of each key, >= 0.
-std::vector<TrieCell> build_trie(std::span<const std::string_view> keys,
-                                 std::span<const std::int32_t> ids);
+std::vector<TrieCell> build_trie(std::span<const std::string_view> keys, std::span<const std::int32_t> ids);
 
 /// What a unigram vocabulary is made of.
 struct UnigramVocabulary {

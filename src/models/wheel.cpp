@@ -27,8 +27,8 @@ void Wheel::for_each_part(const std::string& member, std::uint64_t bytes_max,
   zip_stat_t entry{};
   if (zip_stat(archive_.get(), member.c_str(), 0, &entry) != 0) fail(Code::corrupt, "is absent");
   if (entry.size > bytes_max) fail(Code::too_large, fmt::format("has {} bytes", entry.size));
-  const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> open(
-      zip_fopen(archive_.get(), member.c_str(), 0), zip_fclose);
+  const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> open(zip_fopen(archive_.get(), member.c_str(), 0),
+                                                               zip_fclose);
   std::vector<char> buffer(std::size_t{1} << 20);
   std::uint64_t left = entry.size;
   while (open && left > 0) {
@@ -49,9 +49,8 @@ std::string Wheel::read(const std::string& member, std::uint64_t bytes_max) cons
 void Wheel::extract(const std::string& member, const std::filesystem::path& to,
                     std::uint64_t bytes_max) const {
   const File file = create_file(to);
-  for_each_part(member, bytes_max, [&](std::string_view part) {
-    write_all(file, std::as_bytes(std::span(part)), to);
-  });
+  for_each_part(member, bytes_max,
+                [&](std::string_view part) { write_all(file, std::as_bytes(std::span(part)), to); });
 }
 
 }  // namespace hasten

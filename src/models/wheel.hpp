@@ -20,8 +20,7 @@ class Wheel {
   /// A member's bytes. @throws Error(corrupt) absent or damaged; Error(too_large).
   std::string read(const std::string& member, std::uint64_t bytes_max) const;
   /// Writes a member to a file. @throws as read(); Error(io|full).
-  void extract(const std::string& member, const std::filesystem::path& to,
-               std::uint64_t bytes_max) const;
+  void extract(const std::string& member, const std::filesystem::path& to, std::uint64_t bytes_max) const;
 
  private:
   void for_each_part(const std::string& member, std::uint64_t bytes_max,

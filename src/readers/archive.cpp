@@ -61,12 +61,11 @@ std::optional<std::string> Archive::read(const std::string& name) {
     throw Error(Code::encrypted, fmt::format("'{}' in the ZIP file is encrypted", name));
   }
   const auto too_large = [&] {
-    return Error(Code::too_large, fmt::format("'{}' in the ZIP file unpacks to more than {} bytes",
-                                              name, bytes_left_));
+    return Error(Code::too_large,
+                 fmt::format("'{}' in the ZIP file unpacks to more than {} bytes", name, bytes_left_));
   };
   if (entry.size > bytes_left_) throw too_large();
-  const std::unique_ptr<zip_file_t, CloseEntry> file(
-      zip_fopen_index(archive_.get(), entry.index, 0));
+  const std::unique_ptr<zip_file_t, CloseEntry> file(zip_fopen_index(archive_.get(), entry.index, 0));
   if (!file) fail(fmt::format("cannot unpack '{}'", name), zip_get_error(archive_.get()));
   std::string bytes;
   std::array<char, 1 << 15> chunk;

@@ -95,8 +95,7 @@ std::string table_text(std::string_view text, bool tabs, std::uint64_t bytes_max
 
 class CsvReader : public Reader {
  public:
-  Extracted read(std::string_view bytes, std::string_view name,
-                 const ReadLimits& limits) const override {
+  Extracted read(std::string_view bytes, std::string_view name, const ReadLimits& limits) const override {
     const std::string text = decode_text(bytes, limits.text_bytes_max);
     const bool tabs = name.ends_with(".tsv") || name.ends_with(".TSV");
     return {table_text(text, tabs, limits.text_bytes_max), {}, "csv", {}};

@@ -168,8 +168,8 @@ constexpr std::array<PartOfName, 29> kParts{{
 }};
 
 Part part_of(std::string_view name) {
-  const auto found = std::find_if(kParts.begin(), kParts.end(),
-                                  [&](const PartOfName& row) { return row.name == name; });
+  const auto found =
+      std::find_if(kParts.begin(), kParts.end(), [&](const PartOfName& row) { return row.name == name; });
   return found == kParts.end() ? Part::through : found->part;
 }
 
@@ -194,8 +194,7 @@ class Document {
     const auto found = package.find("officeDocument");
     const std::string main = found == package.end() ? "word/document.xml" : found->second;
     auto bytes = archive.read(main);
-    if (!bytes)
-      throw Error(Code::corrupt, fmt::format("the ZIP file has no '{}': no Word document", main));
+    if (!bytes) throw Error(Code::corrupt, fmt::format("the ZIP file has no '{}': no Word document", main));
     body_.emplace(*std::move(bytes), main);
     load_parts(archive, relations(archive, main));
     if (const auto core = package.find("core-properties"); core != package.end()) {
@@ -215,8 +214,7 @@ class Document {
   }
 
  private:
-  static constexpr int kDepthMax =
-      400;  // elements within each other; a text box takes about twenty
+  static constexpr int kDepthMax = 400;  // elements within each other; a text box takes about twenty
 
   // -- parts
 
@@ -249,13 +247,12 @@ class Document {
     const auto bytes = archive.read(part);
     if (!bytes) return;
     const Xml xml(*bytes, part);
-    constexpr std::array<std::pair<const char*, const char*>, 6> kFields{
-        {{"title", "title"},
-         {"creator", "author"},
-         {"subject", "subject"},
-         {"keywords", "keywords"},
-         {"created", "created"},
-         {"modified", "modified"}}};
+    constexpr std::array<std::pair<const char*, const char*>, 6> kFields{{{"title", "title"},
+                                                                          {"creator", "author"},
+                                                                          {"subject", "subject"},
+                                                                          {"keywords", "keywords"},
+                                                                          {"created", "created"},
+                                                                          {"modified", "modified"}}};
     for (const auto& [element, field] : kFields) {
       const std::string_view value = utf8::trim(child(xml.root(), element).child_value());
       if (value.empty()) continue;
@@ -374,8 +371,7 @@ class Document {
     const std::string own_list = list_of(properties);
     const std::string& list = own_list.empty() ? style.list : own_list;
     const int own_level = to_level(attribute(child(child(properties, "numPr"), "ilvl"), "val"));
-    const int level =
-        own_level >= 0 ? own_level : numbering_.level_of_style(list, style_id).value_or(0);
+    const int level = own_level >= 0 ? own_level : numbering_.level_of_style(list, style_id).value_or(0);
     std::string marker = numbering_.next_marker(list, level);
     const bool listed = heading == 0 && !marker.empty();
     listed ? layout_->begin_block() : layout_->begin_paragraph();
@@ -413,8 +409,7 @@ class Document {
     if (child(child(row, "trPr"), "del")) return;
     std::vector<std::string> cells;
     collect_cells(row, cells, depth);
-    const bool blank =
-        std::all_of(cells.begin(), cells.end(), [](const auto& c) { return c.empty(); });
+    const bool blank = std::all_of(cells.begin(), cells.end(), [](const auto& c) { return c.empty(); });
     if (blank) return;
     layout_->begin_block();
     layout_->add_verbatim(join_cells(cells));
@@ -455,8 +450,7 @@ class Document {
   void refer_to_comment(const xml_node& reference) {
     const auto note = comments_.nodes.find(attribute(reference, "id"));
     if (note == comments_.nodes.end() || !comments_.numbers.emplace(note->first, 0).second) return;
-    asides_.push_back(
-        {note->second, fmt::format("[comment, {}] ", attribute(note->second, "author"))});
+    asides_.push_back({note->second, fmt::format("[comment, {}] ", attribute(note->second, "author"))});
   }
 
   void flush_asides() {
@@ -486,8 +480,7 @@ class Document {
 
 class DocxReader : public Reader {
  public:
-  Extracted read(std::string_view bytes, std::string_view,
-                 const ReadLimits& limits) const override {
+  Extracted read(std::string_view bytes, std::string_view, const ReadLimits& limits) const override {
     // The tree of an XML part takes several times its bytes.
     Archive archive(bytes, limits.memory_bytes_max / 6);
     return Document(archive, limits).read();

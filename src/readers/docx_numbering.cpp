@@ -74,8 +74,7 @@ std::string format_number(int number, std::string_view format) {
   if (small && format == "upperLetter") return upper(letters(number));
   if (small && format == "lowerRoman") return roman(number);
   if (small && format == "upperRoman") return upper(roman(number));
-  const bool counting = format.starts_with("chineseCounting") ||
-                        format.starts_with("japaneseCounting") ||
+  const bool counting = format.starts_with("chineseCounting") || format.starts_with("japaneseCounting") ||
                         format.starts_with("taiwaneseCounting");
   if (counting && number > 0 && number < 100) return chinese(number);
   if (format == "decimalZero") return fmt::format("{:02}", number);
@@ -112,8 +111,7 @@ DocxNumbering::List* DocxNumbering::find(std::string_view list) {
   return const_cast<List*>(std::as_const(*this).find(list));
 }
 
-std::optional<int> DocxNumbering::level_of_style(std::string_view list,
-                                                 std::string_view style) const {
+std::optional<int> DocxNumbering::level_of_style(std::string_view list, std::string_view style) const {
   const List* found = find(list);
   for (int level = 0; found != nullptr && level < kLevels; ++level) {
     if (found->levels[static_cast<std::size_t>(level)].style == style) return level;

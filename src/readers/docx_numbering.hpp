@@ -43,7 +43,7 @@ class DocxNumbering {
   const List* find(std::string_view list) const;
   static std::string label(const List& list, int level);
 
-  std::map<std::string, List, std::less<>> lists_;  // by abstract id: they share their counts
+  std::map<std::string, List, std::less<>> lists_;         // by abstract id: they share their counts
   std::map<std::string, std::string, std::less<>> names_;  // list id -> abstract id
 };
 

@@ -132,13 +132,7 @@ bool is_sjis_trail(std::uint8_t byte) { return byte >= 0x40 && byte != 0x7F && b
 // equal share is more telling there.
 constexpr std::array<DoubleByte, 5> kDoubleByte{{
     {"EUC-KR", is_euc, is_euc, {{{0xB0, 0xC8}, {0xB0, 0xC8}}}, 0xA1, {0xA1, 0xA3}, 24},
-    {"Shift_JIS",
-     is_sjis_lead,
-     is_sjis_trail,
-     {{{0x82, 0x83}, {0x88, 0x97}}},
-     0x40,
-     {0x81, 0x81},
-     2},
+    {"Shift_JIS", is_sjis_lead, is_sjis_trail, {{{0x82, 0x83}, {0x88, 0x97}}}, 0x40, {0x81, 0x81}, 2},
     {"GB18030", is_gbk_lead, is_gbk_trail, {{{0xB0, 0xD7}, {0xB0, 0xD7}}}, 0xA1, {0xA1, 0xA3}, 2},
     {"EUC-JP", is_euc, is_euc, {{{0xA4, 0xA5}, {0xB0, 0xCF}}}, 0xA1, {0xA1, 0xA3}, 2},
     {"Big5", is_euc, is_big5_trail, {{{0xA4, 0xC6}, {0xA4, 0xC6}}}, 0x40, {0xA1, 0xA3}, 2},
@@ -168,8 +162,7 @@ double common_share(std::string_view sample, const DoubleByte& encoding) {
     }
   }
   if (common < encoding.pairs_min) return 0;
-  return static_cast<double>(common + punctuation) /
-         static_cast<double>(common + punctuation + others);
+  return static_cast<double>(common + punctuation) / static_cast<double>(common + punctuation + others);
 }
 
 const char* double_byte_encoding(std::string_view sample) {
@@ -250,8 +243,7 @@ std::string encoding_by_icu(std::string_view sample) {
 /// Characters that no text has, in the first kSampleBytes of it.
 std::size_t count_replaced(const std::string& text) {
   std::size_t replaced = 0;
-  for (std::size_t at = 0; (at = text.find("\xEF\xBF\xBD", at)) != std::string::npos; ++at)
-    ++replaced;
+  for (std::size_t at = 0; (at = text.find("\xEF\xBF\xBD", at)) != std::string::npos; ++at) ++replaced;
   return replaced;
 }
 
@@ -285,8 +277,7 @@ std::string detect_encoding(std::string_view bytes, std::string_view declared) {
   // In other encodings a valid sequence of UTF-8 is a rare accident; in damaged or cut UTF-8 valid
   // ones abound.
   if (count.invalid == 0 || count.sequences > count.invalid) return "UTF-8";
-  if (const std::string known = known_encoding(declared);
-      !known.empty() && reads_as(sample, known)) {
+  if (const std::string known = known_encoding(declared); !known.empty() && reads_as(sample, known)) {
     return known;
   }
   if (const char* found = double_byte_encoding(sample)) return found;
@@ -295,8 +286,7 @@ std::string detect_encoding(std::string_view bytes, std::string_view declared) {
 
 std::string decode(std::string_view bytes, const std::string& encoding, std::uint64_t bytes_max) {
   for (const Mark& mark : kMarks) {
-    if (encoding == mark.encoding && bytes.starts_with(mark.bytes))
-      bytes.remove_prefix(mark.bytes.size());
+    if (encoding == mark.encoding && bytes.starts_with(mark.bytes)) bytes.remove_prefix(mark.bytes.size());
   }
   if (encoding == "UTF-8") {
     check_size(bytes.size(), bytes_max);

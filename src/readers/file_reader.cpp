@@ -33,8 +33,8 @@ const Format& format_or_throw(const fs::path& name, std::string_view head) {
   if (const Format* format = format_of(name, head)) return *format;
   const std::string suffix = name.extension().string();
   throw Error(Code::unsupported,
-              fmt::format("no reader for '{}'; known: {}",
-                          suffix.empty() ? name.filename().string() : suffix, known_formats()));
+              fmt::format("no reader for '{}'; known: {}", suffix.empty() ? name.filename().string() : suffix,
+                          known_formats()));
 }
 
 std::string_view head_of(std::string_view bytes) {
@@ -56,16 +56,14 @@ class Conversation {
   Conversation(Process& worker, const ReadLimits& limits)
       : worker_(worker),
         limits_(limits),
-        deadline_(Clock::now() +
-                  std::chrono::duration_cast<Clock::duration>(
-                      std::chrono::duration<double>(std::min(limits.seconds_max, 1e6)))) {}
+        deadline_(Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                     std::chrono::duration<double>(std::min(limits.seconds_max, 1e6)))) {}
 
   /// @throws Error(timeout|corrupt|too_large) when the worker hangs or dies: it is of no more use.
   Message ask(const Format& format, std::string_view name, std::string_view bytes) {
     Message reply;
     try {
-      const std::array<std::string_view, kRequestFields> request{format.name, name,
-                                                                 as_field(limits_), bytes};
+      const std::array<std::string_view, kRequestFields> request{format.name, name, as_field(limits_), bytes};
       write_message(request, [&](std::string_view part) { worker_.write(part, deadline_); });
       reply = read_reply();
     } catch (const Error& error) {
@@ -106,11 +104,10 @@ class Conversation {
     if (signal == SIGKILL) {
       throw Error(Code::too_large, "the system ended the reader: it was out of memory");
     }
-    throw Error(Code::corrupt,
-                signal == 0
-                    ? fmt::format("the {} reader ended with exit code {}", format.name, code)
-                    : fmt::format("the {} reader crashed on it (signal {}, {})", format.name,
-                                  signal, ::strsignal(signal)));
+    throw Error(Code::corrupt, signal == 0
+                                   ? fmt::format("the {} reader ended with exit code {}", format.name, code)
+                                   : fmt::format("the {} reader crashed on it (signal {}, {})", format.name,
+                                                 signal, ::strsignal(signal)));
   }
 
   Process& worker_;
@@ -127,8 +124,8 @@ std::vector<T> values_of(std::string_view field) {
 
 Extracted to_extracted(Message reply) {
   if (!reply[kCode].empty()) throw Error(code_from_string(reply[kCode]), reply[kText]);
-  return {std::move(reply[kText]), decode_metadata(reply[kMetadata]),
-          std::move(reply[kReplyFormat]), values_of<std::uint64_t>(reply[kPages])};
+  return {std::move(reply[kText]), decode_metadata(reply[kMetadata]), std::move(reply[kReplyFormat]),
+          values_of<std::uint64_t>(reply[kPages])};
 }
 
 /// One large file does not make a large process for ever: its worker is not kept.
@@ -163,8 +160,7 @@ struct FileReader::Workers {
   }
 };
 
-FileReader::FileReader(ReadLimits limits)
-    : limits_(limits), workers_(std::make_unique<Workers>()) {}
+FileReader::FileReader(ReadLimits limits) : limits_(limits), workers_(std::make_unique<Workers>()) {}
 
 FileReader::~FileReader() = default;
 

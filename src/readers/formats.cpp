@@ -46,8 +46,7 @@ const Format* format_named(std::string_view name) {
 
 const Format* format_with_suffix(std::string_view suffix) {
   for (const Format& format : kFormats) {
-    if (std::find(format.suffixes.begin(), format.suffixes.end(), suffix) !=
-        format.suffixes.end()) {
+    if (std::find(format.suffixes.begin(), format.suffixes.end(), suffix) != format.suffixes.end()) {
       return &format;
     }
   }

@@ -46,8 +46,7 @@ void append_escape(std::string& text, std::string_view quoted, std::size_t& at) 
     std::uint32_t code_point = 0xFFFD;
     const std::string_view hex = quoted.substr(at, digits);
     std::from_chars(hex.data(), hex.data() + hex.size(), code_point, 16);
-    const bool scalar =
-        code_point != 0 && code_point <= 0x10FFFF && (code_point & 0xFFFFF800) != 0xD800;
+    const bool scalar = code_point != 0 && code_point <= 0x10FFFF && (code_point & 0xFFFFF800) != 0xD800;
     utf8::append(text, scalar ? code_point : 0xFFFD);
     at += hex.size();
   } else {
@@ -127,8 +126,7 @@ class ValueParser {
   }
 
   void skip_spaces() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n'))
-      ++at_;
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n')) ++at_;
   }
 
   std::string_view text_;
@@ -137,9 +135,7 @@ class ValueParser {
 
 // ---- lines
 
-std::size_t indent_of(std::string_view line) {
-  return std::min(line.find_first_not_of(" \t"), line.size());
-}
+std::size_t indent_of(std::string_view line) { return std::min(line.find_first_not_of(" \t"), line.size()); }
 
 bool is_blank_or_comment(std::string_view line) {
   const std::string_view text = utf8::trim(line);
@@ -179,8 +175,7 @@ class BlockParser {
     while (!done()) {
       const std::string_view line = lines_[next_++];
       if (is_blank_or_comment(line)) continue;
-      const std::optional<Field> field =
-          indent_of(line) == 0 ? split_field(line, ':') : std::nullopt;
+      const std::optional<Field> field = indent_of(line) == 0 ? split_field(line, ':') : std::nullopt;
       if (!field) return false;
       parse_yaml_value(*field);
     }
@@ -214,9 +209,7 @@ class BlockParser {
     if (auto field = value_from_json(value)) fields_.insert_or_assign(key, *std::move(field));
   }
 
-  bool indented() const {
-    return !done() && (indent_of(lines_[next_]) > 0 || lines_[next_].empty());
-  }
+  bool indented() const { return !done() && (indent_of(lines_[next_]) > 0 || lines_[next_].empty()); }
   bool at_item() const {
     return !done() && utf8::trim(lines_[next_]).starts_with('-') && lines_[next_] != "---";
   }

@@ -108,9 +108,8 @@ static_assert(std::is_sorted(kRoles.begin(), kRoles.end(),
                              [](const auto& a, const auto& b) { return a.name < b.name; }));
 
 Role role_of(std::string_view name) {
-  const auto found =
-      std::lower_bound(kRoles.begin(), kRoles.end(), name,
-                       [](const auto& row, auto wanted) { return row.name < wanted; });
+  const auto found = std::lower_bound(kRoles.begin(), kRoles.end(), name,
+                                      [](const auto& row, auto wanted) { return row.name < wanted; });
   return found != kRoles.end() && found->name == name ? found->role : Role::plain;
 }
 
@@ -376,8 +375,7 @@ class Page {
     if (rows_are_blocks()) return layout().begin_block();
     end_cell();
     std::vector<std::string>& cells = tables_.back().cells;
-    const bool blank =
-        std::all_of(cells.begin(), cells.end(), [](const auto& c) { return c.empty(); });
+    const bool blank = std::all_of(cells.begin(), cells.end(), [](const auto& c) { return c.empty(); });
     if (!blank) {
       layout().begin_block();
       layout().add_verbatim(join_cells(cells));
@@ -479,10 +477,9 @@ Extracted parse_page(const std::string& html, const ReadLimits& limits) {
   context->sax->characters = on_text;
   context->sax->ignorableWhitespace = on_text;
   context->userData = &parse;
-  constexpr int kOptions = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
-                           HTML_PARSE_NONET | HTML_PARSE_IGNORE_ENC;
-  htmlCtxtReadMemory(context.get(), html.data(), static_cast<int>(html.size()), nullptr, "UTF-8",
-                     kOptions);
+  constexpr int kOptions = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET |
+                           HTML_PARSE_IGNORE_ENC;
+  htmlCtxtReadMemory(context.get(), html.data(), static_cast<int>(html.size()), nullptr, "UTF-8", kOptions);
   if (parse.failure) std::rethrow_exception(parse.failure);
   if (context->errNo == XML_ERR_NO_MEMORY) throw std::bad_alloc();
   return parse.page.take();
@@ -504,13 +501,10 @@ std::string declared_encoding(std::string_view html) {
 
 class HtmlReader : public Reader {
  public:
-  Extracted read(std::string_view bytes, std::string_view,
-                 const ReadLimits& limits) const override {
+  Extracted read(std::string_view bytes, std::string_view, const ReadLimits& limits) const override {
     // Markup is not text: its bound is the file's, or what libxml2 can count.
-    const std::uint64_t html_bytes_max =
-        std::min<std::uint64_t>(limits.file_bytes_max * 2, INT_MAX);
-    std::string html =
-        decode(bytes, detect_encoding(bytes, declared_encoding(bytes)), html_bytes_max);
+    const std::uint64_t html_bytes_max = std::min<std::uint64_t>(limits.file_bytes_max * 2, INT_MAX);
+    std::string html = decode(bytes, detect_encoding(bytes, declared_encoding(bytes)), html_bytes_max);
     return parse_page(normalise_line_ends(std::move(html)), limits);
   }
 };

@@ -15,8 +15,7 @@ namespace hasten {
 namespace {
 
 [[noreturn]] void fail(std::string_view text, std::size_t at, std::string_view what) {
-  const auto line =
-      1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+  const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
   throw Error(Code::corrupt, fmt::format("broken JSON in line {} (byte {}): {}", line, at, what));
 }
 
@@ -176,8 +175,7 @@ class JsonParser {
     // Texts of some length stand on their own lines.
     constexpr std::size_t kBesideBytesMax = 80;
     out_.scalar(path_, value, beside_last && value.size() <= kBesideBytesMax);
-    if (!levels_.empty() && levels_.back() == Level::array)
-      levels_.back() = Level::array_of_scalars;
+    if (!levels_.empty() && levels_.back() == Level::array) levels_.back() = Level::array_of_scalars;
   }
 
   std::string string() {
@@ -222,8 +220,7 @@ class JsonParser {
   char32_t hex4() {
     std::uint32_t code = 0;
     const std::string_view digits = text_.substr(at_, 4);
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
     if (error != std::errc() || end != digits.data() + 4)
       fail(text_, at_, "expected four hexadecimal digits");
     at_ += 4;
@@ -313,8 +310,7 @@ Lines write_lines(std::string_view text, JsonText& out) {
 
 class JsonReader : public Reader {
  public:
-  Extracted read(std::string_view bytes, std::string_view,
-                 const ReadLimits& limits) const override {
+  Extracted read(std::string_view bytes, std::string_view, const ReadLimits& limits) const override {
     const std::string json = decode_text(bytes, limits.text_bytes_max);
     JsonText text(limits.text_bytes_max);
     const bool stream = write_values(json, text) > 1;
@@ -324,8 +320,7 @@ class JsonReader : public Reader {
 
 class JsonlReader : public Reader {
  public:
-  Extracted read(std::string_view bytes, std::string_view,
-                 const ReadLimits& limits) const override {
+  Extracted read(std::string_view bytes, std::string_view, const ReadLimits& limits) const override {
     const std::string json = decode_text(bytes, limits.text_bytes_max);
     JsonText text(limits.text_bytes_max);
     try {
@@ -335,8 +330,7 @@ class JsonlReader : public Reader {
       text = JsonText(limits.text_bytes_max);
       const Lines lines = write_lines(json, text);
       if (lines.broken > lines.read) throw;
-      return {
-          text.take(), {{"broken_lines", static_cast<std::int64_t>(lines.broken)}}, "jsonl", {}};
+      return {text.take(), {{"broken_lines", static_cast<std::int64_t>(lines.broken)}}, "jsonl", {}};
     }
     return {text.take(), {}, "jsonl", {}};
   }

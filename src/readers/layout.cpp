@@ -68,8 +68,7 @@ void Layout::flush_wishes(std::string_view next) {
     while (!text_.empty() && text_.back() == '\n') text_.pop_back();
     append(std::string_view("\n\n").substr(0, static_cast<std::size_t>(line_ends_)));
   } else if (space_ && !text_.empty() && text_.back() != '\n') {
-    const bool inside_cjk = line_end_ &&
-                            utf8::is_cjk(utf8::decode_before(text_, text_.size()).code_point) &&
+    const bool inside_cjk = line_end_ && utf8::is_cjk(utf8::decode_before(text_, text_.size()).code_point) &&
                             utf8::is_cjk(utf8::decode(next, 0).code_point);
     if (!inside_cjk) append(" ");
   }

@@ -23,8 +23,7 @@ std::optional<std::string_view> atx_heading(std::string_view line) {
 
 bool is_underline(std::string_view line) {
   const std::string_view text = utf8::trim(line);
-  return text.size() > 1 &&
-         text.find_first_not_of(text.front() == '=' ? '=' : '-') == std::string_view::npos;
+  return text.size() > 1 && text.find_first_not_of(text.front() == '=' ? '=' : '-') == std::string_view::npos;
 }
 
 bool is_fence(std::string_view line) {
@@ -53,8 +52,7 @@ std::optional<std::string_view> first_heading(std::string_view text) {
 /// The text is the file's own from the end of its front matter on.
 class MdReader : public Reader {
  public:
-  Extracted read(std::string_view bytes, std::string_view,
-                 const ReadLimits& limits) const override {
+  Extracted read(std::string_view bytes, std::string_view, const ReadLimits& limits) const override {
     Extracted extracted{decode_text(bytes, limits.text_bytes_max), {}, "md", {}};
     FrontMatter front = parse_front_matter(extracted.text);
     extracted.text.erase(0, front.size);

@@ -16,15 +16,7 @@ namespace hasten {
 using Message = std::vector<std::string>;
 
 enum RequestField : std::size_t { kFormat, kName, kLimits, kBytes, kRequestFields };
-enum ReplyField : std::size_t {
-  kCode,
-  kText,
-  kMetadata,
-  kReplyFormat,
-  kPages,
-  kMemory,
-  kReplyFields
-};
+enum ReplyField : std::size_t { kCode, kText, kMetadata, kReplyFormat, kPages, kMemory, kReplyFields };
 
 /// Hands the encoded message to `write`, field by field, without copying them.
 void write_message(std::span<const std::string_view> fields,

@@ -27,8 +27,7 @@ void bind(void* library, const char* name, Function*& function) {
 Pdfium load_pdfium() {
   const std::string path = resource("libpdfium.so").string();
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr)
-    throw Error(Code::internal, fmt::format("cannot load {}: {}", path, ::dlerror()));
+  if (library == nullptr) throw Error(Code::internal, fmt::format("cannot load {}: {}", path, ::dlerror()));
   Pdfium pdfium{};
   bind(library, "FPDF_InitLibrary", pdfium.init);
   bind(library, "FPDF_LoadMemDocument64", pdfium.load);
@@ -51,8 +50,7 @@ Pdfium load_pdfium() {
 /// Letters as a font draws them rather than as one writes them: ligatures, radicals that look like
 /// the character, compatibility ideographs.
 constexpr bool is_presentation_form(char16_t c) {
-  return (c >= 0xFB00 && c <= 0xFB06) || (c >= 0x2E80 && c <= 0x2FD5) ||
-         (c >= 0xF900 && c <= 0xFAFF);
+  return (c >= 0xFB00 && c <= 0xFB06) || (c >= 0x2E80 && c <= 0x2FD5) || (c >= 0xF900 && c <= 0xFAFF);
 }
 
 void append_plain(icu::UnicodeString& text, char16_t c) {
@@ -110,8 +108,8 @@ class PdfDocument {
     const std::unique_ptr<Pdfium::PageTag, void (*)(Pdfium::Page)> page(
         pdfium_.load_page(document_.get(), number), pdfium_.close_page);
     if (!page) return std::nullopt;
-    const std::unique_ptr<Pdfium::TextPageTag, void (*)(Pdfium::TextPage)> text(
-        pdfium_.load_text(page.get()), pdfium_.close_text);
+    const std::unique_ptr<Pdfium::TextPageTag, void (*)(Pdfium::TextPage)> text(pdfium_.load_text(page.get()),
+                                                                                pdfium_.close_text);
     const int count = text ? pdfium_.char_count(text.get()) : 0;
     if (count <= 0) return std::string();
     std::vector<unsigned short> units(static_cast<std::size_t>(count) + 1);
@@ -137,8 +135,7 @@ class PdfDocument {
 std::optional<Date> parse_pdf_date(std::string_view text) {
   if (text.starts_with("D:")) text.remove_prefix(2);
   if (text.size() < 8) return std::nullopt;
-  return Date::parse(
-      fmt::format("{}-{}-{}", text.substr(0, 4), text.substr(4, 2), text.substr(6, 2)));
+  return Date::parse(fmt::format("{}-{}-{}", text.substr(0, 4), text.substr(4, 2), text.substr(6, 2)));
 }
 
 Metadata read_metadata(const PdfDocument& document) {
@@ -146,8 +143,7 @@ Metadata read_metadata(const PdfDocument& document) {
   constexpr std::array<std::pair<const char*, const char*>, 4> kTexts{
       {{"Title", "title"}, {"Author", "author"}, {"Subject", "subject"}, {"Keywords", "keywords"}}};
   for (const auto& [tag, field] : kTexts) {
-    if (std::string text = document.meta(tag); !text.empty())
-      metadata.emplace(field, std::move(text));
+    if (std::string text = document.meta(tag); !text.empty()) metadata.emplace(field, std::move(text));
   }
   constexpr std::array<std::pair<const char*, const char*>, 2> kDates{
       {{"CreationDate", "created"}, {"ModDate", "modified"}}};
@@ -168,8 +164,7 @@ void append_page(Extracted& extracted, const std::string& text, std::uint64_t by
 
 class PdfReader : public Reader {
  public:
-  Extracted read(std::string_view bytes, std::string_view,
-                 const ReadLimits& limits) const override {
+  Extracted read(std::string_view bytes, std::string_view, const ReadLimits& limits) const override {
     if (bytes.empty()) throw Error(Code::empty, "the file has no bytes");
     const PdfDocument document(bytes);
     const int pages = document.pages();
@@ -180,8 +175,7 @@ class PdfReader : public Reader {
       broken += !text;
       append_page(extracted, text.value_or(std::string()), limits.text_bytes_max);
     }
-    if (pages == 0 || broken == pages)
-      throw Error(Code::corrupt, "the PDF has no page that can be read");
+    if (pages == 0 || broken == pages) throw Error(Code::corrupt, "the PDF has no page that can be read");
     if (utf8::trim(extracted.text).empty()) {
       throw Error(Code::empty, fmt::format("no text on its {} pages: they may be scanned pictures, "
                                            "which need recognising first",

@@ -14,9 +14,7 @@ constexpr bool is_wide_mark(char32_t c) {
 
 bool is_wide(char32_t c) { return utf8::is_cjk(c) || is_wide_mark(c); }
 
-constexpr bool ends_sentence(char32_t c) {
-  return c == U'。' || c == U'！' || c == U'？' || c == U'…';
-}
+constexpr bool ends_sentence(char32_t c) { return c == U'。' || c == U'！' || c == U'？' || c == U'…'; }
 
 struct Line {
   std::string_view text;

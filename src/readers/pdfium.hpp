@@ -12,7 +12,7 @@ struct Pdfium {
   using Page = PageTag*;
   using TextPage = TextPageTag*;
 
-  void (*init)();  // FPDF_InitLibrary
+  void (*init)();                                                                 // FPDF_InitLibrary
   Document (*load)(const void* bytes, unsigned long size, const char* password);  // 64-bit variant
   unsigned long (*last_error)();
   int (*page_count)(Document document);
@@ -28,13 +28,7 @@ struct Pdfium {
   int (*get_text)(TextPage text, int first, int count, unsigned short* buffer);
 
   /// FPDF_ERR_*: what last_error() says.
-  enum Failure : unsigned long {
-    kUnknown = 1,
-    kFile = 2,
-    kFormat = 3,
-    kPassword = 4,
-    kSecurity = 5
-  };
+  enum Failure : unsigned long { kUnknown = 1, kFile = 2, kFormat = 3, kPassword = 4, kSecurity = 5 };
 
   /// The library, loaded at the first call. Not thread-safe, as PDFium is not.
   /// @throws Error(not_found|internal) no library beside ours, or not one with these functions.

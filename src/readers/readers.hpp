@@ -15,7 +15,7 @@ namespace hasten {
 struct Format {
   std::string_view name;                       ///< "html"
   std::span<const std::string_view> suffixes;  ///< ".html", ".htm"
-  bool isolated;  ///< read in a worker process: a library that may crash or hang
+  bool isolated;                               ///< read in a worker process: a library that may crash or hang
   std::unique_ptr<Reader> (*make)();
 };
 

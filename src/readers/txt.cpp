@@ -6,8 +6,7 @@ namespace {
 
 class TxtReader : public Reader {
  public:
-  Extracted read(std::string_view bytes, std::string_view,
-                 const ReadLimits& limits) const override {
+  Extracted read(std::string_view bytes, std::string_view, const ReadLimits& limits) const override {
     return {decode_text(bytes, limits.text_bytes_max), {}, "txt", {}};
   }
 };

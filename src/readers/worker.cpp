@@ -89,8 +89,8 @@ void answer(const Message& request, const ReadLimits& limits, const File& output
       read_bytes(format_named(request[kFormat]), request[kBytes], request[kName], limits);
   const std::string_view pages(reinterpret_cast<const char*>(extracted.pages.data()),
                                extracted.pages.size() * sizeof(std::uint64_t));
-  reply_with(output, {"", extracted.text, encode_metadata(extracted.metadata), extracted.format,
-                      pages, as_field(memory_bytes())});
+  reply_with(output, {"", extracted.text, encode_metadata(extracted.metadata), extracted.format, pages,
+                      as_field(memory_bytes())});
 } catch (const Error& error) {
   reply_error(output, error.code(), error.what());
 } catch (const std::bad_alloc&) {

@@ -24,8 +24,8 @@ Xml::Xml(std::string bytes, std::string_view name) : bytes_(std::move(bytes)) {
     throw Error(Code::too_large, fmt::format("no memory for '{}'", name));
   }
   if (!result) {
-    throw Error(Code::corrupt, fmt::format("broken XML in '{}' at byte {}: {}", name, result.offset,
-                                           result.description()));
+    throw Error(Code::corrupt,
+                fmt::format("broken XML in '{}' at byte {}: {}", name, result.offset, result.description()));
   }
 }
 

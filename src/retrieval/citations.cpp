@@ -37,23 +37,20 @@ bool holds(const std::vector<std::string>& sorted, const std::string& term) {
 Aligner::Aligner(std::span<const Passage> passages) {
   for (std::size_t p = 0; p < passages.size(); ++p) {
     for (const Span& span : sentences(passages[p].text)) {
-      sentences_.push_back(
-          {p, span, distinct_terms(passages[p].text.substr(span.from, span.size()))});
+      sentences_.push_back({p, span, distinct_terms(passages[p].text.substr(span.from, span.size()))});
     }
   }
 }
 
 double Aligner::weight(const std::string& term) const {
-  const auto n = std::count_if(sentences_.begin(), sentences_.end(), [&](const Sentence& sentence) {
-    return holds(sentence.terms, term);
-  });
+  const auto n = std::count_if(sentences_.begin(), sentences_.end(),
+                               [&](const Sentence& sentence) { return holds(sentence.terms, term); });
   // A word that stands nowhere weighs like a rare one, not more: writers add words of their own.
   return std::log(1 + static_cast<double>(sentences_.size()) /
                           (static_cast<double>(std::max<std::ptrdiff_t>(n, 1)) + 0.5));
 }
 
-std::optional<Support> Aligner::align(std::string_view sentence,
-                                      std::optional<std::size_t> hint) const {
+std::optional<Support> Aligner::align(std::string_view sentence, std::optional<std::size_t> hint) const {
   const std::vector<std::string> wanted = distinct_terms(sentence);
   std::vector<double> weights;
   double total = 0;
@@ -108,8 +105,7 @@ void CitedStream::push(std::string_view piece) {
       // A sentence has ended when, with what comes now, two are seen.
       const std::string seen = sentence_ + held_ + std::string(character);
       const auto spans = sentences(seen);
-      if (spans.size() > 1 && !utf8::trim(sentence_).empty() &&
-          spans.back().from >= sentence_.size()) {
+      if (spans.size() > 1 && !utf8::trim(sentence_).empty() && spans.back().from >= sentence_.size()) {
         end_sentence();
       }
       if (!(took_marker_ && ends_clause(code_point))) put(held_);

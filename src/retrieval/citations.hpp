@@ -20,8 +20,8 @@ struct Passage {
 /// Where an answer's sentence is found: a passage and the bytes of its text that say it.
 struct Support {
   std::size_t passage;
-  Span span;       ///< within the passage's text: one sentence, or two neighbours
-  double share;    ///< of the sentence's weight found there, 0 to 1
+  Span span;     ///< within the passage's text: one sentence, or two neighbours
+  double share;  ///< of the sentence's weight found there, 0 to 1
 };
 
 /// Finds what supports a sentence, by its words: rare words weigh more than words that stand in
@@ -49,8 +49,8 @@ class CitedStream {
  public:
   /// @param cite  called for a finished sentence with the writer's hint; gives the citation's number.
   /// @param emit  receives the text, piece by piece.
-  using Cite = std::function<std::optional<std::size_t>(std::string_view sentence,
-                                                        std::optional<std::size_t> hint)>;
+  using Cite =
+      std::function<std::optional<std::size_t>(std::string_view sentence, std::optional<std::size_t> hint)>;
   CitedStream(Cite cite, std::function<void(std::string_view)> emit)
       : cite_(std::move(cite)), emit_(std::move(emit)) {}
   void push(std::string_view piece);
@@ -64,9 +64,9 @@ class CitedStream {
 
   Cite cite_;
   std::function<void(std::string_view)> emit_;
-  std::string text_;       // everything emitted
-  std::string sentence_;   // since the last finished one
-  std::string held_;       // not emitted yet: white space, or what may become a marker
+  std::string text_;          // everything emitted
+  std::string sentence_;      // since the last finished one
+  std::string held_;          // not emitted yet: white space, or what may become a marker
   bool took_marker_ = false;  // the last thing seen was a marker of the writer's
   std::optional<std::size_t> hint_;
 };

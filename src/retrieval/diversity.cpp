@@ -16,8 +16,8 @@ std::vector<double> stretched(std::span<const double> relevance) {
 }  // namespace
 
 std::vector<std::size_t> maximal_marginal_relevance(
-    std::span<const double> relevance,
-    const std::function<double(std::size_t, std::size_t)>& similarity, double lambda, std::size_t k) {
+    std::span<const double> relevance, const std::function<double(std::size_t, std::size_t)>& similarity,
+    double lambda, std::size_t k) {
   if (relevance.empty()) return {};
   const std::vector<double> worth = stretched(relevance);
   std::vector<std::size_t> left(relevance.size()), chosen;

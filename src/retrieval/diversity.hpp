@@ -17,8 +17,8 @@ namespace hasten {
 /// @return            positions, in the order chosen.
 /// Source: Carbonell & Goldstein 1998, maximal marginal relevance.
 std::vector<std::size_t> maximal_marginal_relevance(
-    std::span<const double> relevance,
-    const std::function<double(std::size_t, std::size_t)>& similarity, double lambda, std::size_t k);
+    std::span<const double> relevance, const std::function<double(std::size_t, std::size_t)>& similarity,
+    double lambda, std::size_t k);
 
 /// The share of all different words of two texts that stands in both (Jaccard). Both sorted, each
 /// word once. Two empty ones: 0.

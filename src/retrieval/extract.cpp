@@ -8,9 +8,9 @@
 namespace hasten {
 namespace {
 
-constexpr std::size_t kCandidates = 24;    // sentences that are embedded
-constexpr double kRankWeight = 0.25;       // of the passage's rank in the first choice
-constexpr double kCosineWeight = 4;        // cosines of related sentences differ by a few tenths
+constexpr std::size_t kCandidates = 24;  // sentences that are embedded
+constexpr double kRankWeight = 0.25;     // of the passage's rank in the first choice
+constexpr double kCosineWeight = 4;      // cosines of related sentences differ by a few tenths
 constexpr double kNearlyAsGood = 0.9;
 
 std::vector<Quote> candidates(std::span<const Passage> passages, const TermWeights& weights) {

@@ -16,7 +16,7 @@ namespace hasten {
 /// A sentence quoted as (part of) an answer.
 struct Quote {
   std::size_t passage;
-  Span span;      ///< within the passage's text
+  Span span;  ///< within the passage's text
   double score;
 };
 

@@ -16,7 +16,7 @@ struct Place {
   std::uint32_t ordinal = 0;  ///< among the nodes of its group in its document
   Span span;
   Id text_hash;
-  bool derived = false;       ///< its text is not what stands at its span
+  bool derived = false;  ///< its text is not what stands at its span
 };
 
 /// Which hits stay when duplicates go: those that have neither the text of one before them that

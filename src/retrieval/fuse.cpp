@@ -179,11 +179,16 @@ std::vector<Ranked> fuse(std::span<const RankedList> lists, const FusionOptions&
   if (counted.empty()) return {};
   if (counted.size() == 1) return std::move(counted.front().hits);
   switch (options.fusion) {
-    case Fusion::reciprocal_ranks: break;
-    case Fusion::weights: return fuse_weights(counted);
-    case Fusion::calibrated: return fuse_calibrated(counted);
-    case Fusion::shares: return fuse_shares(counted, options.top_k, options.rrf_k);
-    case Fusion::priorities: return fuse_priorities(counted, options.rrf_k);
+    case Fusion::reciprocal_ranks:
+      break;
+    case Fusion::weights:
+      return fuse_weights(counted);
+    case Fusion::calibrated:
+      return fuse_calibrated(counted);
+    case Fusion::shares:
+      return fuse_shares(counted, options.top_k, options.rrf_k);
+    case Fusion::priorities:
+      return fuse_priorities(counted, options.rrf_k);
   }
   return fuse_reciprocal_ranks(counted, options.rrf_k);
 }

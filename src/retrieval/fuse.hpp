@@ -25,7 +25,7 @@ struct RankedList {
   std::vector<Ranked> hits;  ///< as sort_ranked() leaves them
   double weight = 1;
   Priority priority = Priority::normal;
-  double floor = 0;          ///< the score of a node that has nothing to do with the question
+  double floor = 0;  ///< the score of a node that has nothing to do with the question
 };
 
 struct FusionOptions {

@@ -19,9 +19,13 @@ struct Wording {
 
 constexpr Wording kEnglish = {
     "You decide whether a passage answers a question. Say Yes or No and nothing else.",
-    "Question: ", "\nPassage: ", "\nDoes the passage answer the question? Yes or No?", "Yes", "No"};
-constexpr Wording kChinese = {"你判断一段文字能否回答问题。只说“是”或“否”。",
-                              "问题：", "\n文字：", "\n这段文字能回答这个问题吗？是还是否？", "是", "否"};
+    "Question: ",
+    "\nPassage: ",
+    "\nDoes the passage answer the question? Yes or No?",
+    "Yes",
+    "No"};
+constexpr Wording kChinese = {"你判断一段文字能否回答问题。只说“是”或“否”。", "问题：", "\n文字：",
+                              "\n这段文字能回答这个问题吗？是还是否？",       "是",     "否"};
 
 }  // namespace
 

@@ -40,8 +40,9 @@ LateInteraction::LateInteraction(std::shared_ptr<const Embedder> embedder, DiskC
       cache_(cache),
       groups_(std::move(groups)) {
   if (tokens_ == nullptr) {
-    throw Error(Code::unsupported, "late_interaction needs the vectors of tokens, which this embedder does "
-                                   "not give; a GGUF embedder does");
+    throw Error(Code::unsupported,
+                "late_interaction needs the vectors of tokens, which this embedder does "
+                "not give; a GGUF embedder does");
   }
 }
 
@@ -102,7 +103,8 @@ std::optional<TokenCodes> LateInteraction::cached(const Hit& passage) const {
 }
 
 Id LateInteraction::key_of(const Hit& passage) const {
-  const Sha256::Digest digest = Sha256().update(tokens_->token_fingerprint()).update(",4bit\n").update(passage.node.text).finish();
+  const Sha256::Digest digest =
+      Sha256().update(tokens_->token_fingerprint()).update(",4bit\n").update(passage.node.text).finish();
   Id key;
   std::memcpy(&key, digest.data(), sizeof key);
   return key;

@@ -51,9 +51,8 @@ std::string_view cut(std::string_view text, std::size_t budget,
 
 }  // namespace
 
-Prompt make_prompt(std::string_view question, std::span<const Passage> passages,
-                   std::string_view pattern, std::size_t budget,
-                   const std::function<std::size_t(std::string_view)>& count) {
+Prompt make_prompt(std::string_view question, std::span<const Passage> passages, std::string_view pattern,
+                   std::size_t budget, const std::function<std::size_t(std::string_view)>& count) {
   Prompt prompt;
   if (pattern.empty()) pattern = kPattern;
   const std::size_t fixed = count(kSystem) + count(pattern) + count(question);

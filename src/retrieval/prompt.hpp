@@ -21,8 +21,7 @@ struct Prompt {
 /// first is cut at a sentence end if it must be.
 /// @param pattern  with {context} and {question}; empty: the built-in one.
 /// @param count    tokens of a text.
-Prompt make_prompt(std::string_view question, std::span<const Passage> passages,
-                   std::string_view pattern, std::size_t budget,
-                   const std::function<std::size_t(std::string_view)>& count);
+Prompt make_prompt(std::string_view question, std::span<const Passage> passages, std::string_view pattern,
+                   std::size_t budget, const std::function<std::size_t(std::string_view)>& count);
 
 }  // namespace hasten

@@ -24,9 +24,12 @@ const Weights& weights_of(Languages languages, bool with_vectors) {
   static constexpr Weights kAlphabeticWords{-4.009, 0, 0, 11.399};
   static constexpr Weights kCjkWords{-3.397, 0, 0, 15.421};
   switch (languages) {
-    case Languages::cjk: return with_vectors ? kCjk : kCjkWords;
-    case Languages::crossed: return with_vectors ? kCrossed : kCjkWords;
-    case Languages::alphabetic: break;
+    case Languages::cjk:
+      return with_vectors ? kCjk : kCjkWords;
+    case Languages::crossed:
+      return with_vectors ? kCrossed : kCjkWords;
+    case Languages::alphabetic:
+      break;
   }
   return with_vectors ? kAlphabetic : kAlphabeticWords;
 }
@@ -35,19 +38,18 @@ bool is_cjk(std::string_view lang) { return lang == "zh" || lang == "ja" || lang
 
 constexpr double kUnrelatedCounts = 20;  // documents that the unrelated cosines stand for
 
-constexpr std::array<std::string_view, 12> kQuestions{
-    "Who painted the ceiling of the chapel?",
-    "How long should the dough rest before baking?",
-    "Which team won the final in extra time?",
-    "What does the enzyme do in the liver?",
-    "When was the railway across the mountains opened?",
-    "How do I undo the last commit?",
-    "这座寺庙是哪个朝代修建的？",
-    "怎样给阳台上的花浇水？",
-    "他获得诺贝尔奖是在哪一年？",
-    "这种药有哪些副作用？",
-    "去机场坐几号线？",
-    "谁是这部电影的导演？"};
+constexpr std::array<std::string_view, 12> kQuestions{"Who painted the ceiling of the chapel?",
+                                                      "How long should the dough rest before baking?",
+                                                      "Which team won the final in extra time?",
+                                                      "What does the enzyme do in the liver?",
+                                                      "When was the railway across the mountains opened?",
+                                                      "How do I undo the last commit?",
+                                                      "这座寺庙是哪个朝代修建的？",
+                                                      "怎样给阳台上的花浇水？",
+                                                      "他获得诺贝尔奖是在哪一年？",
+                                                      "这种药有哪些副作用？",
+                                                      "去机场坐几号线？",
+                                                      "谁是这部电影的导演？"};
 
 constexpr std::array<std::string_view, 12> kPassages{
     "Interest rates were raised by a quarter of a point to slow inflation.",

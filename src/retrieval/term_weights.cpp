@@ -7,8 +7,8 @@
 
 namespace hasten {
 
-TermWeights::TermWeights(const std::vector<std::string>& terms,
-                         const std::vector<std::uint64_t>& frequencies, std::uint64_t nodes) {
+TermWeights::TermWeights(const std::vector<std::string>& terms, const std::vector<std::uint64_t>& frequencies,
+                         std::uint64_t nodes) {
   const double n = static_cast<double>(nodes);
   for (std::size_t i = 0; i < terms.size(); ++i) {
     const double df = static_cast<double>(frequencies[i]);

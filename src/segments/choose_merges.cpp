@@ -54,8 +54,7 @@ void merge(std::vector<Run>& runs, const Choice& choice) {
 
 }  // namespace
 
-std::vector<std::pair<std::size_t, std::size_t>> choose_merges(
-    const std::vector<SegmentSize>& sizes) {
+std::vector<std::pair<std::size_t, std::size_t>> choose_merges(const std::vector<SegmentSize>& sizes) {
   std::vector<Run> runs;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     runs.push_back({i, i + 1, sizes[i].nodes - std::min(sizes[i].deleted, sizes[i].nodes)});

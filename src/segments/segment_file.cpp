@@ -30,15 +30,12 @@ T load(std::span<const std::byte> bytes) {
   return value;
 }
 
-std::string_view name_of(const char (&field)[kNameBytes]) {
-  return {field, strnlen(field, kNameBytes)};
-}
+std::string_view name_of(const char (&field)[kNameBytes]) { return {field, strnlen(field, kNameBytes)}; }
 
 // A header or footer is whole where its own checksum fits.
 template <class T>
 bool whole(const T& record) {
-  return record.checksum ==
-         checksum(std::as_bytes(std::span(&record, 1)).first(offsetof(T, checksum)));
+  return record.checksum == checksum(std::as_bytes(std::span(&record, 1)).first(offsetof(T, checksum)));
 }
 
 void check_header(const Header& header, std::string_view kind, const std::filesystem::path& path) {
@@ -46,14 +43,13 @@ void check_header(const Header& header, std::string_view kind, const std::filesy
     damaged(path, "its header is not one of a segment");
   }
   if (header.version > kVersion) {
-    throw Error(
-        Code::mismatch,
-        fmt::format("segment {} has format {}, written by a newer Hasten; this one reads up "
-                    "to {}",
-                    path.string(), header.version, kVersion));
+    throw Error(Code::mismatch,
+                fmt::format("segment {} has format {}, written by a newer Hasten; this one reads up "
+                            "to {}",
+                            path.string(), header.version, kVersion));
   }
-  if (header.version == 0 || !std::has_single_bit(header.block_bytes) ||
-      header.block_bytes < kBlockBytes || header.block_bytes > kBlockBytesMax) {
+  if (header.version == 0 || !std::has_single_bit(header.block_bytes) || header.block_bytes < kBlockBytes ||
+      header.block_bytes > kBlockBytesMax) {
     damaged(path, "its header is wrong");
   }
   if (name_of(header.kind) != kind) {
@@ -67,21 +63,18 @@ void check_footer(const Footer& footer, std::uint64_t file_bytes, std::uint64_t 
   if (!std::ranges::equal(footer.magic, kFooterMagic) || !whole(footer)) {
     damaged(path, "its end is missing or wrong: cut short?");
   }
-  const bool fits =
-      footer.file_bytes == file_bytes && footer.sections_end <= file_bytes &&
-      footer.sections_end >= sizeof(Header) && footer.sections_end % kAlignment == 0 &&
-      footer.sections <= kSectionsMax &&
-      footer.table_offset ==
-          footer.sections_end +
-              blocks(footer.sections_end, block_bytes) * sizeof(std::uint64_t) &&
-      footer.table_offset + footer.sections * sizeof(SectionRow) + sizeof(Footer) == file_bytes;
+  const bool fits = footer.file_bytes == file_bytes && footer.sections_end <= file_bytes &&
+                    footer.sections_end >= sizeof(Header) && footer.sections_end % kAlignment == 0 &&
+                    footer.sections <= kSectionsMax &&
+                    footer.table_offset == footer.sections_end + blocks(footer.sections_end, block_bytes) *
+                                                                     sizeof(std::uint64_t) &&
+                    footer.table_offset + footer.sections * sizeof(SectionRow) + sizeof(Footer) == file_bytes;
   if (!fits) damaged(path, "its footer contradicts its size");
 }
 
-void check_section(const SectionRow& section, std::uint64_t sections_end,
-                   const std::filesystem::path& path) {
-  if (section.offset % kAlignment != 0 || section.offset < sizeof(Header) ||
-      section.offset > sections_end || section.length > sections_end - section.offset) {
+void check_section(const SectionRow& section, std::uint64_t sections_end, const std::filesystem::path& path) {
+  if (section.offset % kAlignment != 0 || section.offset < sizeof(Header) || section.offset > sections_end ||
+      section.length > sections_end - section.offset) {
     damaged(path, fmt::format("section '{}' lies outside of it", name_of(section.name)));
   }
 }
@@ -96,8 +89,7 @@ struct SegmentFile::State {
   std::unique_ptr<std::atomic<std::uint64_t>[]> checked;  // a bit a block: its checksum fitted
 
   const SectionRow* find(std::string_view name) const noexcept {
-    const auto at =
-        std::ranges::find(table, name, [](const SectionRow& s) { return name_of(s.name); });
+    const auto at = std::ranges::find(table, name, [](const SectionRow& s) { return name_of(s.name); });
     return at == table.end() ? nullptr : &*at;
   }
 
@@ -114,8 +106,7 @@ struct SegmentFile::State {
     if (stored == checksum(content)) return;
     damaged(file.path(),
             fmt::format("block {} (bytes {} to {}, section {}) does not fit its checksum", number,
-                        number * block_bytes, number * block_bytes + block(number).size(),
-                        owners(number)));
+                        number * block_bytes, number * block_bytes + block(number).size(), owners(number)));
   }
 
   // Names the sections that have bytes in a block, for messages.
@@ -132,7 +123,8 @@ struct SegmentFile::State {
   // Reads the blocks that hold [from, from + to.size()) without mapping them, and checks those that were not.
   void read(std::uint64_t from, std::span<std::byte> to) const {
     const std::uint64_t first = from / block_bytes, last = (from + to.size() - 1) / block_bytes;
-    std::vector<std::byte> blocks_read(std::min((last + 1) * block_bytes, sections_end) - first * block_bytes);
+    std::vector<std::byte> blocks_read(std::min((last + 1) * block_bytes, sections_end) -
+                                       first * block_bytes);
     file.read(first * block_bytes, blocks_read);
     for (std::uint64_t i = first; i <= last; ++i) {
       const std::uint64_t bit = std::uint64_t{1} << (i % 64);
@@ -201,8 +193,8 @@ std::span<const std::byte> SegmentFile::bytes(std::string_view section, std::uin
   const SectionRow* found = state_->find(section);
   const std::uint64_t size = found == nullptr ? 0 : found->length;
   if (offset > size || length > size - offset) {
-    damaged(state_->file.path(), fmt::format("section '{}' has {} bytes; {} from {} were wanted",
-                                             section, size, length, offset));
+    damaged(state_->file.path(),
+            fmt::format("section '{}' has {} bytes; {} from {} were wanted", section, size, length, offset));
   }
   if (length == 0) return {};
   const std::uint64_t from = found->offset + offset;
@@ -221,8 +213,8 @@ void SegmentFile::read(std::string_view section, std::uint64_t offset, std::span
   const auto* const found = state_->find(section);
   const std::uint64_t size = found == nullptr ? 0 : found->length;
   if (offset > size || to.size() > size - offset) {
-    damaged(state_->file.path(), fmt::format("section '{}' has {} bytes; {} from {} were wanted",
-                                             section, size, to.size(), offset));
+    damaged(state_->file.path(), fmt::format("section '{}' has {} bytes; {} from {} were wanted", section,
+                                             size, to.size(), offset));
   }
   if (!to.empty()) state_->read(found->offset + offset, to);
 }

@@ -75,7 +75,6 @@ struct SegmentSize {
 /// @param sizes  of the segments, in rising order of node numbers.
 /// @return disjoint runs [first, last) in rising order, each to be written as one segment; where no
 ///         node of a run is alive, its segments can just be dropped.
-std::vector<std::pair<std::size_t, std::size_t>> choose_merges(
-    const std::vector<SegmentSize>& sizes);
+std::vector<std::pair<std::size_t, std::size_t>> choose_merges(const std::vector<SegmentSize>& sizes);
 
 }  // namespace hasten

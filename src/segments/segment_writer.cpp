@@ -20,10 +20,9 @@ constexpr std::size_t kBufferBytes = 64 * kBlockBytes;
 
 void copy_name(std::string_view name, char (&field)[kNameBytes]) {
   if (name.empty() || name.size() >= kNameBytes) {
-    throw Error(Code::invalid,
-                fmt::format("'{}' cannot name a kind or section of a segment: 1 to {} "
-                            "bytes can",
-                            name, kNameBytes - 1));
+    throw Error(Code::invalid, fmt::format("'{}' cannot name a kind or section of a segment: 1 to {} "
+                                           "bytes can",
+                                           name, kNameBytes - 1));
   }
   std::ranges::copy(name, field);
 }
@@ -34,8 +33,7 @@ Header make_header(std::string_view kind) {
   header.version = kVersion;
   header.block_bytes = kBlockBytes;
   copy_name(kind, header.kind);
-  header.checksum =
-      checksum(std::as_bytes(std::span(&header, 1)).first(offsetof(Header, checksum)));
+  header.checksum = checksum(std::as_bytes(std::span(&header, 1)).first(offsetof(Header, checksum)));
   return header;
 }
 
@@ -47,8 +45,7 @@ Footer make_footer(std::uint64_t sections_end, std::span<const SectionRow> table
   footer.file_bytes = footer.table_offset + table.size_bytes() + sizeof(Footer);
   footer.table_checksum = checksum(std::as_bytes(table));
   std::ranges::copy(kFooterMagic, footer.magic);
-  footer.checksum =
-      checksum(std::as_bytes(std::span(&footer, 1)).first(offsetof(Footer, checksum)));
+  footer.checksum = checksum(std::as_bytes(std::span(&footer, 1)).first(offsetof(Footer, checksum)));
   return footer;
 }
 
@@ -66,8 +63,7 @@ struct SegmentFileWriter::State {
   void append(std::span<const std::byte> bytes) {
     position += bytes.size();
     while (!bytes.empty()) {
-      const auto piece =
-          bytes.first(std::min<std::size_t>(bytes.size(), kBufferBytes - buffer.size()));
+      const auto piece = bytes.first(std::min<std::size_t>(bytes.size(), kBufferBytes - buffer.size()));
       buffer.insert(buffer.end(), piece.begin(), piece.end());
       bytes = bytes.subspan(piece.size());
       if (buffer.size() == kBufferBytes) flush();
@@ -113,9 +109,8 @@ void SegmentFileWriter::begin(std::string_view section) {
   copy_name(section, entry.name);
   if (state_->table.size() == kSectionsMax ||
       std::ranges::any_of(state_->table, [&](const SectionRow& s) { return s.name == section; })) {
-    throw Error(Code::invalid,
-                fmt::format("section '{}' of {}: names are unique, and there are at most {}",
-                            section, state_->file.string(), kSectionsMax));
+    throw Error(Code::invalid, fmt::format("section '{}' of {}: names are unique, and there are at most {}",
+                                           section, state_->file.string(), kSectionsMax));
   }
   state_->end_section();
   entry.offset = state_->position;
@@ -141,8 +136,8 @@ std::uint64_t SegmentFileWriter::finish() {
   std::error_code error;
   std::filesystem::rename(s.part, s.file, error);
   if (error) {
-    throw Error(Code::io, fmt::format("cannot rename {} to {}: {}", s.part.string(),
-                                      s.file.string(), error.message()));
+    throw Error(Code::io,
+                fmt::format("cannot rename {} to {}: {}", s.part.string(), s.file.string(), error.message()));
   }
   s.out = File();
   return footer.file_bytes;

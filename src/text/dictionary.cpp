@@ -25,12 +25,10 @@ const DictionaryHeader& checked_header(const MappedFile& file) {
     fail(file.path(), fmt::format("version {}, expected {}", header.version, kDictionaryVersion));
   }
   const auto covered = bytes.first(offsetof(DictionaryHeader, header_checksum));
-  if (checksum(covered) != header.header_checksum)
-    fail(file.path(), "wrong checksum of the header");
+  if (checksum(covered) != header.header_checksum) fail(file.path(), "wrong checksum of the header");
   const auto body = bytes.subspan(sizeof(DictionaryHeader));
   if (body.size() != header.body_bytes) {
-    fail(file.path(),
-         fmt::format("{} bytes after the header, expected {}", body.size(), header.body_bytes));
+    fail(file.path(), fmt::format("{} bytes after the header, expected {}", body.size(), header.body_bytes));
   }
   if (checksum(body) != header.body_checksum) fail(file.path(), "wrong checksum");
   return header;
@@ -46,8 +44,7 @@ std::span<const T> take(std::span<const std::byte>& body, std::size_t n) {
 
 }  // namespace
 
-Dictionary::Dictionary(const std::filesystem::path& file)
-    : file_(file), header_(&checked_header(file_)) {
+Dictionary::Dictionary(const std::filesystem::path& file) : file_(file), header_(&checked_header(file_)) {
   auto body = file_.bytes().subspan(sizeof(DictionaryHeader));
   weights_ = take<double>(body, header_->weights);
   emissions_ = take<Row>(body, header_->emissions);

@@ -100,9 +100,7 @@ void check(UErrorCode failed) {
 
 }  // namespace
 
-CharacterClass class_of(char32_t c) noexcept {
-  return c < 128 ? kAsciiClasses[c] : unicode_class(c);
-}
+CharacterClass class_of(char32_t c) noexcept { return c < 128 ? kAsciiClasses[c] : unicode_class(c); }
 
 std::string fold(std::string_view word) {
   UErrorCode failed = U_ZERO_ERROR;

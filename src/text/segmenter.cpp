@@ -94,9 +94,7 @@ void cut_unknown(const Dictionary& dictionary, std::span<const char32_t> run, st
 
 std::vector<WordRange> cut(const Dictionary& dictionary, std::span<const char32_t> run) {
   const auto steps = best_steps(dictionary, run);
-  const auto is_single = [&](std::uint32_t at) {
-    return at < run.size() && steps[at].to == at + 1;
-  };
+  const auto is_single = [&](std::uint32_t at) { return at < run.size() && steps[at].to == at + 1; };
   std::vector<WordRange> words;
   for (std::uint32_t at = 0; at < run.size();) {
     std::uint32_t to = at;

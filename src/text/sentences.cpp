@@ -17,9 +17,7 @@ bool is_upper(char32_t c) { return c >= 'A' && c <= 'Z'; }
 bool is_lower(char32_t c) { return c >= 'a' && c <= 'z'; }
 bool is_letter(char32_t c) { return is_upper(c) || is_lower(c) || c >= 0xC0; }
 
-bool is_one_of(char32_t c, std::u32string_view set) {
-  return set.find(c) != std::u32string_view::npos;
-}
+bool is_one_of(char32_t c, std::u32string_view set) { return set.find(c) != std::u32string_view::npos; }
 
 /// Ends a sentence wherever it stands: scripts that put no space after it.
 bool is_wide_stop(char32_t c) { return is_one_of(c, U"。！？；…｡︒।॥۔؟"); }
@@ -70,8 +68,7 @@ bool is_list_item(std::string_view line) {
   if (marker > 0 && marker <= 3 && marker + 1 < line.size()) {
     return (line[marker] == '.' || line[marker] == ')') && line[marker + 1] == ' ';
   }
-  constexpr std::array<std::string_view, 8> kBullets = {"- ", "* ", "+ ", "• ",
-                                                        "· ", "‣ ", "– ", "— "};
+  constexpr std::array<std::string_view, 8> kBullets = {"- ", "* ", "+ ", "• ", "· ", "‣ ", "– ", "— "};
   return std::any_of(kBullets.begin(), kBullets.end(),
                      [&](std::string_view bullet) { return line.starts_with(bullet); });
 }
@@ -92,8 +89,7 @@ bool is_short_title(std::string_view line) {
   if (line.size() > kTitleBytesMax) return false;
   const char32_t last = utf8::decode_before(line, line.size()).code_point;
   const char32_t first = utf8::decode(line, 0).code_point;
-  return (is_upper(first) || is_digit(first) || utf8::is_cjk(first)) &&
-         !is_one_of(last, U",;-–—，、；");
+  return (is_upper(first) || is_digit(first) || utf8::is_cjk(first)) && !is_one_of(last, U",;-–—，、；");
 }
 
 class Splitter {
@@ -223,8 +219,8 @@ class Splitter {
   /// "2." or "1.3." at the beginning of a line.
   bool is_item_number(std::size_t from, std::string_view word) const {
     return !word.empty() && word.size() <= 8 &&
-           word.find_first_not_of("0123456789.") == std::string_view::npos &&
-           from - line_ <= kLookAhead && utf8::trim(text_.substr(line_, from - line_)).empty();
+           word.find_first_not_of("0123456789.") == std::string_view::npos && from - line_ <= kLookAhead &&
+           utf8::trim(text_.substr(line_, from - line_)).empty();
   }
 
   static bool is_word_byte(char c) {

@@ -84,8 +84,8 @@ class Cutter {
 
   void add(std::string_view term, Part part) {
     if (term.empty()) return;
-    terms_.push_back({std::string(term), static_cast<std::uint32_t>(part.from),
-                      static_cast<std::uint32_t>(part.to)});
+    terms_.push_back(
+        {std::string(term), static_cast<std::uint32_t>(part.from), static_cast<std::uint32_t>(part.to)});
   }
 
   /// Lower case, without accents; valid until the next call.
@@ -125,8 +125,7 @@ class Cutter {
     while (at_ < text_.size() && at_ - from < kWordBytesMax) {
       const auto [c, size] = peek(at_);
       const CharacterClass kind = class_of(c);
-      if (kind != CharacterClass::letter && kind != CharacterClass::digit &&
-          kind != CharacterClass::mark) {
+      if (kind != CharacterClass::letter && kind != CharacterClass::digit && kind != CharacterClass::mark) {
         break;
       }
       at_ += size;
@@ -156,8 +155,8 @@ class Cutter {
   bool ends_sentence() const { return is_lower(text_[at_ - 1]) && is_upper(text_[at_ + 1]); }
 
   bool separates_thousands() const {
-    return is_digit(text_[at_ - 1]) && is_digit_at(at_ + 1) && is_digit_at(at_ + 2) &&
-           is_digit_at(at_ + 3) && !is_digit_at(at_ + 4);
+    return is_digit(text_[at_ - 1]) && is_digit_at(at_ + 1) && is_digit_at(at_ + 2) && is_digit_at(at_ + 3) &&
+           !is_digit_at(at_ + 4);
   }
 
   /// 1,234.5 -> 1234.5; 1.2.3 as it stands.
@@ -199,8 +198,7 @@ class Cutter {
 
   /// The "s" of "the cell's", the "t" of "don't".
   bool is_english_ending(Part part) const {
-    constexpr std::array<std::string_view, 8> kEndings = {"s",  "t",  "d",  "m",
-                                                          "re", "ve", "ll", "S"};
+    constexpr std::array<std::string_view, 8> kEndings = {"s", "t", "d", "m", "re", "ve", "ll", "S"};
     return part.size() <= 2 && follows_apostrophe(part.from) &&
            std::find(kEndings.begin(), kEndings.end(), text_of(part)) != kEndings.end();
   }
@@ -208,9 +206,7 @@ class Cutter {
   bool follows_apostrophe(std::size_t at) const {
     constexpr std::string_view kCurly = "’";
     const std::string_view before = text_.substr(0, at);
-    const std::size_t size = before.ends_with('\'')     ? 1
-                             : before.ends_with(kCurly) ? kCurly.size()
-                                                        : 0;
+    const std::size_t size = before.ends_with('\'') ? 1 : before.ends_with(kCurly) ? kCurly.size() : 0;
     if (size == 0 || at == size) return false;
     const auto previous = utf8::decode_before(text_, at - size);
     return class_of(previous.code_point) == CharacterClass::letter;
@@ -254,8 +250,7 @@ class Cutter {
   }
 
   bool is_stop_word(WordRange range) const {
-    return range.to - range.from == 1 &&
-           kHanStopWords.find(run_[range.from]) != std::u32string_view::npos;
+    return range.to - range.from == 1 && kHanStopWords.find(run_[range.from]) != std::u32string_view::npos;
   }
 
   /// Kana, Hangul, Thai, ...: every pair of neighbours.
@@ -300,8 +295,6 @@ class Cutter {
 
 std::vector<Term> terms(std::string_view text) { return Cutter(text).cut(); }
 
-std::string_view terms_signature() noexcept {
-  return "terms-1(nfkc,snowball-english,jieba,han-bigrams)";
-}
+std::string_view terms_signature() noexcept { return "terms-1(nfkc,snowball-english,jieba,han-bigrams)"; }
 
 }  // namespace hasten

@@ -59,8 +59,7 @@ std::optional<Fence> opening_fence(std::string_view line) {
   const auto body = unindented(line);
   if (!body || body->empty() || (body->front() != '`' && body->front() != '~')) return std::nullopt;
   const Fence fence{body->front(), run_length(*body, body->front())};
-  const bool inline_code =
-      fence.mark == '`' && body->find('`', fence.size) != std::string_view::npos;
+  const bool inline_code = fence.mark == '`' && body->find('`', fence.size) != std::string_view::npos;
   if (fence.size < 3 || inline_code) return std::nullopt;
   return fence;
 }
@@ -168,8 +167,6 @@ class MarkdownLines {
 
 }  // namespace
 
-std::vector<Section> markdown_sections(std::string_view text) {
-  return MarkdownLines(text).sections();
-}
+std::vector<Section> markdown_sections(std::string_view text) { return MarkdownLines(text).sections(); }
 
 }  // namespace hasten

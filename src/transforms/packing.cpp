@@ -9,9 +9,7 @@
 namespace hasten {
 namespace {
 
-std::string_view text_of(std::string_view text, Span span) {
-  return text.substr(span.from, span.size());
-}
+std::string_view text_of(std::string_view text, Span span) { return text.substr(span.from, span.size()); }
 
 Span trim(std::string_view text, Span span) {
   const std::string_view inner = utf8::trim(text_of(text, span));
@@ -55,9 +53,7 @@ std::vector<Span> paragraphs(std::string_view text, Span span) {
   return found;
 }
 
-bool is_one_of(char32_t c, std::u32string_view set) {
-  return set.find(c) != std::u32string_view::npos;
-}
+bool is_one_of(char32_t c, std::u32string_view set) { return set.find(c) != std::u32string_view::npos; }
 
 /// Where `prefix` is best cut: after the last clause mark of its second half, else at its last
 /// white space. Nothing: neither is there.
@@ -115,8 +111,7 @@ void Packer::cut(Span span, Level level, std::vector<Unit>& units) const {
 }
 
 void Packer::cut_clauses(Unit unit, std::vector<Unit>& units) const {
-  const double bytes_per_token =
-      static_cast<double>(unit.span.size()) / static_cast<double>(unit.tokens);
+  const double bytes_per_token = static_cast<double>(unit.span.size()) / static_cast<double>(unit.tokens);
   Span rest = unit.span;
   while (rest.size() > 0) {
     Unit prefix = fitting_prefix(rest, bytes_per_token);
@@ -150,8 +145,7 @@ Unit Packer::shrunk(Unit unit) const {
   const std::uint64_t from = unit.span.from;
   const std::uint64_t least = utf8::decode(text_, from).size;
   while (unit.tokens > options_.chunk_size && unit.span.size() > least) {
-    const double share =
-        static_cast<double>(options_.chunk_size) / static_cast<double>(unit.tokens);
+    const double share = static_cast<double>(options_.chunk_size) / static_cast<double>(unit.tokens);
     const auto bytes = static_cast<std::uint64_t>(share * static_cast<double>(unit.span.size()));
     const std::uint64_t shorter = std::min(bytes, unit.span.size() - 1);
     const std::uint64_t border = utf8::floor_border(text_, from + shorter);
@@ -199,8 +193,8 @@ std::size_t Packer::end_of_piece(const std::vector<Unit>& units, std::size_t fir
     const std::size_t tokens = count({units[first].span.from, units[last - 1].span.to});
     if (tokens <= options_.chunk_size) break;
     // Drops by share, not one by one: counters that do not add up cost a few counts a piece.
-    const double room = static_cast<double>(sum) * static_cast<double>(options_.chunk_size) /
-                        static_cast<double>(tokens);
+    const double room =
+        static_cast<double>(sum) * static_cast<double>(options_.chunk_size) / static_cast<double>(tokens);
     do {
       sum -= units[--last].tokens;
     } while (last > at_least && last > first + 1 && static_cast<double>(sum) > room);

@@ -49,10 +49,8 @@ class Packer {
   Unit fitting_prefix(Span span, double bytes_per_token) const;
   Unit shrunk(Unit unit) const;
   Unit cut_well(Unit prefix) const;
-  std::size_t begin_of_overlap(const std::vector<Unit>& units, std::size_t first,
-                               std::size_t last) const;
-  std::size_t end_of_piece(const std::vector<Unit>& units, std::size_t first,
-                           std::size_t at_least) const;
+  std::size_t begin_of_overlap(const std::vector<Unit>& units, std::size_t first, std::size_t last) const;
+  std::size_t end_of_piece(const std::vector<Unit>& units, std::size_t first, std::size_t at_least) const;
 
   std::string_view text_;
   SplitOptions options_;

@@ -20,8 +20,7 @@ std::string sizes(std::string_view name, const SplitOptions& options, std::strin
   return fmt::format("{}({},{},{})", name, options.chunk_size, options.chunk_overlap, unit);
 }
 
-void add_pieces(const std::vector<Span>& spans, const Metadata& metadata,
-                std::vector<Piece>& pieces) {
+void add_pieces(const std::vector<Span>& spans, const Metadata& metadata, std::vector<Piece>& pieces) {
   for (const Span span : spans) pieces.push_back({.span = span, .metadata = metadata});
 }
 
@@ -73,8 +72,7 @@ class MarkdownSplitter final : public Transform {
   std::string signature() const override { return sizes("markdown", options_, tokens_->name()); }
 
  private:
-  static void cut(const Packer& packer, std::string_view text, const Block& block,
-                  std::vector<Unit>& units) {
+  static void cut(const Packer& packer, std::string_view text, const Block& block, std::vector<Unit>& units) {
     if (block.kind != Block::Kind::text) return packer.cut(block.span, Level::line, units);
     for (const Span sentence : parts(text, block.span, Level::sentence)) {
       packer.cut(sentence, Level::clause, units);
@@ -166,13 +164,11 @@ struct Splitter {
 constexpr std::array<Splitter, 4> kSplitters = {{
     {"sentence", true,
      [](const SplitOptions& options, Counter tokens) -> std::unique_ptr<Transform> {
-       return std::make_unique<LevelSplitter>("sentence", Level::sentence, options,
-                                              std::move(tokens));
+       return std::make_unique<LevelSplitter>("sentence", Level::sentence, options, std::move(tokens));
      }},
     {"recursive", true,
      [](const SplitOptions& options, Counter tokens) -> std::unique_ptr<Transform> {
-       return std::make_unique<LevelSplitter>("recursive", Level::paragraph, options,
-                                              std::move(tokens));
+       return std::make_unique<LevelSplitter>("recursive", Level::paragraph, options, std::move(tokens));
      }},
     {"character", false,
      [](const SplitOptions& options, Counter) -> std::unique_ptr<Transform> {
@@ -187,8 +183,7 @@ constexpr std::array<Splitter, 4> kSplitters = {{
 [[noreturn]] void fail_unknown(std::string_view name) {
   std::vector<std::string_view> known;
   for (const Splitter& splitter : kSplitters) known.push_back(splitter.name);
-  throw Error(Code::not_found,
-              fmt::format("no splitter '{}'; known: {}", name, fmt::join(known, ", ")));
+  throw Error(Code::not_found, fmt::format("no splitter '{}'; known: {}", name, fmt::join(known, ", ")));
 }
 
 void check(std::string_view name, const SplitOptions& options) {

@@ -105,8 +105,7 @@ TEST_F(Files, LockNamesItsOwnerAndACrashReleasesIt) {
     FAIL() << "the lock was given twice";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::locked);
-    EXPECT_NE(std::string(error.what()).find("ingest (process " + std::to_string(child)),
-              std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("ingest (process " + std::to_string(child)), std::string::npos);
   }
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);

@@ -39,14 +39,8 @@ TEST(Nearest, Table) {
   const std::array<std::string_view, 6> known = {"ingest", "search", "ask",
                                                  "status", "embed",  "--chunk-size"};
   const NearestCase cases[] = {
-      {"serach", "search"},
-      {"searhc", "search"},
-      {"stat", "status"},
-      {"ingset", "ingest"},
-      {"as", "ask"},
-      {"xyzzy", ""},
-      {"", ""},
-      {"--chunksize", "--chunk-size"},
+      {"serach", "search"}, {"searhc", "search"}, {"stat", "status"}, {"ingset", "ingest"},
+      {"as", "ask"},        {"xyzzy", ""},        {"", ""},           {"--chunksize", "--chunk-size"},
       {"embedding", ""},
   };
   for (const NearestCase& c : cases) EXPECT_EQ(nearest(c.word, known), c.expected) << c.word;

@@ -36,8 +36,12 @@ TEST(ParallelFor, StopsWhenAsked) {
   std::stop_source source;
   std::atomic<int> calls{0};
   try {
-    parallel_for(1'000'000, 2, [&](std::size_t) { if (++calls == 100) source.request_stop(); },
-                 source.get_token());
+    parallel_for(
+        1'000'000, 2,
+        [&](std::size_t) {
+          if (++calls == 100) source.request_stop();
+        },
+        source.get_token());
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::cancelled);

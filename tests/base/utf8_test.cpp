@@ -19,13 +19,13 @@ TEST(Utf8, ValidAndLength) {
       {"", true, 0},
       {"abc", true, 3},
       {"北京", true, 2},
-      {"\xF0\x9F\x98\x80", true, 1},        // an emoji
-      {"\xC0\xAF", false, 1},               // overlong '/'
-      {"\xE0\x80\xAF", false, 1},           // overlong, three bytes
-      {"\xED\xA0\x80", false, 1},           // a surrogate
-      {"\xF4\x90\x80\x80", false, 1},       // beyond U+10FFFF
-      {"\xE5\x8C", false, 1},               // cut short
-      {"\x80", false, 0},                   // a lone continuation
+      {"\xF0\x9F\x98\x80", true, 1},   // an emoji
+      {"\xC0\xAF", false, 1},          // overlong '/'
+      {"\xE0\x80\xAF", false, 1},      // overlong, three bytes
+      {"\xED\xA0\x80", false, 1},      // a surrogate
+      {"\xF4\x90\x80\x80", false, 1},  // beyond U+10FFFF
+      {"\xE5\x8C", false, 1},          // cut short
+      {"\x80", false, 0},              // a lone continuation
       {std::string("a\0b", 3), true, 3},
   };
   for (const Case& c : cases) {
@@ -49,7 +49,10 @@ TEST(Utf8, EveryCodePointSurvivesTheRoundTrip) {
 }
 
 TEST(Utf8, SanitiseGivesValidTextAndKeepsValidText) {
-  EXPECT_EQ(sanitise("北\xE5\x8C" "A"), "北\xEF\xBF\xBD\xEF\xBF\xBD" "A");
+  EXPECT_EQ(sanitise("北\xE5\x8C"
+                     "A"),
+            "北\xEF\xBF\xBD\xEF\xBF\xBD"
+            "A");
   EXPECT_EQ(sanitise(std::string("a\0b", 3)), "a b");
   EXPECT_EQ(sanitise("plain 文"), "plain 文");
   std::string noise;

@@ -40,9 +40,9 @@ TEST_F(DatasetTest, CorpusJoinsTitleAndText) {
 }
 
 TEST_F(DatasetTest, OnlyJudgedQuestionsCount) {
-  const auto queries = load_queries(
-      file("queries.jsonl", kQueries),
-      file("qrels.tsv", "query-id\tcorpus-id\tscore\nq3\tb\t2\nq1\ta\t1\nq1\tb\t1\nq2\ta\t0\n"));
+  const auto queries =
+      load_queries(file("queries.jsonl", kQueries),
+                   file("qrels.tsv", "query-id\tcorpus-id\tscore\nq3\tb\t2\nq1\ta\t1\nq1\tb\t1\nq2\ta\t0\n"));
   ASSERT_EQ(queries.size(), 2u);
   EXPECT_EQ(queries[0].id, "q1");
   EXPECT_EQ(queries[0].grades, (Grades{{"a", 1}, {"b", 1}}));
@@ -77,8 +77,7 @@ TEST_F(DatasetTest, BrokenOnesNameFileAndLine) {
       ADD_FAILURE() << "accepted: " << c.queries << c.qrels;
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), c.code) << error.what();
-      EXPECT_NE(std::string_view(error.what()).find(c.message), std::string_view::npos)
-          << error.what();
+      EXPECT_NE(std::string_view(error.what()).find(c.message), std::string_view::npos) << error.what();
     }
   }
   EXPECT_THROW(load_corpus(folder_ / "missing.jsonl"), Error);

@@ -18,8 +18,7 @@ TEST(Exits, OfEveryCode) {
       {Code::damaged, 1},     {Code::unavailable, 1}, {Code::cancelled, 130}, {Code::refused, 1},
       {Code::internal, 1},
   };
-  for (const ExitCase& c : cases)
-    EXPECT_EQ(static_cast<int>(exit_of(c.code)), c.exit) << to_string(c.code);
+  for (const ExitCase& c : cases) EXPECT_EQ(static_cast<int>(exit_of(c.code)), c.exit) << to_string(c.code);
   EXPECT_EQ(std::size(cases), static_cast<std::size_t>(Code::internal) + 1) << "a code has no row";
 }
 

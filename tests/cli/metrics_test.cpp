@@ -26,12 +26,7 @@ TEST(Metrics, Table) {
       // (1 + 0.5) / (1 + 0.6309297535714575)
       {"first and third of two", {"a", "x", "b"}, {{"a", 1}, {"b", 1}}, 0.9197207891481876, 1, 1},
       // Four are relevant, three fit: the ideal is cut as well; recall counts all four.
-      {"more relevant than places",
-       {"a", "b", "c"},
-       {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}},
-       1,
-       0.75,
-       1},
+      {"more relevant than places", {"a", "b", "c"}, {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}}, 1, 0.75, 1},
       // Grades 3 and 1 the wrong way round: (1 + 3 * 0.6309...) / (3 + 0.6309...)
       {"graded", {"b", "a"}, {{"a", 3}, {"b", 1}}, 0.7967075809905066, 1, 1},
       {"a negative grade is none", {"a", "b"}, {{"a", -1}, {"b", 1}}, 0.6309297535714575, 1, 0.5},

@@ -11,8 +11,10 @@ namespace hasten::cli {
 namespace {
 
 TEST(ErrorWords, AreOneLineButForACaretOnATerminal) {
-  const std::string_view pointed = "filter: column 6: expected an operator\n  lang = \"zh\"\n       ^; see --help";
-  EXPECT_EQ(error_words(pointed, false), "filter: column 6: expected an operator lang = \"zh\" ^; see --help");
+  const std::string_view pointed =
+      "filter: column 6: expected an operator\n  lang = \"zh\"\n       ^; see --help";
+  EXPECT_EQ(error_words(pointed, false),
+            "filter: column 6: expected an operator lang = \"zh\" ^; see --help");
   EXPECT_EQ(error_words(pointed, true),
             "filter: column 6: expected an operator; see --help\n  lang = \"zh\"\n       ^");
   EXPECT_EQ(error_words("a server\nsaid\n much", true), "a server said much");

@@ -146,10 +146,8 @@ constexpr ErrorCase kErrors[] = {
     {"年份 = 1",
      "filter: column 4: expected an operator (==, !=, <, <=, >, >=, in [..]), got `=`; "
      "write `==`\n  年份 = 1\n       ^"},
-    {"a == 1 && b == 2",
-     "filter: column 8: expected `and`, `or` or the end, got `&&`; write `and`"},
-    {"a == 1 AND b == 2",
-     "filter: column 8: expected `and`, `or` or the end, got `AND`; write `and`"},
+    {"a == 1 && b == 2", "filter: column 8: expected `and`, `or` or the end, got `&&`; write `and`"},
+    {"a == 1 AND b == 2", "filter: column 8: expected `and`, `or` or the end, got `AND`; write `and`"},
     {"!a == 1", "filter: column 1: expected a condition"},
     {"a <> 1", "filter: column 3: expected an operator"},
     {"a == 'x'", "filter: column 6: expected a value"},
@@ -344,13 +342,11 @@ class RandomFilters {
         const auto [text2, value2] = literal();
         return {fmt::format("{} in [{}, {}]", field, text, text2),
                 [field, value = value, value2 = value2](const Metadata& m) {
-                  return m.contains(field) &&
-                         (same(m.at(field), value) || same(m.at(field), value2));
+                  return m.contains(field) && (same(m.at(field), value) || same(m.at(field), value2));
                 }};
       }
       default:
-        return {fmt::format("exists({})", field),
-                [field](const Metadata& m) { return m.count(field) == 1; }};
+        return {fmt::format("exists({})", field), [field](const Metadata& m) { return m.count(field) == 1; }};
     }
   }
 

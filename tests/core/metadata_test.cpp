@@ -52,10 +52,9 @@ TEST(Metadata, ForPeople) {
 }
 
 TEST(Metadata, DamageIsFound) {
-  for (std::string_view text :
-       {"", "{", "[]", "5", "{\"a\":null}", "{\"a\":{}}", "{\"a\":{\"date\":\"x\"}}",
-        "{\"a\":{\"date\":1,\"b\":2}}", "{\"a\":[1]}", "{\"a\":{\"number\":\"one\"}}",
-        "{\"a\":{\"number\":5}}", "{\"a\":1}x"}) {
+  for (std::string_view text : {"", "{", "[]", "5", "{\"a\":null}", "{\"a\":{}}", "{\"a\":{\"date\":\"x\"}}",
+                                "{\"a\":{\"date\":1,\"b\":2}}", "{\"a\":[1]}", "{\"a\":{\"number\":\"one\"}}",
+                                "{\"a\":{\"number\":5}}", "{\"a\":1}x"}) {
     try {
       decode_metadata(text);
       ADD_FAILURE() << "accepted: " << text;

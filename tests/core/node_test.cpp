@@ -74,9 +74,8 @@ TEST(Id, IsReadAsWritten) {
   EXPECT_EQ(id.to_string(), "0123456789abcdeffedcba9876543210");
   EXPECT_EQ(Id::parse(id.to_string()), id);
   EXPECT_EQ(Id::parse("0123456789ABCDEFFEDCBA9876543210"), id);
-  for (std::string_view text :
-       {"", "0123", "0123456789abcdeffedcba987654321g", "0123456789abcdeffedcba98765432100",
-        "+123456789abcdeffedcba9876543210"}) {
+  for (std::string_view text : {"", "0123", "0123456789abcdeffedcba987654321g",
+                                "0123456789abcdeffedcba98765432100", "+123456789abcdeffedcba9876543210"}) {
     EXPECT_FALSE(Id::parse(text)) << text;
   }
 }

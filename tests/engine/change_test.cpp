@@ -196,7 +196,8 @@ class Changer {
   }
 
   void remove(Document& document) {
-    const auto at = std::next(model.texts.begin(), static_cast<std::ptrdiff_t>(random_() % model.texts.size()));
+    const auto at =
+        std::next(model.texts.begin(), static_cast<std::ptrdiff_t>(random_() % model.texts.size()));
     const fs::path paths[] = {at->first};
     EXPECT_EQ(document.remove(paths), 1U);
     model.texts.erase(at);
@@ -388,7 +389,8 @@ TEST_F(Change, OfOnePathTheLastTextCounts) {
 TEST_F(Change, PathsOfTextsAreRemovedAloneOrAsFolders) {
   Document document = open_kb(kb());
   std::vector<TextDocument> texts;
-  for (const std::string path : {"a", "a/b", "a/b/c", "a0", "ab", "z/a"}) texts.push_back({path, word(0), {}});
+  for (const std::string path : {"a", "a/b", "a/b/c", "a0", "ab", "z/a"})
+    texts.push_back({path, word(0), {}});
   document.add(texts);
   const fs::path inner[] = {"a/b"};
   EXPECT_EQ(document.remove(inner), 2U);
@@ -434,8 +436,10 @@ TEST_F(Change, EveryFlippedByteOfASegmentIsFoundAndRepaired) {
     std::string bytes = read_file(file);
     const std::size_t at = i * 2654435761 % bytes.size();
     bytes[at] = static_cast<char>(bytes[at] ^ 0x40);
-    if (i % 4 == 3) fs::remove(file);
-    else write_file_atomically(file, bytes);
+    if (i % 4 == 3)
+      fs::remove(file);
+    else
+      write_file_atomically(file, bytes);
     Document document = open_kb(kb());
     EXPECT_FALSE(document.verify(true).repaired.empty());
     EXPECT_TRUE(document.verify().problems.empty());

@@ -22,8 +22,9 @@ class Engine : public ::testing::Test {
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     base_ = fs::canonical(pattern);
     settings_.embedder = "all-MiniLM-L6-v2";
-    put("volcano.md", "---\ntopic: earth\nyear: 2020\n---\n# Volcanoes\n\nLava is molten rock that "
-                      "flows out of a volcano.\n\n## Ash\n\nAsh clouds can ground aeroplanes.\n");
+    put("volcano.md",
+        "---\ntopic: earth\nyear: 2020\n---\n# Volcanoes\n\nLava is molten rock that "
+        "flows out of a volcano.\n\n## Ash\n\nAsh clouds can ground aeroplanes.\n");
     put("bread.txt", "Sourdough bread rises slowly. Its starter is a culture of wild yeast.");
     put("zh/metro.txt", "北京地铁有490座车站。首条线路于1969年开通。");
   }
@@ -135,11 +136,11 @@ TEST_F(Engine, GroupsMayComeLaterAndComeFromOtherGroups) {
   ingest();
   {
     Document document = open();
-    document.create_node_group("words", "MediumChunk",
-                               make_transform("words-1", [](const Node& node) {
+    document.create_node_group("words", "MediumChunk", make_transform("words-1", [](const Node& node) {
                                  std::vector<Piece> pieces;
                                  for (std::size_t from = 0; from < node.text.size();) {
-                                   const std::size_t to = std::min(node.text.find(' ', from), node.text.size());
+                                   const std::size_t to =
+                                       std::min(node.text.find(' ', from), node.text.size());
                                    if (to > from) pieces.push_back({{from, to}, {}, false, {}});
                                    from = to + 1;
                                  }

@@ -51,12 +51,12 @@ TEST(IgnoreRules, TheLastRuleThatMatchesDecides) {
     Verdict verdict;
   };
   const std::vector<Case> cases{
-      {"a.log", false, Verdict::ignored},     {"x/a.log", false, Verdict::ignored},
-      {"keep.log", false, Verdict::kept},     {"build", true, Verdict::ignored},
-      {"build", false, Verdict::none},        {"x/build", true, Verdict::ignored},
-      {"top.txt", false, Verdict::ignored},   {"x/top.txt", false, Verdict::none},
+      {"a.log", false, Verdict::ignored},      {"x/a.log", false, Verdict::ignored},
+      {"keep.log", false, Verdict::kept},      {"build", true, Verdict::ignored},
+      {"build", false, Verdict::none},         {"x/build", true, Verdict::ignored},
+      {"top.txt", false, Verdict::ignored},    {"x/top.txt", false, Verdict::none},
       {"docs/a.tmp", false, Verdict::ignored}, {"x/docs/a.tmp", false, Verdict::none},
-      {"#odd", false, Verdict::ignored},      {"a.txt", false, Verdict::none},
+      {"#odd", false, Verdict::ignored},       {"a.txt", false, Verdict::none},
   };
   for (const Case& c : cases) EXPECT_EQ(rules.judge(c.path, c.is_folder), c.verdict) << c.path;
 }

@@ -165,7 +165,8 @@ TEST(IndexChoice, OtherCodesAreARewritingUnderSmartToo) {
   MemorySegment memory;
   builder.write(memory, {.bits = OneBitParameters{}});
   const VectorSegment segment(memory);
-  EXPECT_FALSE(wants_rewriting(segment, {IndexKind::smart, VectorCodes::int8}, kNodes));  // another kind is kept
+  EXPECT_FALSE(
+      wants_rewriting(segment, {IndexKind::smart, VectorCodes::int8}, kNodes));  // another kind is kept
   EXPECT_TRUE(wants_rewriting(segment, {IndexKind::smart, VectorCodes::bf16}, kNodes));
   EXPECT_FALSE(wants_rewriting(segment, {IndexKind::rabitq, VectorCodes::int8}, kNodes));
   EXPECT_TRUE(wants_rewriting(segment, {IndexKind::flat, VectorCodes::int8}, kNodes));

@@ -68,16 +68,17 @@ class Rerank : public ::testing::Test {
 TEST_F(Rerank, AUsersRerankerOrdersTheBestAndLeavesOut) {
   Document document = open();
   std::size_t asked = 0;
-  document.register_reranker("by_number", scores([&](std::string_view question, std::span<const Hit> passages) {
-    EXPECT_EQ(question, "lava");
-    asked = passages.size();
-    std::vector<double> numbers;
-    for (const Hit& hit : passages) {
-      const double number = std::stod(hit.path.substr(1));
-      numbers.push_back(number < 10 ? -std::numeric_limits<double>::infinity() : number);
-    }
-    return numbers;
-  }));
+  document.register_reranker(
+      "by_number", scores([&](std::string_view question, std::span<const Hit> passages) {
+        EXPECT_EQ(question, "lava");
+        asked = passages.size();
+        std::vector<double> numbers;
+        for (const Hit& hit : passages) {
+          const double number = std::stod(hit.path.substr(1));
+          numbers.push_back(number < 10 ? -std::numeric_limits<double>::infinity() : number);
+        }
+        return numbers;
+      }));
   const auto plain = document.search("lava", options("none")).hits;
   SearchOptions wanted = options("by_number");
   wanted.rerank_top_k = 50;
@@ -106,9 +107,9 @@ TEST_F(Rerank, SoManyAreReranked) {
   Document document = open();
   std::size_t asked = 0;
   document.register_reranker("count", scores([&](std::string_view, std::span<const Hit> passages) {
-    asked = passages.size();
-    return std::vector<double>(passages.size(), 1.0);
-  }));
+                               asked = passages.size();
+                               return std::vector<double>(passages.size(), 1.0);
+                             }));
   const auto reranked = [&](std::size_t rerank_top_k, std::size_t top_k) {
     SearchOptions wanted = options("count");
     wanted.rerank_top_k = rerank_top_k;
@@ -124,21 +125,22 @@ TEST_F(Rerank, SoManyAreReranked) {
   EXPECT_EQ(document.search("lava", few).hits.size(), 10U) << "as many as are found without it";
   const auto plain = document.search("lava", options("none")).hits;
   const auto same = document.search("lava", options("count")).hits;
-  for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_EQ(same[i].node.id, plain[i].node.id) << "equal scores";
+  for (std::size_t i = 0; i < plain.size(); ++i)
+    EXPECT_EQ(same[i].node.id, plain[i].node.id) << "equal scores";
 }
 
 TEST_F(Rerank, WhatAUsersRerankerDoesWrongCostsThatRequest) {
   Document document = open();
   document.register_reranker("few", scores([](auto, auto) { return std::vector<double>{1}; }));
   document.register_reranker("nan", scores([](auto, std::span<const Hit> passages) {
-    return std::vector<double>(passages.size(), std::numeric_limits<double>::quiet_NaN());
-  }));
-  document.register_reranker("throws", scores([](auto, auto) -> std::vector<double> {
-    throw std::runtime_error("out of luck");
-  }));
+                               return std::vector<double>(passages.size(),
+                                                          std::numeric_limits<double>::quiet_NaN());
+                             }));
+  document.register_reranker(
+      "throws", scores([](auto, auto) -> std::vector<double> { throw std::runtime_error("out of luck"); }));
   document.register_reranker("down", scores([](auto, auto) -> std::vector<double> {
-    throw Error(Code::unavailable, "the server is down");
-  }));
+                               throw Error(Code::unavailable, "the server is down");
+                             }));
   const auto error = [&](const char* name) {
     return error_of([&] { document.search("lava", options(name)); });
   };
@@ -154,14 +156,16 @@ TEST_F(Rerank, NamesAreKnownOrAnError) {
   Document document = open();
   const auto same = [](auto, std::span<const Hit> passages) { return std::vector<double>(passages.size()); };
   document.register_reranker("mine", scores(same));
-  for (const char* taken : {"mine", "", "none", "judge", "late_interaction", "keywords", "keywords:+x", "a.gguf",
-                            "./folder", "http://host"}) {
-    EXPECT_EQ(error_of([&] { document.register_reranker(taken, scores(same)); }).code(), Code::invalid) << taken;
+  for (const char* taken : {"mine", "", "none", "judge", "late_interaction", "keywords", "keywords:+x",
+                            "a.gguf", "./folder", "http://host"}) {
+    EXPECT_EQ(error_of([&] { document.register_reranker(taken, scores(same)); }).code(), Code::invalid)
+        << taken;
   }
   const Error unknown = error_of([&] { document.search("lava", options("mines")); });
   EXPECT_EQ(unknown.code(), Code::not_found);
   EXPECT_NE(std::string(unknown.what()).find("did you mean 'mine'"), std::string::npos) << unknown.what();
-  for (const char* known : {"late_interaction", "judge", "keywords", "keywords:+x", "none", "x.gguf", "https://h"}) {
+  for (const char* known :
+       {"late_interaction", "judge", "keywords", "keywords:+x", "none", "x.gguf", "https://h"}) {
     EXPECT_NO_THROW(check_reranker(known)) << known;
   }
   EXPECT_EQ(error_of([] { check_reranker("keywordsx"); }).code(), Code::not_found);
@@ -184,9 +188,8 @@ TEST_F(Rerank, TheSettingsNameOneAndARequestMaySayNone) {
 
 TEST_F(Rerank, NothingFoundIsNothingReranked) {
   Document document = open();
-  document.register_reranker("never", scores([](auto, auto) -> std::vector<double> {
-    throw std::runtime_error("asked");
-  }));
+  document.register_reranker(
+      "never", scores([](auto, auto) -> std::vector<double> { throw std::runtime_error("asked"); }));
   EXPECT_TRUE(document.search("volcano", options("never")).hits.empty());
 }
 

@@ -191,7 +191,8 @@ TEST_F(SmallLibrary, AFinerTargetHoldsWhatAnEditLeftAsItWas) {
   };
   const auto sentences = [&] {
     std::set<std::string> found;
-    for (const Hit& hit : document.search("lava", {.mode = Mode::bm25, .top_k = 50, .target = "Sentences"}).hits) {
+    for (const Hit& hit :
+         document.search("lava", {.mode = Mode::bm25, .top_k = 50, .target = "Sentences"}).hits) {
       found.insert(hit.node.text);
     }
     return found;

@@ -191,8 +191,7 @@ TEST(Settings, WrongOnesSayWhereAndWhatWouldBeRight) {
       {".toml", "[[groups]]\nname = \"a\"\nparent = \"b\"\n", ":1:", "its parent 'b'"},
       {".toml", "[[groups]]\nname = \"a\"\nchunk_size = 25\n", ":1:", "less than chunk_size"},
       {".toml", "group = \"Nothing\"\n", ":1:", "there is no group 'Nothing'"},
-      {".toml", "store = \"milvus\"\n",
-       ":1:", "no store of type 'milvus' in this build; it has: local"},
+      {".toml", "store = \"milvus\"\n", ":1:", "no store of type 'milvus' in this build; it has: local"},
       {".toml", "[search]\ntopk = 3\n", ":2:", "search.topk: unknown; did you mean 'top_k'?"},
       {".toml", "[search]\nfusion = \"rff\"\n", ":2:", "no fusion 'rff'"},
       {".toml", "[search]\ncut_off = \"high\"\n", ":2:", "takes a number"},
@@ -202,8 +201,7 @@ TEST(Settings, WrongOnesSayWhereAndWhatWouldBeRight) {
       {".toml", "[[retrievers]]\npriority = \"hihg\"\n", ":2:", "did you mean 'high'?"},
       {".toml", "[retrievers]\n", ":1:", "takes a list of tables"},
       {".toml", "store = {kwargs = {}}\n", ":1:", "a store needs a type"},
-      {".toml", "[store]\nsegment_store = {type = \"postgres\"}\n",
-       ":2:", "no store of type 'postgres'"},
+      {".toml", "[store]\nsegment_store = {type = \"postgres\"}\n", ":2:", "no store of type 'postgres'"},
       {".toml", "threads = 2026-11-22\n", ":1:", "dates and times are not settings"},
       {".toml", "a = 1\nb = = 2\n", ":2:", "not TOML"},
       {".json", "{\n\"threads\": 1,\n\"grup\": \"x\"\n}", ":3:", "did you mean 'group'?"},
@@ -231,13 +229,18 @@ TEST(Settings, WrongOnesSayWhereAndWhatWouldBeRight) {
 TEST(Settings, ARetrieverIsWrittenInOneLine) {
   expect_everything_set(Retriever::parse(
       "group=Halves,similarity=bm25,top_k=50,filter=year > 2000,cut_off=1,weight=0.3,priority=high"));
-  const auto filtered = Retriever::parse("filter=tag in [\"a,b\", \"c\\\",\"] and prefix(path, \"x\"),weight=2");
+  const auto filtered =
+      Retriever::parse("filter=tag in [\"a,b\", \"c\\\",\"] and prefix(path, \"x\"),weight=2");
   EXPECT_EQ(filtered.filter.to_string(), "tag in [\"a,b\", \"c\\\",\"] and prefix(path, \"x\")");
   EXPECT_EQ(filtered.weight, 2);
-  for (const auto& [text, words] : {std::pair{"bm25", "KEY=VALUE"}, {"", "KEY=VALUE"},
-                                    {"group=", "takes a text"}, {"group=a,,weight=1", "KEY=VALUE"},
-                                    {"wieght=1", "did you mean 'weight'?"}, {"weight=-1", "from 0 to"},
-                                    {"top_k=1.5", "whole number"}, {"cut_off=nan", "takes a number"}}) {
+  for (const auto& [text, words] : {std::pair{"bm25", "KEY=VALUE"},
+                                    {"", "KEY=VALUE"},
+                                    {"group=", "takes a text"},
+                                    {"group=a,,weight=1", "KEY=VALUE"},
+                                    {"wieght=1", "did you mean 'weight'?"},
+                                    {"weight=-1", "from 0 to"},
+                                    {"top_k=1.5", "whole number"},
+                                    {"cut_off=nan", "takes a number"}}) {
     try {
       Retriever::parse(text);
       ADD_FAILURE() << "accepted: " << text;

@@ -35,7 +35,8 @@ void use(const MemorySegment& memory, const MemorySegment& good) {
   const Bm25Statistics statistics{900, segment.total_length() + 1};
   DocumentSet even(100);
   for (std::uint32_t document = 0; document < 100; document += 2) even.add(document);
-  for (const Scored& hit : search_bm25(inputs, terms, statistics, {}, 10, {.allowed = &even, .required = {}, .excluded = {}, .accept = {}})) {
+  for (const Scored& hit : search_bm25(inputs, terms, statistics, {}, 10,
+                                       {.allowed = &even, .required = {}, .excluded = {}, .accept = {}})) {
     if (!(hit.score > 0)) std::abort();
   }
   segment.find(150);

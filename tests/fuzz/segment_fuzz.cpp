@@ -23,8 +23,7 @@ using namespace hasten;
 namespace format = segment_format;
 
 std::string good_file() {
-  const auto path =
-      std::filesystem::temp_directory_path() / ("hasten-fuzz-" + std::to_string(getpid()));
+  const auto path = std::filesystem::temp_directory_path() / ("hasten-fuzz-" + std::to_string(getpid()));
   SegmentFileWriter writer(path, "fuzz");
   for (std::string name : {"a", "b"}) {
     writer.begin(name);
@@ -41,17 +40,14 @@ std::string good_file() {
 void patch(std::string& bytes, const std::uint8_t* data, std::size_t size) {
   for (; size >= 10 && !bytes.empty(); data += 10, size -= 10) {
     const std::size_t from_end = 1 + (data[0] | data[1] << 8) % bytes.size();
-    std::memcpy(bytes.data() + bytes.size() - from_end, data + 2,
-                std::min<std::size_t>(8, from_end));
+    std::memcpy(bytes.data() + bytes.size() - from_end, data + 2, std::min<std::size_t>(8, from_end));
   }
 }
 
 void fix_checksums(std::string& bytes) {
   if (bytes.size() < sizeof(format::Header) + sizeof(format::Footer)) return;
   const auto text = std::string_view(bytes);
-  const auto put = [&](std::size_t at, std::uint64_t sum) {
-    std::memcpy(bytes.data() + at, &sum, 8);
-  };
+  const auto put = [&](std::size_t at, std::uint64_t sum) { std::memcpy(bytes.data() + at, &sum, 8); };
   put(56, checksum(text.substr(0, 56)));
   const std::size_t footer_at = bytes.size() - sizeof(format::Footer);
   format::Footer footer;

@@ -43,8 +43,7 @@ void check(std::string_view text, const std::vector<Piece>& pieces, const SplitO
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hasten;
   if (size < 2) return 0;
-  const SplitOptions options{.chunk_size = 1 + data[0] % 64u,
-                             .chunk_overlap = data[1] % (1 + data[0] % 64u)};
+  const SplitOptions options{.chunk_size = 1 + data[0] % 64u, .chunk_overlap = data[1] % (1 + data[0] % 64u)};
   Node node;
   node.text.assign(reinterpret_cast<const char*>(data) + 2, size - 2);
   for (const char* name : {"sentence", "recursive", "character", "markdown"}) {

@@ -1,5 +1,5 @@
-// A segment of vectors with a graph, whose checksums fit and whose contents are wrong: searching and merging it is an
-// error or an answer, never a crash. Input: the changes to a good one, as segment_patches.hpp says.
+// A segment of vectors with a graph, whose checksums fit and whose contents are wrong: searching and merging
+// it is an error or an answer, never a crash. Input: the changes to a good one, as segment_patches.hpp says.
 
 #include <cmath>
 #include <cstdlib>

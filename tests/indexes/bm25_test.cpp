@@ -33,8 +33,7 @@ using Corpus = std::vector<Doc>;
 // The slow twin: what BM25 is, from the words themselves. Parts of scores are whole numbers of units, as
 // the index counts them, so that both agree in every bit.
 std::vector<Scored> brute_force(const Corpus& corpus, const std::vector<std::string>& query,
-                                const Bm25Parameters& p, std::size_t k,
-                                const DocumentSet* allowed) {
+                                const Bm25Parameters& p, std::size_t k, const DocumentSet* allowed) {
   std::uint64_t nodes = 0, total = 0;
   for (const Doc& doc : corpus) {
     if (doc.deleted) continue;
@@ -68,7 +67,8 @@ std::vector<Scored> brute_force(const Corpus& corpus, const std::vector<std::str
       const auto length = static_cast<double>(doc.terms.size());
       exactly += weight * (f / (f + (base + slope * length)));
       const auto tf = static_cast<float>(f);
-      const float below = tf + (static_cast<float>(base) + static_cast<float>(slope) * static_cast<float>(length));
+      const float below =
+          tf + (static_cast<float>(base) + static_cast<float>(slope) * static_cast<float>(length));
       units_of_doc += std::max(1L, std::lrint(static_cast<float>(weight * units) * (tf / below)));
     }
     const double score = static_cast<double>(units_of_doc) / units;
@@ -100,8 +100,7 @@ struct Built {
 MemorySegment build(std::span<const Doc> docs) {
   Bm25Builder builder;
   for (const Doc& doc : docs) {
-    builder.add(doc.node, doc.document,
-                std::vector<std::string_view>(doc.terms.begin(), doc.terms.end()));
+    builder.add(doc.node, doc.document, std::vector<std::string_view>(doc.terms.begin(), doc.terms.end()));
   }
   MemorySegment segment;
   builder.write(segment);
@@ -149,8 +148,7 @@ Corpus random_corpus(std::mt19937_64& random, std::size_t n, double deleted_shar
   NodeNumber node = 0;
   for (std::size_t i = 0; i < n; ++i) {
     Doc doc{node += 1 + random() % 3, static_cast<std::uint32_t>(i / 5), {}, deleted(random)};
-    for (std::size_t j = length(random); j > 0; --j)
-      doc.terms.push_back(fmt::format("w{}", word(random)));
+    for (std::size_t j = length(random); j > 0; --j) doc.terms.push_back(fmt::format("w{}", word(random)));
     corpus.push_back(std::move(doc));
   }
   return corpus;
@@ -263,21 +261,17 @@ TEST(Bm25, TiesAtTheBorderAreAllKept) {
   Corpus corpus;
   for (NodeNumber i = 0; i < 300; ++i) {
     corpus.push_back(
-        {i, 0,
-         i % 100 == 7 ? std::vector<std::string>{"x", "x"} : std::vector<std::string>{"x", "y"}});
+        {i, 0, i % 100 == 7 ? std::vector<std::string>{"x", "x"} : std::vector<std::string>{"x", "y"}});
   }
   const auto built = cut(corpus, {128});
   for (std::size_t k : {1, 2, 3}) {  // three are best, and equal
-    const auto hits = search_bm25(built.inputs(), std::vector<std::string>{"x"}, statistics(corpus),
-                                  {}, k);
+    const auto hits = search_bm25(built.inputs(), std::vector<std::string>{"x"}, statistics(corpus), {}, k);
     ASSERT_EQ(hits.size(), 3u);
     EXPECT_EQ(hits[0].node, 7u);
     EXPECT_EQ(hits[2].node, 207u);
   }
-  EXPECT_EQ(
-      search_bm25(built.inputs(), std::vector<std::string>{"x"}, statistics(corpus), {}, 4)
-          .size(),
-      300u);
+  EXPECT_EQ(search_bm25(built.inputs(), std::vector<std::string>{"x"}, statistics(corpus), {}, 4).size(),
+            300u);
 }
 
 TEST(Bm25, NothingFindsNothing) {
@@ -317,8 +311,7 @@ TEST(Bm25, RowsAreRead) {
 }
 
 TEST(Bm25, FrequenciesCountLiveNodes) {
-  const Corpus corpus{
-      {1, 0, {"a", "a"}}, {2, 0, {"a", "b"}, true}, {3, 0, {"a"}}, {4, 0, {"b"}, true}};
+  const Corpus corpus{{1, 0, {"a", "a"}}, {2, 0, {"a", "b"}, true}, {3, 0, {"a"}}, {4, 0, {"b"}, true}};
   const auto built = cut(corpus, {1, 3});
   const std::vector<std::string> terms{"b", "a", "none", "a"};
   EXPECT_EQ(document_frequencies(built.inputs(), terms), (std::vector<std::uint64_t>{0, 2, 0, 2}));
@@ -339,8 +332,7 @@ TEST(Bm25, WrongHeadersAreDamaged) {
          s.replace("header", header);
        }},
       {"too few numbers", [](MemorySegment& s) { s.replace("nodes", std::string(8, 'x')); }},
-      {"an odd number of bytes",
-       [](MemorySegment& s) { s.replace("lengths", std::string(9, 'x')); }},
+      {"an odd number of bytes", [](MemorySegment& s) { s.replace("lengths", std::string(9, 'x')); }},
       {"no documents", [](MemorySegment& s) { s.replace("documents", ""); }},
   };
   for (const auto& c : kCases) {
@@ -361,8 +353,7 @@ class LargestSegment final : public SegmentView {
   std::uint64_t size(std::string_view section) const override {
     return section == "header" ? sizeof header_ : (section == "nodes" ? 8 : 4) * header_[1];
   }
-  std::span<const std::byte> bytes(std::string_view section, std::uint64_t,
-                                   std::uint64_t) const override {
+  std::span<const std::byte> bytes(std::string_view section, std::uint64_t, std::uint64_t) const override {
     EXPECT_EQ(section, "header");
     return std::as_bytes(std::span(header_));
   }

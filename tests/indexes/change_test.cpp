@@ -47,8 +47,10 @@ struct Part {
     deleted[at / 64] |= std::uint64_t{1} << (at % 64);
   }
   std::size_t size() const {
-    if constexpr (std::is_same_v<Segment, Bm25Segment>) return open->nodes();
-    else return open->size();
+    if constexpr (std::is_same_v<Segment, Bm25Segment>)
+      return open->nodes();
+    else
+      return open->size();
   }
 };
 
@@ -58,17 +60,25 @@ class Model {
 
   void step() {
     const std::size_t action = random_() % 100;
-    if (action < 40 || alive_.empty()) insert(1 + random_() % 20);
-    else if (action < 55) remove_some();
-    else if (action < 65) update();
-    else if (action < 70) merge();
-    else if (action < 72) reopen();
-    else query();
+    if (action < 40 || alive_.empty())
+      insert(1 + random_() % 20);
+    else if (action < 55)
+      remove_some();
+    else if (action < 65)
+      update();
+    else if (action < 70)
+      merge();
+    else if (action < 72)
+      reopen();
+    else
+      query();
     while (alive_.size() > kNodesMax) remove(alive_.begin()->first);
     if (words_.size() > 12) merge();
   }
 
-  double recall() const { return wanted_ == 0 ? 1 : static_cast<double>(found_) / static_cast<double>(wanted_); }
+  double recall() const {
+    return wanted_ == 0 ? 1 : static_cast<double>(found_) / static_cast<double>(wanted_);
+  }
   std::size_t queries() const { return queries_; }
   std::size_t walks() const { return walks_; }
 
@@ -110,7 +120,9 @@ class Model {
     alive_.erase(node);
   }
 
-  NodeNumber any() { return std::next(alive_.begin(), static_cast<std::ptrdiff_t>(random_() % alive_.size()))->first; }
+  NodeNumber any() {
+    return std::next(alive_.begin(), static_cast<std::ptrdiff_t>(random_() % alive_.size()))->first;
+  }
 
   void remove_some() {
     for (std::size_t i = 1 + random_() % 10; i > 0 && !alive_.empty(); --i) remove(any());
@@ -125,7 +137,8 @@ class Model {
   void merge_run(Parts& parts, std::size_t first, std::size_t last, const Merge& merge) {
     auto memory = std::make_unique<MemorySegment>();
     merge(std::span(parts).subspan(first, last - first), *memory);
-    parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(first), parts.begin() + static_cast<std::ptrdiff_t>(last));
+    parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(first),
+                parts.begin() + static_cast<std::ptrdiff_t>(last));
     parts.emplace(parts.begin() + static_cast<std::ptrdiff_t>(first), std::move(memory));
   }
 
@@ -192,7 +205,8 @@ class Model {
       EXPECT_TRUE(got.empty());
       return;
     }
-    const double average = static_cast<double>(statistics.total_length) / static_cast<double>(statistics.nodes);
+    const double average =
+        static_cast<double>(statistics.total_length) / static_cast<double>(statistics.nodes);
     std::map<NodeNumber, double> scores;
     for (const auto& [number, node] : alive_) {
       double score = 0;
@@ -200,7 +214,8 @@ class Model {
         const auto f = static_cast<double>(std::ranges::count(node.terms, term));
         const auto n = static_cast<double>(statistics.nodes), d = static_cast<double>(df[term]);
         const double length = 1.5 * (0.25 + 0.75 * static_cast<double>(node.terms.size()) / average);
-        if (f > 0) score += static_cast<double>(count) * std::log(1 + (n - d + 0.5) / (d + 0.5)) * f / (f + length);
+        if (f > 0)
+          score += static_cast<double>(count) * std::log(1 + (n - d + 0.5) / (d + 0.5)) * f / (f + length);
       }
       if (score > 0 && passes(node, allowed)) scores[number] = score;
     }
@@ -209,7 +224,8 @@ class Model {
     std::ranges::sort(want, std::greater());
     ASSERT_GE(got.size(), std::min<std::size_t>(10, want.size()));
     for (std::size_t i = 0; i < got.size(); ++i) {
-      ASSERT_TRUE(scores.contains(got[i].node)) << "a node that is not there, or not allowed, or without the words";
+      ASSERT_TRUE(scores.contains(got[i].node))
+          << "a node that is not there, or not allowed, or without the words";
       ASSERT_NEAR(got[i].score, scores[got[i].node], 1e-4);
       ASSERT_NEAR(got[i].score, want[i], 1e-4);
     }

@@ -11,7 +11,7 @@ namespace hasten::testing {
 /// Unit vectors around a hundred centres, as texts lie around topics.
 /// @param seed  of the centres. @param noise_seed  of what the vectors differ by from them.
 inline std::vector<std::vector<float>> clustered(std::size_t n, std::size_t dim, std::uint64_t seed,
-                                          std::uint64_t noise_seed) {
+                                                 std::uint64_t noise_seed) {
   std::mt19937_64 random(seed), noise(noise_seed);
   std::normal_distribution<float> normal;
   std::vector<std::vector<float>> centres(100, std::vector<float>(dim));

@@ -52,17 +52,23 @@ double random_real(Random& random) {
 
 Value random_value(Random& random) {
   switch (random() % 8) {
-    case 0: return random() % 2 == 0;
-    case 1: return random_integer(random);
-    case 2: return random() % 20 == 0 ? std::numeric_limits<double>::quiet_NaN() : random_real(random);
-    case 3: return random_date(random);
+    case 0:
+      return random() % 2 == 0;
+    case 1:
+      return random_integer(random);
+    case 2:
+      return random() % 20 == 0 ? std::numeric_limits<double>::quiet_NaN() : random_real(random);
+    case 3:
+      return random_date(random);
     case 4: {
       std::vector<std::string> list;
       for (std::size_t n = random() % 4; n > 0; --n) list.push_back(one_of(random, kTexts));
       return list;
     }
-    case 5: return fmt::format("docs/{}", random() % 1000);  // rarely the same
-    default: return one_of(random, kTexts);
+    case 5:
+      return fmt::format("docs/{}", random() % 1000);  // rarely the same
+    default:
+      return one_of(random, kTexts);
   }
 }
 
@@ -76,11 +82,16 @@ Metadata random_fields(Random& random) {
 
 Value random_literal(Random& random) {
   switch (random() % 6) {
-    case 0: return random() % 2 == 0;
-    case 1: return random_integer(random);
-    case 2: return random_real(random);
-    case 3: return random_date(random);
-    default: return one_of(random, kTexts);
+    case 0:
+      return random() % 2 == 0;
+    case 1:
+      return random_integer(random);
+    case 2:
+      return random_real(random);
+    case 3:
+      return random_date(random);
+    default:
+      return one_of(random, kTexts);
   }
 }
 

@@ -146,7 +146,8 @@ TEST_F(Graph, AFilterFarFromTheQuestionIsAnswered) {
 
 TEST_F(Graph, AWalkGivesUpNodesThatLieNearerAndDoNotPass) {
   std::vector<std::pair<double, std::uint32_t>> documents;
-  for (std::uint32_t i = 0; i < kNodes / 2; ++i) documents.emplace_back(dot(questions()[0], base()[2 * i]), i);
+  for (std::uint32_t i = 0; i < kNodes / 2; ++i)
+    documents.emplace_back(dot(questions()[0], base()[2 * i]), i);
   std::ranges::sort(documents);
   DocumentSet allowed(kNodes / 2);  // the farthest tenth
   for (std::size_t i = 0; i < documents.size() / 10; ++i) allowed.add(documents[i].second);
@@ -287,7 +288,8 @@ TEST_F(Graph, RecallIsMeasuredAndReached) {
 
 TEST_F(Graph, OnDiskItFindsAsMuch) {
   VectorBuilder builder(kDim, {Metric::inner_product, Codes::f32});
-  for (std::size_t i = 0; i < base().size(); ++i) builder.add({i, static_cast<std::uint32_t>(i), i}, base()[i]);
+  for (std::size_t i = 0; i < base().size(); ++i)
+    builder.add({i, static_cast<std::uint32_t>(i), i}, base()[i]);
   MemorySegment memory;
   builder.write(memory, {.graph = GraphParameters{.on_disk = true}}, 2);
   const VectorSegment segment(memory);
@@ -332,9 +334,8 @@ TEST_F(Graph, WithoutAGraphRecallIsWhole) {
   builder.write(memory);
   const VectorSegment segment(memory);
   const VectorInput input{&segment, {}};
-  const auto curve = measure_recall({&input, 1}, vectors[0], kDim, 10, nullptr, [&](std::uint64_t row) {
-    return std::span<const float>(vectors[row]);
-  });
+  const auto curve = measure_recall({&input, 1}, vectors[0], kDim, 10, nullptr,
+                                    [&](std::uint64_t row) { return std::span<const float>(vectors[row]); });
   ASSERT_EQ(curve.size(), 1u);
   EXPECT_EQ(curve[0].recall, 1);
   EXPECT_EQ(pool_for(curve, 1), 10u);

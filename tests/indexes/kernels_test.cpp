@@ -94,12 +94,15 @@ TEST(DotRowsBf16, HalvesAreRoundedToTheNearestAndToEven) {
   const struct {
     std::uint32_t bits;
     std::uint16_t want;
-  } kCases[] = {{0x3f800000, 0x3f80}, {0x3f808000, 0x3f80}, {0x3f818000, 0x3f82}, {0x3f808001, 0x3f81},
-                {0xbf80ffff, 0xbf81}, {0x7f7fffff, 0x7f80}, {0x7f800000, 0x7f80}, {0xff800000, 0xff80},
+  } kCases[] = {{0x3f800000, 0x3f80}, {0x3f808000, 0x3f80},
+                {0x3f818000, 0x3f82}, {0x3f808001, 0x3f81},
+                {0xbf80ffff, 0xbf81}, {0x7f7fffff, 0x7f80},
+                {0x7f800000, 0x7f80}, {0xff800000, 0xff80},
                 {0x80000000, 0x8000}, {0, 0}};
   for (const auto& c : kCases) EXPECT_EQ(to_bf16(std::bit_cast<float>(c.bits)), c.want) << std::hex << c.bits;
   EXPECT_TRUE(std::isnan(std::bit_cast<float>(std::uint32_t{to_bf16(std::nanf(""))} << 16)));
-  EXPECT_TRUE(std::isnan(std::bit_cast<float>(std::uint32_t{to_bf16(std::bit_cast<float>(0x7f800001u))} << 16)));
+  EXPECT_TRUE(
+      std::isnan(std::bit_cast<float>(std::uint32_t{to_bf16(std::bit_cast<float>(0x7f800001u))} << 16)));
 }
 
 TEST(DotRows, ExtremesDoNotSaturate) {

@@ -81,7 +81,8 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   for (const Metric metric : {Metric::inner_product, Metric::cosine, Metric::l2}) {
     for (const Codes codes : {Codes::int8, Codes::bf16, Codes::f32}) {
-      for (const char* index : {"none", "graph", "lists", "ivf", "pq", "bits"}) all.push_back({metric, codes, index});
+      for (const char* index : {"none", "graph", "lists", "ivf", "pq", "bits"})
+        all.push_back({metric, codes, index});
     }
   }
   return all;
@@ -109,7 +110,8 @@ TEST_P(Metrics, FindsWhatBruteForceFinds) {
   std::vector<std::uint64_t> deleted(kNodes / 64 + 1, 0x1010'0101'0000'8001);
   std::size_t found = 0, found_exactly = 0, wanted = 0;
   for (const auto& question : of_many_lengths(60, 3)) {
-    for (const DocumentSet* allowed : {static_cast<const DocumentSet*>(nullptr), static_cast<const DocumentSet*>(&third)}) {
+    for (const DocumentSet* allowed :
+         {static_cast<const DocumentSet*>(nullptr), static_cast<const DocumentSet*>(&third)}) {
       const VectorInput input{&segment, Tombstones(deleted)};
       const auto want = brute_force(c.metric, vectors, question, allowed, input.deleted);
       for (const bool exact : {true, false}) {
@@ -123,7 +125,8 @@ TEST_P(Metrics, FindsWhatBruteForceFinds) {
           EXPECT_FALSE(input.deleted.test(hit.node - 1));
           const double right = score(c.metric, question, vectors[hit.node - 1]);
           EXPECT_NEAR(hit.score, right, 1e-5 * std::max(1.0, std::abs(right)));
-          (exact ? found_exactly : found) += static_cast<std::size_t>(std::ranges::count(want, hit.node, &Scored::node));
+          (exact ? found_exactly : found) +=
+              static_cast<std::size_t>(std::ranges::count(want, hit.node, &Scored::node));
         }
       }
       wanted += want.size();
@@ -143,9 +146,8 @@ TEST_P(Metrics, MergingWritesWhatBuildingWould) {
   const VectorSegment a(first), b(second);
   const VectorInput inputs[] = {{&a, {}}, {&b, {}}};
   MemorySegment merged;
-  merge_vectors(inputs, merged, parameters_of(c.index), 2, {}, {c.metric, c.codes}, [&](std::uint64_t row) {
-    return std::span<const float>(vectors[row]);
-  });
+  merge_vectors(inputs, merged, parameters_of(c.index), 2, {}, {c.metric, c.codes},
+                [&](std::uint64_t row) { return std::span<const float>(vectors[row]); });
   EXPECT_EQ(merged, whole);
 }
 
@@ -202,9 +204,8 @@ TEST(VectorForms, MergingChangesTheCodesToThoseWanted) {
   const VectorSegment a(one), b(other);
   const VectorInput inputs[] = {{&a, {}}, {&b, {}}};
   MemorySegment merged;
-  merge_vectors(inputs, merged, {}, 1, {}, {Metric::l2, Codes::f32}, [&](std::uint64_t row) {
-    return std::span<const float>(vectors[row]);
-  });
+  merge_vectors(inputs, merged, {}, 1, {}, {Metric::l2, Codes::f32},
+                [&](std::uint64_t row) { return std::span<const float>(vectors[row]); });
   EXPECT_EQ(merged, build({Metric::l2, Codes::f32, "none"}, vectors, 0, 400));
 }
 

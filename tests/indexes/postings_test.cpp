@@ -18,8 +18,7 @@ struct Posting {
 std::vector<Posting> random_postings(std::mt19937_64& random, std::size_t n) {
   std::vector<Posting> postings;
   std::uint32_t position = static_cast<std::uint32_t>(random() % 3);
-  const std::uint64_t gap = std::uint64_t{1} << random() % 12,
-                      most = std::uint64_t{1} << random() % 31;
+  const std::uint64_t gap = std::uint64_t{1} << random() % 12, most = std::uint64_t{1} << random() % 31;
   for (std::size_t i = 0; i < n; ++i) {
     postings.push_back({position, static_cast<std::uint32_t>(1 + random() % most),
                         static_cast<std::uint32_t>(random() % 500)});
@@ -132,12 +131,10 @@ TEST(Postings, ForgedListsAreDamaged) {
   } kCases[] = {
       {"nothing", {}},
       {"a count without an end", bytes({0xff, 0xff})},
-      {"a varint of eleven bytes",
-       bytes({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0})},
+      {"a varint of eleven bytes", bytes({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0})},
       {"more postings than nodes", bytes({11, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1})},
       {"a position outside", bytes({1, 21})},
-      {"a gap beyond 64 bits",
-       bytes({2, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})},
+      {"a gap beyond 64 bits", bytes({2, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})},
       {"a frequency beyond 31 bits", bytes({1, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 1})},
       {"no frequency", bytes({1, 0})},
   };

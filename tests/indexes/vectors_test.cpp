@@ -142,9 +142,8 @@ VectorAnswer ask(const Vectors& vectors, const Built& built, std::span<const flo
   wanted.pool = asked.pool;
   wanted.exact = asked.exact;
   wanted.moments = true;
-  return search_vectors(built.inputs(), wanted, [&](std::uint64_t row) {
-    return std::span<const float>(vectors.full[row]);
-  });
+  return search_vectors(built.inputs(), wanted,
+                        [&](std::uint64_t row) { return std::span<const float>(vectors.full[row]); });
 }
 
 void expect_same(const std::vector<Scored>& got, const std::vector<Scored>& want) {
@@ -159,8 +158,7 @@ TEST(Vectors,
      FewNodesEqualBruteForce) {  // every live node is a candidate: nothing approximate is left
   std::mt19937_64 random(1);
   for (int round = 0; round < 40; ++round) {
-    const auto vectors =
-        random_vectors(random, 1 + random() % 300, 1 + random() % 70, round % 3 * 0.3);
+    const auto vectors = random_vectors(random, 1 + random() % 300, 1 + random() % 70, round % 3 * 0.3);
     const std::size_t n = vectors.entries.size();
     std::vector<std::size_t> borders;
     for (std::size_t i = random() % 4; i > 0; --i) borders.push_back(random() % (n + 1));
@@ -258,9 +256,8 @@ TEST(Vectors, EqualScoresGoByNumber) {
   VectorQuery query;
   query.vector = vector;
   query.k = 20;
-  const auto hits = search_vectors({&input, 1}, query, [&](std::uint64_t) {
-                      return std::span<const float>(vector);
-                    }).best;
+  const auto hits =
+      search_vectors({&input, 1}, query, [&](std::uint64_t) { return std::span<const float>(vector); }).best;
   ASSERT_EQ(hits.size(), 20u);
   for (NodeNumber node = 0; node < 20; ++node) EXPECT_EQ(hits[node].node, node);
 }
@@ -369,20 +366,21 @@ TEST(Vectors, WrongHeadersAreDamaged) {
     const char* what;
     const char* section;
     std::string bytes;
-  } kCases[] = {{"no header", "header", ""},
-                {"no layout", "header", header(0, 10, 8)},
-                {"a later layout", "header", header(4, 10, 8)},
-                {"no such metric", "header", header(3, 10, 8) + std::string(8, '\0') + "\3" + std::string(7, '\0')},
-                {"no such codes", "header", header(3, 10, 8) + std::string(12, '\0') + "\3" + std::string(3, '\0')},
-                {"no dimension", "header", header(1, 10, 0)},
-                {"too many dimensions", "header", header(1, 10, 1 << 17)},
-                {"too many entries", "header", header(1, std::uint64_t{1} << 61, 8)},
-                {"one entry more", "header", header(1, 11, 8)},
-                {"fewer codes", "codes", std::string(79, 'x')},
-                {"fewer scales", "scales", std::string(39, 'x')},
-                {"no vectors", "vectors", ""},
-                {"no nodes", "nodes", ""},
-                {"no documents", "documents", ""}};
+  } kCases[] = {
+      {"no header", "header", ""},
+      {"no layout", "header", header(0, 10, 8)},
+      {"a later layout", "header", header(4, 10, 8)},
+      {"no such metric", "header", header(3, 10, 8) + std::string(8, '\0') + "\3" + std::string(7, '\0')},
+      {"no such codes", "header", header(3, 10, 8) + std::string(12, '\0') + "\3" + std::string(3, '\0')},
+      {"no dimension", "header", header(1, 10, 0)},
+      {"too many dimensions", "header", header(1, 10, 1 << 17)},
+      {"too many entries", "header", header(1, std::uint64_t{1} << 61, 8)},
+      {"one entry more", "header", header(1, 11, 8)},
+      {"fewer codes", "codes", std::string(79, 'x')},
+      {"fewer scales", "scales", std::string(39, 'x')},
+      {"no vectors", "vectors", ""},
+      {"no nodes", "nodes", ""},
+      {"no documents", "documents", ""}};
   for (const auto& c : kCases) {
     MemorySegment damaged = whole;
     damaged.replace(c.section, c.bytes);

@@ -35,7 +35,8 @@ using Weights = std::map<std::string, std::pair<std::vector<std::size_t>, Tensor
 Weights random_weights(unsigned seed, std::size_t labels) {
   std::mt19937 random(seed);
   Weights weights;
-  const auto add = [&](const std::string& name, std::vector<std::size_t> shape, float spread, float centre = 0) {
+  const auto add = [&](const std::string& name, std::vector<std::size_t> shape, float spread,
+                       float centre = 0) {
     std::normal_distribution<float> normal(centre, spread);
     std::size_t n = 1;
     for (const std::size_t side : shape) n *= side;
@@ -98,7 +99,8 @@ class PlainBert {
  public:
   explicit PlainBert(const Weights& weights) : weights_(weights) {}
 
-  std::vector<double> logits(const std::vector<std::size_t>& ids, const std::vector<std::size_t>& types) const {
+  std::vector<double> logits(const std::vector<std::size_t>& ids,
+                             const std::vector<std::size_t>& types) const {
     Rows rows;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       Row row(kWidth);
@@ -109,7 +111,8 @@ class PlainBert {
       }
       rows.push_back(norm(row, "bert.embeddings.LayerNorm"));
     }
-    for (std::size_t n = 0; n < kLayers; ++n) rows = layer(rows, "bert.encoder.layer." + std::to_string(n) + ".");
+    for (std::size_t n = 0; n < kLayers; ++n)
+      rows = layer(rows, "bert.encoder.layer." + std::to_string(n) + ".");
     Row pooled = linear(rows.front(), "bert.pooler.dense");
     for (double& x : pooled) x = std::tanh(x);
     return linear(pooled, "classifier");
@@ -195,9 +198,13 @@ struct Pair {
 };
 
 const Pair kPairs[] = {
-    {"How many moons has Mars?", "Mars has two moons.", {"how", "many", "moons", "has", "mars", "?"},
+    {"How many moons has Mars?",
+     "Mars has two moons.",
+     {"how", "many", "moons", "has", "mars", "?"},
      {"mars", "has", "two", "moons", "."}},
-    {"How many moons has Mars?", "Hot tea is made of leafs.", {"how", "many", "moons", "has", "mars", "?"},
+    {"How many moons has Mars?",
+     "Hot tea is made of leafs.",
+     {"how", "many", "moons", "has", "mars", "?"},
      {"hot", "tea", "is", "made", "of", "leaf", "##s", "."}},
     {"tea?", "Something else", {"tea", "?"}, {"[UNK]", "[UNK]"}},
     {"tea", "", {"tea"}, {}},
@@ -237,7 +244,8 @@ TEST(CrossEncoder, ScoresAsAPlainForwardPassDoes) {
     std::set<double> different;
     for (const Pair& pair : kPairs) {
       const double scored = score(*reranker, pair);
-      EXPECT_NEAR(scored, plain_logits(weights, pair).front(), 1e-3) << pair.question << " | " << pair.passage;
+      EXPECT_NEAR(scored, plain_logits(weights, pair).front(), 1e-3)
+          << pair.question << " | " << pair.passage;
       different.insert(scored);
     }
     EXPECT_EQ(different.size(), std::size(kPairs));
@@ -260,7 +268,8 @@ TEST(CrossEncoder, EightBitWeightsComeNear) {
   write_folder(folder / "model", weights, config());
   import_folder(folder / "model", WeightType::q8_0, folder / "m.gguf");
   const auto reranker = open_llama_cross_encoder(folder / "m.gguf", "sha", 1);
-  for (const Pair& pair : kPairs) EXPECT_NEAR(score(*reranker, pair), plain_logits(weights, pair).front(), 0.1);
+  for (const Pair& pair : kPairs)
+    EXPECT_NEAR(score(*reranker, pair), plain_logits(weights, pair).front(), 0.1);
 }
 
 TEST(CrossEncoder, APassagesScoreDoesNotDependOnTheOthersOrTheThreads) {
@@ -280,14 +289,16 @@ TEST(CrossEncoder, APassagesScoreDoesNotDependOnTheOthersOrTheThreads) {
 
 TEST(CrossEncoder, WhatIsNoneIsRefused) {
   const TemporaryFolder folder;
-  EXPECT_EQ(error_of([&] { open_llama_cross_encoder(folder / "absent.gguf", "", 1); }).code(), Code::not_found);
+  EXPECT_EQ(error_of([&] { open_llama_cross_encoder(folder / "absent.gguf", "", 1); }).code(),
+            Code::not_found);
   const fs::path embedder = ModelStore().install("all-MiniLM-L6-v2").file;
   EXPECT_EQ(error_of([&] { open_llama_cross_encoder(embedder, "", 1); }).code(), Code::corrupt);
   const fs::path generator = ModelStore().install("SmolLM2-135M-Instruct").file;
   EXPECT_EQ(error_of([&] { open_llama_cross_encoder(generator, "", 1); }).code(), Code::corrupt);
   write_folder(folder / "three", random_weights(7, 3), config());
   import_folder(folder / "three", WeightType::f32, folder / "three.gguf");
-  EXPECT_EQ(error_of([&] { open_llama_cross_encoder(folder / "three.gguf", "", 1); }).code(), Code::unsupported);
+  EXPECT_EQ(error_of([&] { open_llama_cross_encoder(folder / "three.gguf", "", 1); }).code(),
+            Code::unsupported);
 }
 
 TEST(ImportFolder, WithoutAHeadItIsAnEmbedder) {

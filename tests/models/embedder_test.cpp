@@ -89,8 +89,7 @@ TEST_P(EachModel, AVectorHasTheSameBitsWhateverItIsEmbeddedBeside) {
   ASSERT_EQ(together.rows, views.size());
   for (std::size_t i = 0; i < views.size(); ++i) {
     const auto alone = embed_one(embedder(GetParam()), views[i], Role::passage);
-    ASSERT_EQ(std::memcmp(alone.data(), together.row(i).data(), alone.size() * sizeof(float)), 0)
-        << texts[i];
+    ASSERT_EQ(std::memcmp(alone.data(), together.row(i).data(), alone.size() * sizeof(float)), 0) << texts[i];
   }
 }
 
@@ -100,8 +99,7 @@ TEST_P(EachModel, ManyThreadsMayAskAtOnce) {
   {
     std::vector<std::jthread> threads;
     for (auto& vector : got) {
-      threads.emplace_back(
-          [&] { vector = embed_one(embedder(GetParam()), "one text", Role::query); });
+      threads.emplace_back([&] { vector = embed_one(embedder(GetParam()), "one text", Role::query); });
     }
   }
   for (const auto& vector : got) EXPECT_EQ(vector, expected);
@@ -175,8 +173,7 @@ TEST_P(EachModel, AFileCutShortIsAnErrorAndSaysSo) {
   const fs::path copy = home / "models" / whole.filename();
   fs::create_directories(home / "models");
   fs::copy_file(whole, copy);
-  fs::copy_file(fs::path(whole).replace_extension(".json"),
-                fs::path(copy).replace_extension(".json"));
+  fs::copy_file(fs::path(whole).replace_extension(".json"), fs::path(copy).replace_extension(".json"));
   const ModelStore store(home.path());
   EXPECT_EQ(store.fingerprint(GetParam().name), embedder(GetParam()).fingerprint());
   const auto bytes = fs::file_size(copy);
@@ -184,8 +181,8 @@ TEST_P(EachModel, AFileCutShortIsAnErrorAndSaysSo) {
     fs::resize_file(copy, left);
     const auto by_name = test::error_of([&] { store.embedder(GetParam().name); });
     EXPECT_EQ(by_name.code(), Code::corrupt) << by_name.what();
-    const std::string says = "is cut short: " + std::to_string(left) + " of " +
-                             std::to_string(bytes) + " bytes; `hasten model install";
+    const std::string says = "is cut short: " + std::to_string(left) + " of " + std::to_string(bytes) +
+                             " bytes; `hasten model install";
     EXPECT_NE(std::string(by_name.what()).find(says), std::string::npos) << by_name.what();
     const auto by_file = test::error_of([&] { store.embedder(copy.string()); });
     EXPECT_EQ(by_file.code(), Code::corrupt) << left << ": " << by_file.what();

@@ -31,11 +31,10 @@ Generation ask(const std::vector<Message>& messages, const GenerateOptions& opti
 
 TEST(Generator, AnswersAndMeasures) {
   std::string streamed;
-  const Generation answer =
-      generator().generate(kQuestion, {.max_tokens = 24}, [&](std::string_view text) {
-        EXPECT_TRUE(utf8::valid(text));
-        streamed += text;
-      });
+  const Generation answer = generator().generate(kQuestion, {.max_tokens = 24}, [&](std::string_view text) {
+    EXPECT_TRUE(utf8::valid(text));
+    streamed += text;
+  });
   EXPECT_NE(answer.text.find("Paris"), std::string::npos) << answer.text;
   EXPECT_EQ(streamed, answer.text);
   EXPECT_EQ(answer.finish_reason, "stop");
@@ -47,8 +46,7 @@ TEST(Generator, AnswersAndMeasures) {
 
 TEST(Generator, TheLikeliestAnswerIsTheSameEveryTime) {
   const Generation first = ask(kQuestion, {.max_tokens = 16});
-  ask({{"user", "Something else in between, so that the context is not as it was."}},
-      {.max_tokens = 4});
+  ask({{"user", "Something else in between, so that the context is not as it was."}}, {.max_tokens = 4});
   const Generation second = ask(kQuestion, {.max_tokens = 16});
   EXPECT_EQ(first.text, second.text);
   EXPECT_EQ(first.tokens, second.tokens);
@@ -123,8 +121,7 @@ TEST(Generator, StopsBetweenTokensAndWhileItReads) {
     later.request_stop();
   });
   const std::vector<Message> question = {{"user", lengthy}};
-  const auto reading =
-      test::error_of([&] { generator().generate(question, {}, {}, later.get_token()); });
+  const auto reading = test::error_of([&] { generator().generate(question, {}, {}, later.get_token()); });
   EXPECT_EQ(reading.code(), Code::cancelled);
   EXPECT_NE(ask(kQuestion, {.max_tokens = 24}).text.find("Paris"), std::string::npos);
 }

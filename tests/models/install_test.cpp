@@ -62,8 +62,8 @@ class Install : public ::testing::Test {
   Install() {
     const fs::path script = packages_ / "make_wheel.py";
     std::ofstream(script) << kMakeWheel;
-    const std::string command = "python3 " + script.string() + " " + packages_.path().string() +
-                                " " + std::to_string(kPayloadBytes);
+    const std::string command =
+        "python3 " + script.string() + " " + packages_.path().string() + " " + std::to_string(kPayloadBytes);
     EXPECT_EQ(std::system(command.c_str()), 0);
     wheel_ = packages_ / "hasten_fake-1.0-py3-none-any.whl";
     sha256_ = sha256_file(wheel_);
@@ -295,14 +295,11 @@ TEST(Importers, RefuseWhatIsCutShortOrSomethingElse) {
   for (const std::string& bytes :
        {std::string(), std::string("E5S1"), "E5S1" + noise, noise, std::string(100, '\xFF'),
         std::string("\x10\0\0\0\0\0\0\0{\"a\":1}       ", 23)}) {
-    EXPECT_EQ(test::error_of([&] { import_e5(bytes, facts, out / "e5.gguf"); }).code(),
-              Code::corrupt);
-    EXPECT_EQ(test::error_of([&] { import_bert(bytes, "", facts, out / "b.gguf"); }).code(),
-              Code::corrupt);
+    EXPECT_EQ(test::error_of([&] { import_e5(bytes, facts, out / "e5.gguf"); }).code(), Code::corrupt);
+    EXPECT_EQ(test::error_of([&] { import_bert(bytes, "", facts, out / "b.gguf"); }).code(), Code::corrupt);
   }
   std::ofstream(out / "noise.gguf") << noise;
-  EXPECT_EQ(test::error_of([&] { requantise(out / "noise.gguf", out / "q.gguf"); }).code(),
-            Code::corrupt);
+  EXPECT_EQ(test::error_of([&] { requantise(out / "noise.gguf", out / "q.gguf"); }).code(), Code::corrupt);
   EXPECT_EQ(test::error_of([&] { Wheel wheel(out / "noise.gguf"); }).code(), Code::corrupt);
 }
 

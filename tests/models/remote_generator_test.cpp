@@ -21,8 +21,7 @@ std::string stream(const std::string& body) {
 }
 
 std::string delta(const std::string& text) {
-  return "data: " + json{{"choices", {{{"index", 0}, {"delta", {{"content", text}}}}}}}.dump() +
-         "\n\n";
+  return "data: " + json{{"choices", {{{"index", 0}, {"delta", {{"content", text}}}}}}}.dump() + "\n\n";
 }
 
 const std::string kStop = R"(data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})"
@@ -35,8 +34,7 @@ Generation ask(const ScriptedServer& server, const GenerateOptions& options = {}
   const auto on_token = [&](std::string_view text) {
     if (streamed != nullptr) *streamed += text;
   };
-  return open_remote_generator(server.url() + "#m")
-      ->generate({&question, 1}, options, on_token, stop);
+  return open_remote_generator(server.url() + "#m")->generate({&question, 1}, options, on_token, stop);
 }
 
 TEST(ServerAddress, TakesEveryForm) {
@@ -70,9 +68,8 @@ struct StreamCase {
 };
 
 TEST(RemoteGenerator, ReadsEveryFormOfAnswer) {
-  const std::string usage =
-      R"(data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5}})"
-      "\n\n";
+  const std::string usage = R"(data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5}})"
+                            "\n\n";
   const std::vector<StreamCase> cases = {
       {"the usual", delta("Par") + delta("is.") + kStop + kDone, "Paris.", "stop", 2},
       {"with usage", delta("Par") + delta("is.") + kStop + usage + kDone, "Paris.", "stop", 5},
@@ -114,8 +111,7 @@ TEST(RemoteGenerator, ReadsChunkedBodies) {
   }
   EXPECT_EQ(ask(ScriptedServer({chunked + "0\r\n\r\n"})).text, "Paris.");
   // Cut off: an error, never half an answer taken for a whole one.
-  EXPECT_EQ(test::error_of([&] { ask(ScriptedServer({chunked.substr(0, 80)})); }).code(),
-            Code::unavailable);
+  EXPECT_EQ(test::error_of([&] { ask(ScriptedServer({chunked.substr(0, 80)})); }).code(), Code::unavailable);
 }
 
 TEST(RemoteGenerator, SaysWhatIsWanted) {
@@ -173,22 +169,19 @@ struct ErrorCase {
 
 TEST(RemoteGenerator, TellsErrorsInTheServersWords) {
   const std::vector<ErrorCase> cases = {
-      {"OpenAI's form", http(404, "application/json", R"({"error":{"message":"no model m"}})"),
-       Code::refused, "answered HTTP 404: no model m"},
+      {"OpenAI's form", http(404, "application/json", R"({"error":{"message":"no model m"}})"), Code::refused,
+       "answered HTTP 404: no model m"},
       {"a plain one", http(401, "application/json", R"({"error":"bad key"})"), Code::refused,
        "answered HTTP 401: bad key"},
-      {"vLLM's older form",
-       http(400, "application/json", R"({"object":"error","message":"too long"})"), Code::refused,
-       "answered HTTP 400: too long"},
-      {"text", http(503, "text/plain", "loading\n"), Code::unavailable,
-       "answered HTTP 503: loading"},
+      {"vLLM's older form", http(400, "application/json", R"({"object":"error","message":"too long"})"),
+       Code::refused, "answered HTTP 400: too long"},
+      {"text", http(503, "text/plain", "loading\n"), Code::unavailable, "answered HTTP 503: loading"},
       {"too many", http(429, "text/plain", "slow down"), Code::unavailable, "429"},
       {"a redirect is not followed",
-       "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/v1\r\nContent-Length: 0\r\n\r\n",
-       Code::refused, "302"},
-      {"an error in the stream",
-       stream(delta("Par") + "data: {\"error\":{\"message\":\"oom\"}}\n\n"), Code::unavailable,
-       "oom"},
+       "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/v1\r\nContent-Length: 0\r\n\r\n", Code::refused,
+       "302"},
+      {"an error in the stream", stream(delta("Par") + "data: {\"error\":{\"message\":\"oom\"}}\n\n"),
+       Code::unavailable, "oom"},
       {"no JSON", stream("data: <html>\n\n"), Code::unavailable, "not JSON"},
       {"nothing at all", stream(""), Code::unavailable, "without a word"},
       {"no HTTP", "gibberish\r\n\r\n", Code::unavailable, "cannot be used"},
@@ -197,8 +190,7 @@ TEST(RemoteGenerator, TellsErrorsInTheServersWords) {
     const ScriptedServer server({c.answer});
     const auto error = test::error_of([&] { ask(server); });
     EXPECT_EQ(error.code(), c.code) << c.what << ": " << error.what();
-    EXPECT_NE(std::string(error.what()).find(c.words), std::string::npos)
-        << c.what << ": " << error.what();
+    EXPECT_NE(std::string(error.what()).find(c.words), std::string::npos) << c.what << ": " << error.what();
   }
 }
 

@@ -28,7 +28,9 @@ std::vector<double> ask(const ScriptedServer& server, const std::string& model =
   return open_remote_reranker(server.url() + model)->score("why?", passages(), {});
 }
 
-std::string answer(const json& results) { return http(200, "application/json", json{{"results", results}}.dump()); }
+std::string answer(const json& results) {
+  return http(200, "application/json", json{{"results", results}}.dump());
+}
 
 json result(int index, double score) { return {{"index", index}, {"relevance_score", score}}; }
 
@@ -57,9 +59,9 @@ struct AddressCase {
   const char* path;
 };
 const AddressCase kAddresses[] = {
-    {"", "/v1/rerank"},         {"/", "/v1/rerank"},        {"/v1", "/v1/rerank"}, {"/v1/", "/v1/rerank"},
-    {"/v1/rerank", "/v1/rerank"}, {"/rerank", "/rerank"},   {"/rerank/", "/rerank"}, {"/v2", "/v2/rerank"},
-    {"/v2/rerank#model", "/v2/rerank"},
+    {"", "/v1/rerank"},      {"/", "/v1/rerank"},          {"/v1", "/v1/rerank"},
+    {"/v1/", "/v1/rerank"},  {"/v1/rerank", "/v1/rerank"}, {"/rerank", "/rerank"},
+    {"/rerank/", "/rerank"}, {"/v2", "/v2/rerank"},        {"/v2/rerank#model", "/v2/rerank"},
 };
 
 TEST(RemoteReranker, AnAddressMayBeShort) {
@@ -121,8 +123,9 @@ TEST(RemoteReranker, WhatIsWrongIsSaid) {
 }
 
 TEST(RemoteReranker, NobodyListensThere) {
-  EXPECT_EQ(error_of([] { open_remote_reranker("http://127.0.0.1:1")->score("why?", passages(), {}); }).code(),
-            Code::unavailable);
+  EXPECT_EQ(
+      error_of([] { open_remote_reranker("http://127.0.0.1:1")->score("why?", passages(), {}); }).code(),
+      Code::unavailable);
 }
 
 TEST(RemoteReranker, CanBeInterrupted) {

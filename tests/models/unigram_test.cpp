@@ -68,8 +68,7 @@ class Packed {
   std::vector<std::uint32_t> words_;
 };
 
-std::vector<std::string> texts_of(const std::vector<std::int32_t>& ids,
-                                  const std::vector<Piece>& pieces) {
+std::vector<std::string> texts_of(const std::vector<std::int32_t>& ids, const std::vector<Piece>& pieces) {
   std::vector<std::string> texts;
   for (const auto id : ids) {
     texts.push_back(id == kUnknown ? "?" : pieces[static_cast<std::size_t>(id)].text);
@@ -126,8 +125,7 @@ TEST(Unigram, FindsTheBestCutOfAll) {
   std::mt19937 random(3);
   const auto word = [&](std::size_t most) {
     std::string w;
-    for (std::size_t n = 1 + random() % most; n > 0; --n)
-      w += static_cast<char>('a' + random() % 3);
+    for (std::size_t n = 1 + random() % most; n > 0; --n) w += static_cast<char>('a' + random() % 3);
     return w;
   };
   for (int round = 0; round < 50; ++round) {
@@ -138,8 +136,8 @@ TEST(Unigram, FindsTheBestCutOfAll) {
     for (const auto& [text, score] : scores) pieces.push_back({text, score});
     const Packed packed(pieces, {});
     const UnigramTokenizer tokenizer(packed.bytes());
-    const auto worst = std::min_element(scores.begin(), scores.end(),
-                                        [](auto& a, auto& b) { return a.second < b.second; });
+    const auto worst =
+        std::min_element(scores.begin(), scores.end(), [](auto& a, auto& b) { return a.second < b.second; });
     const float unknown = worst->second - 10;
     for (int i = 0; i < 20; ++i) {
       const std::string text = word(30);

@@ -17,8 +17,8 @@ namespace fs = std::filesystem;
 /// Without white space, in compatibility form: line breaks and ligatures are not compared.
 std::string normalised(const std::string& text) {
   UErrorCode status = U_ZERO_ERROR;
-  const icu::UnicodeString nfkc = icu::Normalizer2::getNFKCInstance(status)->normalize(
-      icu::UnicodeString::fromUTF8(text), status);
+  const icu::UnicodeString nfkc =
+      icu::Normalizer2::getNFKCInstance(status)->normalize(icu::UnicodeString::fromUTF8(text), status);
   icu::UnicodeString bare;
   for (std::int32_t i = 0; i < nfkc.length(); i = nfkc.moveIndex32(i, 1)) {
     const UChar32 c = nfkc.char32At(i);
@@ -40,8 +40,7 @@ std::string outcome(const FileReader& reader, const fs::path& file, std::string&
 
 TEST(Documents, ReadAsExpected) {
   const fs::path folder = fs::path(HASTEN_SHARED_DATA) / "documents";
-  if (!fs::exists(folder / "expected.json"))
-    GTEST_SKIP() << "the shared data is not here: " << folder;
+  if (!fs::exists(folder / "expected.json")) GTEST_SKIP() << "the shared data is not here: " << folder;
   const auto expected = nlohmann::json::parse(std::ifstream(folder / "expected.json"));
   const FileReader reader{{}};
   for (const auto& [name, wanted] : expected.items()) {

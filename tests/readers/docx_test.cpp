@@ -36,8 +36,8 @@ std::string paragraph(std::string_view text, std::string_view properties = "") {
 }
 
 std::string item(std::string_view text, int list, int level) {
-  return paragraph(text, "<w:numPr><w:ilvl w:val='" + std::to_string(level) +
-                             "'/><w:numId w:val='" + std::to_string(list) + "'/></w:numPr>");
+  return paragraph(text, "<w:numPr><w:ilvl w:val='" + std::to_string(level) + "'/><w:numId w:val='" +
+                             std::to_string(list) + "'/></w:numPr>");
 }
 
 struct Case {
@@ -52,34 +52,28 @@ const Case kCases[] = {
      "<w:p><w:r><w:t>one</w:t></w:r><w:r><w:t xml:space='preserve'> </w:t></w:r><w:r><w:t>two"
      "</w:t><w:tab/><w:t>x</w:t><w:br/><w:t>y</w:t><w:noBreakHyphen/><w:t>z</w:t></w:r></w:p>",
      "one two x\ny-z"},
-    {"a link",
-     "<w:p><w:r><w:t>see </w:t></w:r><w:hyperlink><w:r><w:t>here</w:t></w:r></w:hyperlink></w:p>",
+    {"a link", "<w:p><w:r><w:t>see </w:t></w:r><w:hyperlink><w:r><w:t>here</w:t></w:r></w:hyperlink></w:p>",
      "see here"},
     {"content controls",
-     "<w:sdt><w:sdtPr><w:alias/></w:sdtPr><w:sdtContent>" + paragraph("in") +
-         "</w:sdtContent></w:sdt>",
+     "<w:sdt><w:sdtPr><w:alias/></w:sdtPr><w:sdtContent>" + paragraph("in") + "</w:sdtContent></w:sdt>",
      "in"},
     {"tracked changes",
      "<w:p><w:del><w:r><w:delText>old</w:delText></w:r></w:del><w:ins><w:r><w:t>new"
      "</w:t></w:r></w:ins><w:moveFrom><w:r><w:t>gone</w:t></w:r></w:moveFrom></w:p>",
      "new"},
-    {"field codes", "<w:p><w:r><w:instrText>PAGE</w:instrText></w:r><w:r><w:t>7</w:t></w:r></w:p>",
-     "7"},
+    {"field codes", "<w:p><w:r><w:instrText>PAGE</w:instrText></w:r><w:r><w:t>7</w:t></w:r></w:p>", "7"},
     {"hidden text",
      "<w:p><w:r><w:rPr><w:vanish/></w:rPr><w:t>no</w:t></w:r><w:r><w:rPr><w:vanish "
      "w:val='0'/></w:rPr><w:t>yes</w:t></w:r></w:p>",
      "yes"},
-    {"headings by outline", paragraph("A", "<w:outlineLvl w:val='1'/>") + paragraph("b"),
-     "## A\n\nb"},
+    {"headings by outline", paragraph("A", "<w:outlineLvl w:val='1'/>") + paragraph("b"), "## A\n\nb"},
     {"a table",
      "<w:tbl><w:tr><w:tc>" + paragraph("a") + "</w:tc><w:tc>" + paragraph("b") + paragraph("c") +
-         "</w:tc></w:tr><w:sdt><w:sdtContent><w:tr><w:tc><w:tcPr><w:vMerge/></w:tcPr>" +
-         paragraph("x") + "</w:tc><w:tc>" + paragraph("d") +
-         "</w:tc></w:tr></w:sdtContent></w:sdt></w:tbl>" + paragraph("e"),
+         "</w:tc></w:tr><w:sdt><w:sdtContent><w:tr><w:tc><w:tcPr><w:vMerge/></w:tcPr>" + paragraph("x") +
+         "</w:tc><w:tc>" + paragraph("d") + "</w:tc></w:tr></w:sdtContent></w:sdt></w:tbl>" + paragraph("e"),
      "a | b c\n | d\n\ne"},
     {"a deleted row",
-     "<w:tbl><w:tr><w:trPr><w:del/></w:trPr><w:tc>" + paragraph("a") + "</w:tc></w:tr></w:tbl>",
-     ""},
+     "<w:tbl><w:tr><w:trPr><w:del/></w:trPr><w:tc>" + paragraph("a") + "</w:tc></w:tr></w:tbl>", ""},
     {"a text box, in both of its forms",
      "<w:p><w:r><mc:AlternateContent><mc:Choice><wps:txbx>"
      "<w:txbxContent>" +
@@ -98,8 +92,7 @@ const Case kCases[] = {
      "<w:p><w:r><w:ruby><w:rt><w:r><w:t>kan</w:t></w:r></w:rt><w:rubyBase><w:r>"
      "<w:t>漢</w:t></w:r></w:rubyBase></w:ruby></w:r></w:p>",
      "漢"},
-    {"entities of its own stay closed", "<w:p><w:r><w:t>&x; &amp; &#20013;</w:t></w:r></w:p>",
-     "&x; & 中"},
+    {"entities of its own stay closed", "<w:p><w:r><w:t>&x; &amp; &#20013;</w:t></w:r></w:p>", "&x; & 中"},
 };
 
 TEST(Docx, Bodies) {
@@ -109,12 +102,11 @@ TEST(Docx, Bodies) {
 }
 
 TEST(Docx, HeadingsByStyleInAnyLanguage) {
-  const Parts styles{
-      {"styles",
-       "<w:styles><w:style w:styleId='berschrift2'><w:name w:val='heading 2'/></w:style>"
-       "<w:style w:styleId='Mine'><w:basedOn w:val='berschrift2'/></w:style>"
-       "<w:style w:styleId='a'><w:name w:val='Title'/></w:style>"
-       "<w:style w:styleId='Loop'><w:basedOn w:val='Loop'/></w:style></w:styles>"}};
+  const Parts styles{{"styles",
+                      "<w:styles><w:style w:styleId='berschrift2'><w:name w:val='heading 2'/></w:style>"
+                      "<w:style w:styleId='Mine'><w:basedOn w:val='berschrift2'/></w:style>"
+                      "<w:style w:styleId='a'><w:name w:val='Title'/></w:style>"
+                      "<w:style w:styleId='Loop'><w:basedOn w:val='Loop'/></w:style></w:styles>"}};
   const auto styled = [](std::string_view text, std::string_view style) {
     return paragraph(text, "<w:pStyle w:val='" + std::string(style) + "'/>");
   };
@@ -132,19 +124,19 @@ TEST(Docx, ListsAreCounted) {
            std::string(format) + "'/><w:lvlText w:val='" + std::string(text) + "'/></w:lvl>";
   };
   const Parts numbering{
-      {"numbering", "<w:numbering><w:abstractNum w:abstractNumId='0'>" +
-                        level(0, "decimal", "%1.") + level(1, "lowerLetter", "%1.%2)") +
+      {"numbering", "<w:numbering><w:abstractNum w:abstractNumId='0'>" + level(0, "decimal", "%1.") +
+                        level(1, "lowerLetter", "%1.%2)") +
                         "</w:abstractNum><w:abstractNum "
                         "w:abstractNumId='1'>" +
                         level(0, "bullet", "*") +
                         "</w:abstractNum>"
                         "<w:num w:numId='1'><w:abstractNumId w:val='0'/></w:num>"
                         "<w:num w:numId='2'><w:abstractNumId w:val='1'/></w:num></w:numbering>"}};
-  EXPECT_EQ(text_or_error("docx", docx(item("a", 1, 0) + item("b", 1, 1) + item("c", 1, 1) +
-                                           item("d", 1, 0) + item("e", 1, 1) + item("f", 2, 0) +
-                                           item("g", 0, 0) + item("h", 9, 0),
-                                       numbering)),
-            "1. a\n  1.a) b\n  1.b) c\n2. d\n  2.a) e\n- f\n\ng\n\nh");
+  EXPECT_EQ(
+      text_or_error("docx", docx(item("a", 1, 0) + item("b", 1, 1) + item("c", 1, 1) + item("d", 1, 0) +
+                                     item("e", 1, 1) + item("f", 2, 0) + item("g", 0, 0) + item("h", 9, 0),
+                                 numbering)),
+      "1. a\n  1.a) b\n  1.b) c\n2. d\n  2.a) e\n- f\n\ng\n\nh");
 }
 
 TEST(Docx, NumbersInTheFormatsOfWord) {
@@ -161,14 +153,13 @@ TEST(Docx, NotesFollowTheirParagraph) {
   const Parts notes{
       {"footnotes", "<w:footnotes><w:footnote w:id='0' w:type='separator'/><w:footnote w:id='5'>" +
                         paragraph("note") + "</w:footnote></w:footnotes>"},
-      {"comments", "<w:comments><w:comment w:id='1' w:author='Q'>" + paragraph("why?") +
-                       "</w:comment></w:comments>"}};
+      {"comments",
+       "<w:comments><w:comment w:id='1' w:author='Q'>" + paragraph("why?") + "</w:comment></w:comments>"}};
   const std::string body =
       "<w:p><w:r><w:t>text</w:t></w:r><w:r><w:footnoteReference w:id='5'/></w:r><w:r>"
       "<w:commentReference w:id='1'/></w:r></w:p>" +
       paragraph("next");
-  EXPECT_EQ(text_or_error("docx", docx(body, notes)),
-            "text[^1]\n\n[^1]: note\n\n[comment, Q] why?\n\nnext");
+  EXPECT_EQ(text_or_error("docx", docx(body, notes)), "text[^1]\n\n[^1]: note\n\n[comment, Q] why?\n\nnext");
 }
 
 TEST(Docx, PropertiesAndAMainPartOfAnotherName) {

@@ -93,8 +93,7 @@ const NameCase kNames[] = {
 TEST(FormatOf, NamesAndFirstBytes) {
   for (const auto& [name, head, expected] : kNames) {
     const Format* format = format_of(name, head);
-    EXPECT_EQ(format == nullptr ? "none" : format->name, expected == nullptr ? "none" : expected)
-        << name;
+    EXPECT_EQ(format == nullptr ? "none" : format->name, expected == nullptr ? "none" : expected) << name;
   }
 }
 

@@ -24,13 +24,11 @@ const Case kCases[] = {
     {"definitions", "<dl><dt>a</dt><dd>b</dd></dl>", "a\nb"},
     {"a table", "<table><tr><th>a<th>b</tr><tr><td>1<td>2</tr></table>", "a | b\n1 | 2"},
     {"rows without cells", "<table><tr></tr><tr><td></td></tr><tr><td>x</table>", "x"},
-    {"a table in a table", "<table><tr><td>a<table><tr><td>b<td>c</table><td>d</table>",
-     "a b | c | d"},
+    {"a table in a table", "<table><tr><td>a<table><tr><td>b<td>c</table><td>d</table>", "a b | c | d"},
     {"line ends in cells", "<table><tr><td>a<br>b<td><p>c</p></table>", "a b | c"},
     {"preformatted", "<pre>\nif x:\n    # y\n</pre>z", "```\nif x:\n    # y\n```\n\nz"},
     {"entities", "<p>&lt;tag&gt; &amp; &#20013;&#x6587; &eacute;&nbsp;x</p>", "<tag> & 中文 é x"},
-    {"no text", "<script>a</script><style>b</style><!-- c --><template>d</template><svg>e</svg>f",
-     "f"},
+    {"no text", "<script>a</script><style>b</style><!-- c --><template>d</template><svg>e</svg>f", "f"},
     {"hidden", "<p hidden>a</p><p style='color:red; display : none'>b<i>c</i></p><p>d</p>", "d"},
     {"a script that closes early", "<script>x=\"</p>\";</script><p>a</p>", "a"},
     {"links side by side", "<a href=x>One</a><a href=y>Two</a><b>, three</b>", "One Two, three"},
@@ -41,30 +39,27 @@ const Case kCases[] = {
     {"cut within a tag", "<p>a</p><p cl", "a"},
     {"declared: latin1", "<meta charset=\"iso-8859-1\"><p>caf\xE9 \x80", "café €"},
     {"declared: gb2312, the older way",
-     "<meta http-equiv=Content-Type content=\"text/html; charset=gb2312\"><p>\xBC\xEC\xCB\xF7",
-     "检索"},
+     "<meta http-equiv=Content-Type content=\"text/html; charset=gb2312\"><p>\xBC\xEC\xCB\xF7", "检索"},
     {"declared wrongly", "<meta charset=iso-8859-1><p>检索", "检索"},
     {"undeclared UTF-8", "<p>检索", "检索"},
     {"NUL", std::string("<p>a\0b", 6), "a b"},
 };
 
 TEST(Html, Cases) {
-  for (const auto& [what, html, text] : kCases)
-    EXPECT_EQ(text_or_error("html", html), text) << what;
+  for (const auto& [what, html, text] : kCases) EXPECT_EQ(text_or_error("html", html), text) << what;
 }
 
 TEST(Html, Metadata) {
   const Metadata metadata =
-      read_as(
-          "html",
-          "<head><title>\n A &amp; B </title><meta name=Author content=' Q '><meta "
-          "property=article:published_time content=2024-02-29T10:00:00Z><meta name=description "
-          "content=d><meta name=author content=second></head><body><svg><title>no</title></svg>")
+      read_as("html",
+              "<head><title>\n A &amp; B </title><meta name=Author content=' Q '><meta "
+              "property=article:published_time content=2024-02-29T10:00:00Z><meta name=description "
+              "content=d><meta name=author content=second></head><body><svg><title>no</title></svg>")
           .metadata;
-  EXPECT_EQ(metadata, (Metadata{{"title", "A & B"},
-                                {"author", "Q"},
-                                {"date", *Date::parse("2024-02-29")},
-                                {"description", "d"}}));
+  EXPECT_EQ(
+      metadata,
+      (Metadata{
+          {"title", "A & B"}, {"author", "Q"}, {"date", *Date::parse("2024-02-29")}, {"description", "d"}}));
 }
 
 std::string repeated(std::string_view text, int times) {
@@ -74,8 +69,7 @@ std::string repeated(std::string_view text, int times) {
 }
 
 TEST(Html, DepthIsHarmless) {
-  for (const std::string_view tag :
-       {"<div>", "<b>", "<ul><li>", "<table><tr><td>", "<table>", "<pre>"}) {
+  for (const std::string_view tag : {"<div>", "<b>", "<ul><li>", "<table><tr><td>", "<table>", "<pre>"}) {
     const std::string text = text_or_error("html", repeated(tag, 20'000) + "found");
     EXPECT_NE(text.find("found"), std::string::npos) << tag;
   }

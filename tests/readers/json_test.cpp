@@ -26,8 +26,7 @@ const Case kCases[] = {
     {"records under a key", R"({"data": [{"a": 1, "b": 2}, {"a": 3}], "n": 2})",
      "data.a: 1\ndata.b: 2\n\ndata.a: 3\n\nn: 2\n"},
     {"empty containers", R"({"a": {}, "b": [], "c": [[], {}], "d": 1})", "d: 1\n"},
-    {"escapes", R"({"a": "\u4e2d\u6587 \ud83d\ude00 \n \"q\" \/ \\"})",
-     "a: 中文 😀 \n \"q\" / \\\n"},
+    {"escapes", R"({"a": "\u4e2d\u6587 \ud83d\ude00 \n \"q\" \/ \\"})", "a: 中文 😀 \n \"q\" / \\\n"},
     {"half a character", R"(["\ud83d", "\ude00x", "\ud83dA"])", "\uFFFD, \uFFFDx, \uFFFDA\n"},
     {"a NUL", R"(["a\u0000b"])", "a b\n"},
     {"large numbers stay as written", "[1e400, 123456789012345678901234567890]",
@@ -47,15 +46,13 @@ const Case kCases[] = {
 };
 
 TEST(Json, Cases) {
-  for (const auto& [what, json, text] : kCases)
-    EXPECT_EQ(text_or_error("json", json), text) << what;
+  for (const auto& [what, json, text] : kCases) EXPECT_EQ(text_or_error("json", json), text) << what;
 }
 
 const Case kLineCases[] = {
     {"lines", "{\"a\": 1}\n{\"a\": 2}\n", "a: 1\n\na: 2\n"},
     {"values over several lines", "{\n\"a\": 1\n}\n{\n\"a\": 2\n}", "a: 1\n\na: 2\n"},
-    {"a broken line is kept as it stands", "{\"a\": 1}\n{\"b\": \n{\"a\": 3}\n",
-     "a: 1\n{\"b\": \n\na: 3\n"},
+    {"a broken line is kept as it stands", "{\"a\": 1}\n{\"b\": \n{\"a\": 3}\n", "a: 1\n{\"b\": \n\na: 3\n"},
     {"no line is whole", "one\ntwo\n", "error: corrupt"},
 };
 

@@ -17,8 +17,8 @@ inline std::string make_zip(const std::vector<std::pair<std::string, std::string
   zip_source_keep(target);
   zip_t* archive = zip_open_from_source(target, ZIP_TRUNCATE, &error);
   for (const auto& [name, content] : entries) {
-    zip_file_add(archive, name.c_str(),
-                 zip_source_buffer(archive, content.data(), content.size(), 0), ZIP_FL_ENC_UTF_8);
+    zip_file_add(archive, name.c_str(), zip_source_buffer(archive, content.data(), content.size(), 0),
+                 ZIP_FL_ENC_UTF_8);
   }
   zip_close(archive);
   zip_stat_t stat;

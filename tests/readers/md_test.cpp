@@ -39,10 +39,7 @@ const Case kCases[] = {
      ""},
     {"lists",
      "---\na: [x, 'y, z', 3]\nb:\n  - one\n  - \"two\"\nc:\n- 1\nd: [x,\n  y]\n---\n",
-     {{"a", List{"x", "y, z", "3"}},
-      {"b", List{"one", "two"}},
-      {"c", List{"1"}},
-      {"d", List{"x", "y"}}},
+     {{"a", List{"x", "y, z", "3"}}, {"b", List{"one", "two"}}, {"c", List{"1"}}, {"d", List{"x", "y"}}},
      ""},
     {"blocks",
      "---\na: |\n  one\n  two\nb: >\n  one\n  two\nc: long\n  line\n---\n",
@@ -61,10 +58,7 @@ const Case kCases[] = {
     {"TOML",
      "+++\ntitle = \"A\"\ntags = [\"a\",\n  \"b\"]\ndate = 2024-01-02\n[author]\nname = "
      "'x'\n+++\nx",
-     {{"title", "A"},
-      {"tags", List{"a", "b"}},
-      {"date", *Date::parse("2024-01-02")},
-      {"author.name", "x"}},
+     {{"title", "A"}, {"tags", List{"a", "b"}}, {"date", *Date::parse("2024-01-02")}, {"author.name", "x"}},
      "x"},
 };
 

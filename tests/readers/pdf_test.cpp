@@ -8,8 +8,8 @@ namespace hasten {
 namespace {
 
 TEST(Pdf, TextAndWhereItsPagesBegin) {
-  const Extracted extracted = read_as("pdf", make_pdf({page_lines({"First line", "Second (line)"}),
-                                                       page_lines({}), page_lines({"Third"})}));
+  const Extracted extracted = read_as(
+      "pdf", make_pdf({page_lines({"First line", "Second (line)"}), page_lines({}), page_lines({"Third"})}));
   EXPECT_EQ(extracted.text, "First line\nSecond (line)\n\nThird");
   ASSERT_EQ(extracted.pages.size(), 3u);
   EXPECT_EQ(extracted.text.substr(extracted.pages[0], 5), "First");
@@ -48,9 +48,8 @@ TEST(Pdf, Metadata) {
                               "/Title(A title)/Author<FEFF4E2D6587>/CreationDate(D:20240229120000Z)"
                               "/ModDate(yesterday)"))
           .metadata;
-  EXPECT_EQ(metadata, (Metadata{{"title", "A title"},
-                                {"author", "中文"},
-                                {"created", *Date::parse("2024-02-29")}}));
+  EXPECT_EQ(metadata,
+            (Metadata{{"title", "A title"}, {"author", "中文"}, {"created", *Date::parse("2024-02-29")}}));
 }
 
 TEST(Pdf, WhatHasNoText) {

@@ -14,7 +14,6 @@ int main(int count, char** arguments) try {
   std::fwrite(extracted.text.data(), 1, extracted.text.size(), stdout);
   return 0;
 } catch (const hasten::Error& error) {
-  std::fprintf(stderr, "error: %s: %s\n", std::string(to_string(error.code())).c_str(),
-               error.what());
+  std::fprintf(stderr, "error: %s: %s\n", std::string(to_string(error.code())).c_str(), error.what());
   return 1;
 }

@@ -17,8 +17,8 @@ inline const Format& format_named(std::string_view name) {
 }
 
 /// Reads in this process.
-inline Extracted read_as(std::string_view format, std::string_view bytes,
-                         const ReadLimits& limits = {}, std::string_view name = "file") {
+inline Extracted read_as(std::string_view format, std::string_view bytes, const ReadLimits& limits = {},
+                         std::string_view name = "file") {
   return read_bytes(format_named(format), bytes, name, limits);
 }
 

@@ -19,9 +19,7 @@ TEST(Calibrate, ACosineIsJudgedAgainstWhatChanceWouldGive) {
   EXPECT_GT(calibrated_cosine(0.9, evidence), 0.9);
 }
 
-TEST(Calibrate, WithoutMomentsACosineSaysNothing) {
-  EXPECT_DOUBLE_EQ(calibrated_cosine(0.7, {}), 0.5);
-}
+TEST(Calibrate, WithoutMomentsACosineSaysNothing) { EXPECT_DOUBLE_EQ(calibrated_cosine(0.7, {}), 0.5); }
 
 TEST(Calibrate, Bm25IsTheShareOfWhatIsAttainable) {
   const std::uint64_t frequencies[] = {1, 5};

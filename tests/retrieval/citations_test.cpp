@@ -51,8 +51,8 @@ TEST(Aligner, FindsTheSentenceThatSaysIt) {
 
 TEST(Aligner, CitesTwoSentencesWhenOneIsNotEnough) {
   const auto list = passages();
-  const auto support = Aligner(list).align(
-      "The Panthers' 15-1 season record; Cam Newton named most valuable player.");
+  const auto support =
+      Aligner(list).align("The Panthers' 15-1 season record; Cam Newton named most valuable player.");
   ASSERT_TRUE(support);
   EXPECT_EQ(support->span.size(), texts()[1].size());
 }
@@ -60,8 +60,8 @@ TEST(Aligner, CitesTwoSentencesWhenOneIsNotEnough) {
 TEST(Aligner, DoesNotCiteWhatIsNotThere) {
   const auto list = passages();
   const Aligner aligner(list);
-  for (const std::string sentence :
-       {"The Eiffel Tower was finished in 1889 by Gustave Eiffel.", "上海迪士尼乐园于2016年开园。", "", "..."}) {
+  for (const std::string sentence : {"The Eiffel Tower was finished in 1889 by Gustave Eiffel.",
+                                     "上海迪士尼乐园于2016年开园。", "", "..."}) {
     EXPECT_FALSE(aligner.align(sentence)) << sentence;
   }
 }

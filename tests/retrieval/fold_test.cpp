@@ -26,17 +26,24 @@ TEST(Fold, Table) {
   const std::vector<Case> cases{
       {"equal texts anywhere", {place(1, 0, {0, 10}, 7), place(2, 4, {50, 60}, 7)}, 1, {0}},
       {"half of the shorter is not more than half",
-       {place(1, 0, {0, 100}, 1), place(1, 1, {80, 120}, 2)}, 0.5, {0, 1}},
+       {place(1, 0, {0, 100}, 1), place(1, 1, {80, 120}, 2)},
+       0.5,
+       {0, 1}},
       {"a byte more is", {place(1, 0, {0, 100}, 1), place(1, 1, {79, 120}, 2)}, 0.5, {0}},
       {"other documents do not overlap", {place(1, 0, {0, 100}, 1), place(2, 0, {0, 100}, 2)}, 0.1, {0, 1}},
       {"a small one within a large one, of another group",
-       {place(1, 0, {10, 20}, 1, 3), place(1, 1, {0, 100}, 2, 1)}, 0.9, {0}},
+       {place(1, 0, {10, 20}, 1, 3), place(1, 1, {0, 100}, 2, 1)},
+       0.9,
+       {0}},
       {"1: equal texts alone", {place(1, 0, {0, 100}, 1), place(1, 1, {0, 100}, 2)}, 1, {0, 1}},
       {"what was dropped drops nothing",
-       {place(1, 0, {0, 100}, 1), place(1, 1, {40, 140}, 2), place(1, 2, {80, 180}, 3)}, 0.5, {0, 2}},
+       {place(1, 0, {0, 100}, 1), place(1, 1, {40, 140}, 2), place(1, 2, {80, 180}, 3)},
+       0.5,
+       {0, 2}},
       {"derived texts lie where others do",
        {place(1, 0, {0, 100}, 1), place(1, 0, {0, 100}, 2, 2, true), place(1, 0, {0, 100}, 2, 3, true)},
-       0.1, {0, 1}},
+       0.1,
+       {0, 1}},
       {"empty spans", {place(1, 0, {5, 5}, 1), place(1, 1, {5, 5}, 2)}, 0.1, {0, 1}},
       {"nothing", {}, 0.5, {}},
   };
@@ -47,8 +54,8 @@ std::vector<Place> random_places(std::mt19937& random, std::size_t n) {
   std::vector<Place> places;
   for (std::size_t i = 0; i < n; ++i) {
     const std::uint64_t from = random() % 300, size = random() % 60;
-    places.push_back(place(random() % 3, random() % 12, {from, from + size}, random() % 40,
-                           random() % 2, random() % 6 == 0));
+    places.push_back(place(random() % 3, random() % 12, {from, from + size}, random() % 40, random() % 2,
+                           random() % 6 == 0));
   }
   return places;
 }
@@ -74,9 +81,11 @@ TEST(Windows, Table) {
   };
   const std::vector<Case> cases{
       {"one", {place(1, 5, {10, 20}, 1)}, {{{0}, {10, 20}}}},
-      {"side by side stay two", {place(1, 2, {0, 10}, 1), place(1, 5, {10, 20}, 2)},
+      {"side by side stay two",
+       {place(1, 2, {0, 10}, 1), place(1, 5, {10, 20}, 2)},
        {{{0}, {0, 10}}, {{1}, {10, 20}}}},
-      {"a byte in common makes them one", {place(1, 4, {9, 20}, 1), place(1, 2, {0, 10}, 2)},
+      {"a byte in common makes them one",
+       {place(1, 4, {9, 20}, 1), place(1, 2, {0, 10}, 2)},
        {{{0, 1}, {0, 20}}}},
       {"one within the other", {place(1, 4, {5, 6}, 1), place(1, 2, {0, 10}, 2)}, {{{0, 1}, {0, 10}}}},
       {"a third bridges two",
@@ -85,7 +94,8 @@ TEST(Windows, Table) {
       {"other documents and groups",
        {place(1, 2, {0, 9}, 1), place(2, 2, {0, 9}, 2), place(1, 2, {0, 9}, 3, 9)},
        {{{0}, {0, 9}}, {{1}, {0, 9}}, {{2}, {0, 9}}}},
-      {"derived nodes stand alone", {place(1, 2, {0, 9}, 1, 1, true), place(1, 3, {0, 9}, 2)},
+      {"derived nodes stand alone",
+       {place(1, 2, {0, 9}, 1, 1, true), place(1, 3, {0, 9}, 2)},
        {{{0}, {0, 9}}, {{1}, {0, 9}}}},
   };
   for (const Case& c : cases) {

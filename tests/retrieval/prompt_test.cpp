@@ -40,8 +40,7 @@ TEST(Prompt, FillsAPatternOnceAndOnlyFromItself) {
   const std::string text = "holds {question} and {context}";
   const std::vector<Passage> passages{{text}};
   const Prompt prompt = make_prompt("is {context} safe?", passages, "C={context} Q={question}", 500, words);
-  EXPECT_EQ(prompt.messages.back().content,
-            "C=[1] holds {question} and {context}\n Q=is {context} safe?");
+  EXPECT_EQ(prompt.messages.back().content, "C=[1] holds {question} and {context}\n Q=is {context} safe?");
 }
 
 TEST(Relevance, RisesWithWhatSpeaksForIt) {

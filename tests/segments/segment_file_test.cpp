@@ -34,8 +34,7 @@ class SegmentFileTest : public ::testing::Test {
   fs::path path(std::string_view name = "segment") const { return folder_ / name; }
 
   void put(std::string_view bytes) const {
-    std::ofstream(path(), std::ios::binary | std::ios::trunc)
-        .write(bytes.data(), std::ssize(bytes));
+    std::ofstream(path(), std::ios::binary | std::ios::trunc).write(bytes.data(), std::ssize(bytes));
   }
 
   fs::path folder_;
@@ -99,8 +98,7 @@ TEST_F(SegmentFileTest, HoldsWhatWasWritten) {
     EXPECT_EQ(at % format::kAlignment, 0u) << name;
     const std::uint64_t from = random() % want.size(), n = random() % (want.size() - from + 1);
     const auto part = file.bytes(name, from, n);
-    EXPECT_EQ(std::string(reinterpret_cast<const char*>(part.data()), part.size()),
-              want.substr(from, n));
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(part.data()), part.size()), want.substr(from, n));
   }
   file.verify();
   EXPECT_FALSE(file.cut_short());
@@ -112,7 +110,8 @@ TEST_F(SegmentFileTest, ReadingGivesWhatMappingGives) {
   write(path(), {{"first", "xyz"}, {"all", want}});
   const SegmentFile file(path(), "test");
   for (int i = 0; i < 300; ++i) {
-    const std::uint64_t from = random() % want.size(), n = random() % std::min<std::size_t>(want.size() - from, 9000) + 1;
+    const std::uint64_t from = random() % want.size(),
+                        n = random() % std::min<std::size_t>(want.size() - from, 9000) + 1;
     std::string got(n, ' ');
     file.fetch("all", from, n);
     file.read("all", from, std::as_writable_bytes(std::span(got)));
@@ -136,7 +135,8 @@ TEST_F(SegmentFileTest, WhatIsTouchedFirstIsReadAndThenMapped) {
   for (int time = 0; time < 2; ++time) {
     const std::byte* const at = section.at_or_read(50'000, buffer.size(), buffer);
     EXPECT_EQ(at == buffer.data(), time == 0);
-    EXPECT_EQ(std::string(reinterpret_cast<const char*>(at), buffer.size()), want.substr(50'000, buffer.size()));
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(at), buffer.size()),
+              want.substr(50'000, buffer.size()));
   }
   EXPECT_EQ(failure([&] { section.at_or_read(want.size() - 1, 2, buffer); }), Code::damaged);
 }
@@ -252,9 +252,7 @@ TEST_F(SegmentFileTest, OnlyTheDamagedBlockIsLost) {
   bytes[3 * format::kBlockBytes + 17] ^= 1;
   put(bytes);
   const SegmentFile file(path(), "test");
-  const auto read = [&](std::uint64_t block) {
-    file.bytes("data", block * format::kBlockBytes, 100);
-  };
+  const auto read = [&](std::uint64_t block) { file.bytes("data", block * format::kBlockBytes, 100); };
   for (std::uint64_t block : {0, 1, 2, 4}) EXPECT_EQ(failure([&] { read(block); }), std::nullopt);
   for (int again = 0; again < 2; ++again) {
     try {
@@ -319,9 +317,8 @@ TEST_F(SegmentFileTest, ForgedNumbersAreDamaged) {
   EXPECT_EQ(forge([](H& h, S*, F&) { h.block_bytes = 0; }), Code::damaged);
   EXPECT_EQ(forge([](H& h, S*, F&) { h.magic[0] = 'h'; }), Code::damaged);
   EXPECT_EQ(forge([](H& h, S*, F&) { std::ranges::fill(h.kind, 'x'); }), Code::damaged);
-  for (std::uint64_t n :
-       {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{64}, std::uint64_t{1} << 62,
-        std::uint64_t{1} << 63, UINT64_MAX, UINT64_MAX - 63}) {
+  for (std::uint64_t n : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{64}, std::uint64_t{1} << 62,
+                          std::uint64_t{1} << 63, UINT64_MAX, UINT64_MAX - 63}) {
     EXPECT_EQ(forge([&](H&, S*, F& f) { f.sections_end = n; }), Code::damaged) << n;
     EXPECT_EQ(forge([&](H&, S*, F& f) { f.table_offset = n; }), Code::damaged) << n;
     EXPECT_EQ(forge([&](H&, S*, F& f) { f.sections = n; }), Code::damaged) << n;

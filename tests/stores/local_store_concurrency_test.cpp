@@ -35,8 +35,7 @@ void rewrite_all(LocalStore& store, int round) {
   const std::string text = "text of round " + std::to_string(round) + " " + std::string(200, 'x');
   LocalStore::Writing writing = store.write();
   const std::vector<GroupRow> groups = writing.groups();
-  const std::uint32_t group =
-      groups.empty() ? writing.put_group({0, "G", "root", "s"}) : groups[0].id;
+  const std::uint32_t group = groups.empty() ? writing.put_group({0, "G", "root", "s"}) : groups[0].id;
   const std::size_t half = 14 + std::to_string(round).size();
   std::vector<Id> hashes;
   std::vector<float> values;

@@ -25,17 +25,12 @@ std::string text_of(int round, int i) {
   std::string text;
   const int words = 3 + (round * 37 + i * 101) % 400;
   for (int w = 0; w < words; ++w) {
-    text.append("round ")
-        .append(std::to_string(round))
-        .append(" of ")
-        .append(std::to_string(i + w));
+    text.append("round ").append(std::to_string(round)).append(" of ").append(std::to_string(i + w));
   }
   return text;
 }
 
-int round_of(const LocalStore::Reading& reading) {
-  return std::stoi(reading.setting("round").value_or("0"));
-}
+int round_of(const LocalStore::Reading& reading) { return std::stoi(reading.setting("round").value_or("0")); }
 
 void append_round(LocalStore& store, LocalStore::Writing& writing, std::span<const NodeRow> nodes) {
   std::vector<Id> hashes;
@@ -53,8 +48,7 @@ void advance(LocalStore& store) {
   LocalStore::Writing writing = store.write();
   const int round = round_of(writing) + 1;
   const std::vector<GroupRow> groups = writing.groups();
-  const std::uint32_t group =
-      groups.empty() ? writing.put_group({0, "G", "root", "s"}) : groups[0].id;
+  const std::uint32_t group = groups.empty() ? writing.put_group({0, "G", "root", "s"}) : groups[0].id;
   for (int i = 0; i < kDocuments; ++i) {
     const std::string path = "p" + std::to_string(i);
     const std::string text = text_of(round, i);
@@ -291,9 +285,7 @@ class DamageTest : public StoreTest {
     return to;
   }
 
-  fs::path vector_file(const fs::path& at) const {
-    return fs::directory_iterator(at / "vectors")->path();
-  }
+  fs::path vector_file(const fs::path& at) const { return fs::directory_iterator(at / "vectors")->path(); }
 
   /// Reads what is damaged, and what verify() says of it. @return whether anything was noticed.
   bool check(const fs::path& at, const std::string& what) {

@@ -155,8 +155,7 @@ TEST_F(LocalStoreTest, RefusesRowsThatContradictOthers) {
        [&](auto& w) {
          w.add_vectors("m", std::array{Id{1, 2}}, 0);
        }},
-      {"a segment that is not there", "not_found",
-       [&](auto& w) { w.update_segment_deleted({.id = 5}); }},
+      {"a segment that is not there", "not_found", [&](auto& w) { w.update_segment_deleted({.id = 5}); }},
   };
   for (const Case& c : cases) {
     LocalStore::Writing writing = store.write();
@@ -173,14 +172,13 @@ TEST_F(LocalStoreTest, TextsOfAnyShapeComeBackWholeAndInParts) {
   while (chinese.size() < 200'000) chinese += "检索增强生成。";
   std::string bytes(150'000, '\0');
   for (char& c : bytes) c = static_cast<char>(random());  // not even UTF-8
-  const std::vector<std::string> texts = {
-      "", "x", std::string(65536, 'a'), std::string(65537, 'b'), chinese, bytes};
+  const std::vector<std::string> texts = {"",      "x",  std::string(65536, 'a'), std::string(65537, 'b'),
+                                          chinese, bytes};
   std::vector<std::uint32_t> numbers;
   {
     LocalStore::Writing writing = store.write();
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      numbers.push_back(
-          writing.put_document(make_document(std::to_string(i), texts[i]), &texts[i]));
+      numbers.push_back(writing.put_document(make_document(std::to_string(i), texts[i]), &texts[i]));
     }
     writing.commit();
   }
@@ -468,10 +466,9 @@ TEST_F(LocalStoreTest, AFailedCompactionChangesNothing) {
     writing.remove_document(a.document);
     writing.commit();
   }
-  EXPECT_EQ(code_thrown([&] {
-              store.compact([](auto&, const auto&) { throw Error(Code::cancelled, "stop"); });
-            }),
-            "cancelled");
+  EXPECT_EQ(
+      code_thrown([&] { store.compact([](auto&, const auto&) { throw Error(Code::cancelled, "stop"); }); }),
+      "cancelled");
   const std::uint64_t row = store.read().vector_row("m", b.nodes[0].text_hash).value();
   EXPECT_EQ(vector_of(store, "m", row), make_vector(b.nodes[0].text_hash, kDim));
   put(store, "c.txt", "fifth half sixth half");
@@ -524,24 +521,20 @@ TEST_F(LocalStoreTest, OpensOnlyWhatItShould) {
   const Case cases[] = {
       {"no folder, reading", nothing, Access::read, "not_found"},
       {"no folder, writing", nothing, Access::write, "none"},
-      {"an empty folder, reading", [](auto& at) { fs::create_directories(at); }, Access::read,
-       "not_found"},
-      {"an empty folder, writing", [](auto& at) { fs::create_directories(at); }, Access::write,
-       "none"},
+      {"an empty folder, reading", [](auto& at) { fs::create_directories(at); }, Access::read, "not_found"},
+      {"an empty folder, writing", [](auto& at) { fs::create_directories(at); }, Access::write, "none"},
       {"someone's photos", file("photo.jpg", "x"), Access::write, "refused"},
       {"a file in its place", [&](auto& at) { write_file(at, "x"); }, Access::write, "refused"},
       {"what a crash at its birth left", file("truth.db.new", "half"), Access::write, "none"},
       {"a settings file", file("hasten.toml", ""), Access::write, "none"},
       {"not a database", file("truth.db", "This is no database, but long enough to be read as one"),
        Access::read, "damaged"},
-      {"not a database, writing",
-       file("truth.db", "This is no database, but long enough to be read as one"), Access::write,
-       "damaged"},
+      {"not a database, writing", file("truth.db", "This is no database, but long enough to be read as one"),
+       Access::write, "damaged"},
       {"nothing in truth.db", file("truth.db", ""), Access::read, "damaged"},
       {"nothing in truth.db, writing", file("truth.db", ""), Access::write, "damaged"},
       {"a newer format", [](auto& at) { make_with_version(at, 2); }, Access::read, "mismatch"},
-      {"a newer format, writing", [](auto& at) { make_with_version(at, 2); }, Access::write,
-       "mismatch"},
+      {"a newer format, writing", [](auto& at) { make_with_version(at, 2); }, Access::write, "mismatch"},
       {"no format", [](auto& at) { make_with_version(at, 0); }, Access::read, "damaged"},
   };
   int number = 0;

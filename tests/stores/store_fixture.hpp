@@ -75,16 +75,14 @@ inline DocumentRow make_document(const std::string& path, const std::string& tex
 }
 
 /// A chunk of a document's text.
-inline NodeRow make_node(std::uint32_t document, std::uint32_t group, const std::string& text,
-                         Span span) {
+inline NodeRow make_node(std::uint32_t document, std::uint32_t group, const std::string& text, Span span) {
   const std::string chunk = text.substr(span.from, span.size());
   NodeRow row;
   row.document = document;
   row.group = group;
   row.span = span;
   row.text_hash = id_of({chunk});
-  row.id =
-      id_of({std::to_string(document), std::to_string(group), std::to_string(span.from), chunk});
+  row.id = id_of({std::to_string(document), std::to_string(group), std::to_string(span.from), chunk});
   return row;
 }
 
@@ -92,23 +90,20 @@ inline NodeRow make_node(std::uint32_t document, std::uint32_t group, const std:
 inline std::vector<float> make_vector(const Id& text_hash, std::size_t dim) {
   std::vector<float> values(dim);
   for (std::size_t i = 0; i < dim; ++i) {
-    values[i] =
-        static_cast<float>((text_hash.low >> (i % 32)) & 0xff) / 256 + static_cast<float>(i);
+    values[i] = static_cast<float>((text_hash.low >> (i % 32)) & 0xff) / 256 + static_cast<float>(i);
   }
   return values;
 }
 
 inline bool operator==(const NodeRow& a, const NodeRow& b) {
   return a.number == b.number && a.id == b.id && a.document == b.document && a.group == b.group &&
-         a.span == b.span && a.text_hash == b.text_hash && a.parent == b.parent &&
-         a.ordinal == b.ordinal && a.derived == b.derived && a.text == b.text &&
-         a.metadata == b.metadata;
+         a.span == b.span && a.text_hash == b.text_hash && a.parent == b.parent && a.ordinal == b.ordinal &&
+         a.derived == b.derived && a.text == b.text && a.metadata == b.metadata;
 }
 
 constexpr std::size_t kDim = 5;
 
-inline std::vector<float> vector_of(const LocalStore& store, std::string_view model,
-                                    std::uint64_t row) {
+inline std::vector<float> vector_of(const LocalStore& store, std::string_view model, std::uint64_t row) {
   const std::span<const float> vector = store.vector(model, row);
   return {vector.begin(), vector.end()};
 }
@@ -124,8 +119,8 @@ inline Made put(LocalStore& store, const std::string& path, const std::string& t
   LocalStore::Writing writing = store.write();
   Made made;
   const std::vector<GroupRow> groups = writing.groups();
-  made.group = groups.empty() ? writing.put_group({0, "MediumChunk", "root", "sentence(256,25)"})
-                              : groups[0].id;
+  made.group =
+      groups.empty() ? writing.put_group({0, "MediumChunk", "root", "sentence(256,25)"}) : groups[0].id;
   made.document = writing.put_document(make_document(path, text), &text);
   const std::size_t half = text.size() / 2;
   made.nodes = {make_node(made.document, made.group, text, {0, half}),

@@ -74,8 +74,7 @@ class RandomWriter {
   std::string text() {
     std::string words;
     const std::size_t size = 10 + below(below(20) == 0 ? 150'000 : 300);
-    while (words.size() < size)
-      words.append("word").append(std::to_string(below(1000))).append(" 词 ");
+    while (words.size() < size) words.append("word").append(std::to_string(below(1000))).append(" 词 ");
     return words;
   }
 

@@ -77,8 +77,7 @@ TEST(Segmenter, CutsAsJiebaDoes) {
 
 TEST(Segmenter, CutsRandomCharactersAsJiebaDoes) {
   // Characters that make words with each other, and some that no dictionary knows.
-  const std::u32string alphabet =
-      U"中国人民大学生活动员工作业务实现在家电脑力量子弹簧㐀龘𠀀〇一二三";
+  const std::u32string alphabet = U"中国人民大学生活动员工作业务实现在家电脑力量子弹簧㐀龘𠀀〇一二三";
   std::mt19937 random(7);
   for (int i = 0; i < 3000; ++i) {
     std::u32string run;
@@ -90,8 +89,7 @@ TEST(Segmenter, CutsRandomCharactersAsJiebaDoes) {
 TEST(Segmenter, CutsRealTextsAsJiebaDoes) {
   std::size_t runs = 0;
   for (const char* set : {"cmrc2018", "drcd", "xquad-zh"}) {
-    const std::filesystem::path file =
-        std::filesystem::path(HASTEN_SHARED_DATA) / set / "queries.jsonl";
+    const std::filesystem::path file = std::filesystem::path(HASTEN_SHARED_DATA) / set / "queries.jsonl";
     if (!std::filesystem::exists(file)) continue;
     runs += expect_equal_cuts(read_file(file));
   }
@@ -125,15 +123,13 @@ class DamagedDictionary : public testing::Test {
   void TearDown() override { std::filesystem::remove(file_); }
 
   void expect_damaged(std::string_view bytes, std::string_view message) {
-    std::ofstream(file_, std::ios::binary)
-        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(file_, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     try {
       const Dictionary opened(file_);
       ADD_FAILURE() << "opened; expected: " << message;
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), Code::damaged);
-      EXPECT_NE(std::string_view(error.what()).find(message), std::string_view::npos)
-          << error.what();
+      EXPECT_NE(std::string_view(error.what()).find(message), std::string_view::npos) << error.what();
     }
   }
 

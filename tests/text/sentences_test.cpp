@@ -94,10 +94,9 @@ void expect_partition(std::string_view text) {
 
 TEST(Sentences, HoldEveryByteOnce) {
   std::mt19937 random(5);
-  const std::string_view bits[] = {"a",  "Word", "Dr", "3",    ".",    ".",   "!",  "?",
-                                   "\"", ")",    "(",  "”",    "。",   "！",  "…",  "中",
-                                   "文", " ",    " ",  "\n",   "\n\n", "\t",  "- ", "1. ",
-                                   "|",  "# ",   "　", "\xFF", "é",    "```", "---"};
+  const std::string_view bits[] = {"a",  "Word", "Dr", "3",  ".",  ".",    "!", "?",   "\"", ")",    "(",
+                                   "”",  "。",   "！", "…",  "中", "文",   " ", " ",   "\n", "\n\n", "\t",
+                                   "- ", "1. ",  "|",  "# ", "　", "\xFF", "é", "```", "---"};
   for (int i = 0; i < 5000; ++i) {
     std::string text;
     for (std::size_t n = random() % 40; n > 0; --n) text += bits[random() % std::size(bits)];

@@ -29,8 +29,7 @@ class PlainCounter : public TokenCounter {
     bool in_word = false;
     for (std::size_t at = 0; at < text.size();) {
       const auto [c, size] = utf8::decode(text, at);
-      const bool letter =
-          (c < 128 && std::isalnum(static_cast<int>(c))) || (c >= 0xC0 && !utf8::is_cjk(c));
+      const bool letter = (c < 128 && std::isalnum(static_cast<int>(c))) || (c >= 0xC0 && !utf8::is_cjk(c));
       if (!utf8::is_space(c) && !(letter && in_word)) ++tokens;
       in_word = letter;
       at += size;
@@ -61,13 +60,11 @@ Node node_of(std::string text) {
 
 std::vector<std::string> texts(const Node& parent, const std::vector<Piece>& pieces) {
   std::vector<std::string> found;
-  for (const Piece& piece : pieces)
-    found.push_back(parent.text.substr(piece.span.from, piece.span.size()));
+  for (const Piece& piece : pieces) found.push_back(parent.text.substr(piece.span.from, piece.span.size()));
   return found;
 }
 
-std::string split(std::string_view splitter, std::size_t size, std::size_t overlap,
-                  std::string_view text) {
+std::string split(std::string_view splitter, std::size_t size, std::size_t overlap, std::string_view text) {
   const Node parent = node_of(std::string(text));
   const auto transform = make_splitter(splitter, {size, overlap}, std::make_shared<PlainCounter>());
   return fmt::format("{}", fmt::join(texts(parent, transform->apply(parent)), "¦"));
@@ -84,8 +81,7 @@ constexpr Case kCases[] = {
     {"sentence", 8, 0, "", ""},
     {"sentence", 8, 0, " \n\n ", ""},
     {"sentence", 8, 0, "One two. Three four. Five six.", "One two. Three four.¦Five six."},
-    {"sentence", 6, 3, "One two. Three four. Five six.",
-     "One two. Three four.¦Three four. Five six."},
+    {"sentence", 6, 3, "One two. Three four. Five six.", "One two. Three four.¦Three four. Five six."},
     {"sentence", 6, 2, "One two. Three four. Five six.", "One two. Three four.¦Five six."},
     // Overlap that leaves no room for what comes next goes.
     {"sentence", 6, 3, "One two. A b c d e. Six.", "One two.¦A b c d e.¦Six."},
@@ -104,14 +100,12 @@ constexpr Case kCases[] = {
     {"character", 3, 1, "一二三四五", "一二三¦三四五"},
     {"character", 1, 0, "a 中", "a¦中"},
     {"markdown", 9, 0, "# A\n\nOne two.\n\n## B\nThree.", "# A\n\nOne two.¦## B\nThree."},
-    {"markdown", 99, 0, "Intro\n# A\n```\n# not\n```\nB\n===\nx\n",
-     "Intro¦# A\n```\n# not\n```¦B\n===\nx"},
+    {"markdown", 99, 0, "Intro\n# A\n```\n# not\n```\nB\n===\nx\n", "Intro¦# A\n```\n# not\n```¦B\n===\nx"},
 };
 
 TEST(Splitters, Table) {
   for (const Case& c : kCases) {
-    EXPECT_EQ(split(c.splitter, c.size, c.overlap, c.text), c.pieces)
-        << c.splitter << ": " << c.text;
+    EXPECT_EQ(split(c.splitter, c.size, c.overlap, c.text), c.pieces) << c.splitter << ": " << c.text;
   }
 }
 
@@ -146,8 +140,7 @@ TEST(MarkdownSplitter, HeadingTrails) {
     std::vector<std::string> headings;
     for (const Piece& piece : splitter->apply(node_of(std::string(c.markdown)))) {
       const auto heading = piece.metadata.find("heading");
-      headings.push_back(heading == piece.metadata.end() ? "-"
-                                                         : std::get<std::string>(heading->second));
+      headings.push_back(heading == piece.metadata.end() ? "-" : std::get<std::string>(heading->second));
     }
     EXPECT_EQ(fmt::format("{}", fmt::join(headings, "¦")), c.headings) << c.markdown;
   }
@@ -156,15 +149,13 @@ TEST(MarkdownSplitter, HeadingTrails) {
 TEST(MarkdownSplitter, CodeAndTablesStayWholeWhereTheyFit) {
   const std::string code = "```\nint a. B\n\nint c. D\n```";
   const std::string table = "| a | b |\n|---|---|\n| c. D | e |";
-  const std::string text =
-      "Some words before. And more of them.\n\n" + code + "\n\nAfter.\n\n" + table;
+  const std::string text = "Some words before. And more of them.\n\n" + code + "\n\nAfter.\n\n" + table;
   const Node parent = node_of(text);
   const auto splitter = make_splitter("markdown", {26, 0}, std::make_shared<PlainCounter>());
   const auto pieces = texts(parent, splitter->apply(parent));
   const auto holders = [&](const std::string& whole) {
-    return std::count_if(pieces.begin(), pieces.end(), [&](const std::string& piece) {
-      return piece.find(whole) != std::string::npos;
-    });
+    return std::count_if(pieces.begin(), pieces.end(),
+                         [&](const std::string& piece) { return piece.find(whole) != std::string::npos; });
   };
   EXPECT_EQ(holders(code), 1) << fmt::format("{}", fmt::join(pieces, "¦"));
   EXPECT_EQ(holders(table), 1) << fmt::format("{}", fmt::join(pieces, "¦"));
@@ -178,8 +169,7 @@ TEST(Splitters, WrongUseSaysWhatWouldBeRight) {
       ADD_FAILURE() << "accepted; expected: " << message;
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), code);
-      EXPECT_NE(std::string_view(error.what()).find(message), std::string_view::npos)
-          << error.what();
+      EXPECT_NE(std::string_view(error.what()).find(message), std::string_view::npos) << error.what();
     }
   };
   expect([&] { make_splitter("words", {}, counter); }, Code::not_found,
@@ -275,8 +265,7 @@ void expect_sound(const Settings& settings, const Node& parent, const std::vecto
       ASSERT_LE(size_of(inner), settings.options.chunk_size) << inner;
     }
     if (span.from < before.to) {
-      ASSERT_LE(size_of(text.substr(span.from, before.to - span.from)),
-                settings.options.chunk_overlap);
+      ASSERT_LE(size_of(text.substr(span.from, before.to - span.from)), settings.options.chunk_overlap);
     }
     std::fill(covered.begin() + static_cast<std::ptrdiff_t>(span.from),
               covered.begin() + static_cast<std::ptrdiff_t>(span.to), true);
@@ -329,8 +318,7 @@ TEST(MarkdownSplitter, PiecesNeverCrossAHeading) {
 TEST(Splitters, CountEveryByteAFewTimes) {
   std::string spaced, sentences;
   while (spaced.size() < 2u << 20) spaced += "word and ";
-  while (sentences.size() < 2u << 20)
-    sentences += "A short one. Another, longer one of more words. ";
+  while (sentences.size() < 2u << 20) sentences += "A short one. Another, longer one of more words. ";
   const std::string lines(1 << 20, '\n');
   const std::string chinese = [] {
     std::string text;
@@ -338,8 +326,8 @@ TEST(Splitters, CountEveryByteAFewTimes) {
     return text;
   }();
   for (std::string_view name : {"sentence", "recursive", "markdown"}) {
-    for (const std::string& text : {spaced, sentences, lines, chinese, std::string(1 << 20, 'a'),
-                                    std::string(1 << 20, '.')}) {
+    for (const std::string& text :
+         {spaced, sentences, lines, chinese, std::string(1 << 20, 'a'), std::string(1 << 20, '.')}) {
       const auto counter = std::make_shared<PlainCounter>();
       const auto splitter = make_splitter(name, {256, 25}, counter);
       const Node parent = node_of(text);

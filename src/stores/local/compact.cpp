@@ -36,13 +36,11 @@ void move_row(Connection& connection, const rows::Vector& vector) {
 LocalStore::MovedVectors rewrite(Connection& connection, const std::filesystem::path& folder,
                                  rows::Model model, std::vector<rows::Vector> vectors) {
   const std::uint64_t next = model.generation + 1;
-  VectorWriter writer(folder / vector_file_name(model.fingerprint, next), model.fingerprint,
-                      model.dim, 0);
+  VectorWriter writer(folder / vector_file_name(model.fingerprint, next), model.fingerprint, model.dim, 0);
   LocalStore::MovedVectors moved{model.fingerprint, {}};
   std::optional<VectorReader> reader;
   if (!vectors.empty()) {
-    reader.emplace(folder / vector_file_name(model.fingerprint, model.generation),
-                   model.fingerprint);
+    reader.emplace(folder / vector_file_name(model.fingerprint, model.generation), model.fingerprint);
   }
   for (std::size_t from = 0; from < vectors.size(); from += kRewriteBatch) {
     const std::size_t to = std::min(from + kRewriteBatch, vectors.size());
@@ -69,12 +67,12 @@ LocalStore::MovedVectors rewrite(Connection& connection, const std::filesystem::
 
 }  // namespace
 
-std::vector<LocalStore::MovedVectors> rewrite_vectors(
-    Connection& connection, const std::filesystem::path& folder,
-    const std::set<std::uint32_t>& always, std::map<std::string, std::filesystem::path>& unlink) {
+std::vector<LocalStore::MovedVectors> rewrite_vectors(Connection& connection,
+                                                      const std::filesystem::path& folder,
+                                                      const std::set<std::uint32_t>& always,
+                                                      std::map<std::string, std::filesystem::path>& unlink) {
   std::vector<LocalStore::MovedVectors> moved;
-  connection.query("DELETE FROM vectors WHERE text_hash NOT IN (SELECT text_hash FROM nodes)")
-      .run();
+  connection.query("DELETE FROM vectors WHERE text_hash NOT IN (SELECT text_hash FROM nodes)").run();
   for (const rows::Model& model : rows::models(connection)) {
     std::vector<rows::Vector> vectors = vectors_by_row(connection, model.id);
     if (vectors.size() == model.rows && !always.contains(model.id)) continue;

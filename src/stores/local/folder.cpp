@@ -18,11 +18,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 24> kNetworkTypes = {
-    "nfs",         "nfs4",          "cifs",           "smb3",         "smbfs",
-    "afs",         "ncpfs",         "ceph",           "lustre",       "gpfs",
-    "beegfs",      "glusterfs",     "davfs",          "fuse.sshfs",   "fuse.rclone",
-    "fuse.s3fs",   "fuse.ceph",     "fuse.glusterfs", "fuse.gcsfuse", "fuse.davfs2",
-    "fuse.goofys", "fuse.smbnetfs", "fuse.curlftpfs", "fuse.juicefs"};
+    "nfs",          "nfs4",        "cifs",        "smb3",          "smbfs",          "afs",
+    "ncpfs",        "ceph",        "lustre",      "gpfs",          "beegfs",         "glusterfs",
+    "davfs",        "fuse.sshfs",  "fuse.rclone", "fuse.s3fs",     "fuse.ceph",      "fuse.glusterfs",
+    "fuse.gcsfuse", "fuse.davfs2", "fuse.goofys", "fuse.smbnetfs", "fuse.curlftpfs", "fuse.juicefs"};
 
 /// The names that a knowledge base's folder has; "truth.db" stands for its companions too.
 constexpr std::array<std::string_view, 6> kOwnNames = {"writer.lock", "vectors", "segments",
@@ -33,8 +32,7 @@ std::string unescape(std::string_view text) {
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\\' && i + 3 < text.size()) {
-      plain += static_cast<char>((text[i + 1] - '0') << 6 | (text[i + 2] - '0') << 3 |
-                                 (text[i + 3] - '0'));
+      plain += static_cast<char>((text[i + 1] - '0') << 6 | (text[i + 2] - '0') << 3 | (text[i + 3] - '0'));
       i += 3;
     } else {
       plain += text[i];
@@ -80,8 +78,7 @@ std::optional<std::string> network_file_system(std::string_view mounts, const fs
     longest = mount_point;
     type = word;
   }
-  const bool network =
-      std::find(kNetworkTypes.begin(), kNetworkTypes.end(), type) != kNetworkTypes.end();
+  const bool network = std::find(kNetworkTypes.begin(), kNetworkTypes.end(), type) != kNetworkTypes.end();
   return network ? std::optional(type) : std::nullopt;
 }
 
@@ -101,10 +98,9 @@ void refuse_foreign_folder(const fs::path& folder) {
     throw Error(Code::refused, folder.string() + " is a file; a knowledge base is a folder");
   }
   if (::access(folder.c_str(), W_OK) != 0) {
-    throw Error(Code::refused,
-                fmt::format("{} cannot be written ({}); open it for reading, or copy "
-                            "it to where you may write",
-                            folder.string(), std::generic_category().message(errno)));
+    throw Error(Code::refused, fmt::format("{} cannot be written ({}); open it for reading, or copy "
+                                           "it to where you may write",
+                                           folder.string(), std::generic_category().message(errno)));
   }
   if (fs::exists(folder / "truth.db")) return;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {

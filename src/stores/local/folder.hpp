@@ -11,8 +11,7 @@ namespace hasten {
 /// The type of the network file system that an absolute path lies on, as a table of mounts in the
 /// format of /proc/self/mountinfo has it; nothing for a local one. Locks and shared memory, which
 /// SQLite's log needs, cannot be relied on there.
-std::optional<std::string> network_file_system(std::string_view mounts,
-                                               const std::filesystem::path& path);
+std::optional<std::string> network_file_system(std::string_view mounts, const std::filesystem::path& path);
 
 /// @throws Error(refused) the folder (or where it is to be made) lies on a network file system.
 void refuse_network_file_system(const std::filesystem::path& folder);

@@ -125,8 +125,8 @@ LocalStore::LocalStore(const fs::path& folder, Access access, std::string_view o
   const fs::path truth = state_->truth();
   if (access == Access::read) {
     if (!fs::exists(truth)) {
-      throw Error(Code::not_found, fmt::format("no knowledge base in {}; `hasten ingest` makes one",
-                                               folder.string()));
+      throw Error(Code::not_found,
+                  fmt::format("no knowledge base in {}; `hasten ingest` makes one", folder.string()));
     }
     state_->readers.give_back(state_->readers.take());
     return;
@@ -161,8 +161,8 @@ OpenVectors& LocalStore::State::open_vectors(std::string_view model, std::size_t
   const auto found = appenders.find(model);
   if (found != appenders.end()) return found->second;
   const std::unique_ptr<Session> session = readers.take();
-  const rows::Model known = rows::find_model(session->connection, model)
-                                .value_or(rows::Model{0, std::string(model), dim, 0, 0});
+  const rows::Model known =
+      rows::find_model(session->connection, model).value_or(rows::Model{0, std::string(model), dim, 0, 0});
   if (known.dim != dim) {
     throw Error(Code::mismatch, fmt::format("vectors of {} numbers for the model {}, whose vectors "
                                             "here have {}; ingest with the model they are of",
@@ -175,12 +175,11 @@ OpenVectors& LocalStore::State::open_vectors(std::string_view model, std::size_t
 }
 
 std::uint64_t LocalStore::append_vectors(std::string_view model, std::size_t dim,
-                                         std::span<const Id> text_hashes,
-                                         std::span<const float> values) {
+                                         std::span<const Id> text_hashes, std::span<const float> values) {
   state_->require_writer();
   if (values.size() != dim * text_hashes.size() || dim == 0) {
-    throw Error(Code::invalid, fmt::format("{} numbers for {} vectors of {}", values.size(),
-                                           text_hashes.size(), dim));
+    throw Error(Code::invalid,
+                fmt::format("{} numbers for {} vectors of {}", values.size(), text_hashes.size(), dim));
   }
   const auto odd = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
   if (odd != values.end()) {

@@ -184,8 +184,7 @@ class LocalStore {
     /// A group's row, its nodes and its rows of the manifest.
     void remove_group(std::uint32_t id);
     /// Records vectors appended to the model's file (already synced). A text that has one keeps it.
-    void add_vectors(std::string_view model, std::span<const Id> text_hashes,
-                     std::uint64_t first_row);
+    void add_vectors(std::string_view model, std::span<const Id> text_hashes, std::uint64_t first_row);
     /// Of a file that is synced; commit() syncs its folder. row.id is ignored. @return its id
     std::uint64_t add_segment(const SegmentRow& row);
     void update_segment_deleted(const SegmentRow& row);
@@ -211,8 +210,8 @@ class LocalStore {
   ///         which generation of the file it is in, and compact() gives new ones.
   /// @throws Error(locked) opened for reading only; Error(mismatch) the model's vectors have
   ///         another dimension; Error(full|io|damaged). One thread at a time.
-  std::uint64_t append_vectors(std::string_view model, std::size_t dim,
-                               std::span<const Id> text_hashes, std::span<const float> values);
+  std::uint64_t append_vectors(std::string_view model, std::size_t dim, std::span<const Id> text_hashes,
+                               std::span<const float> values);
   /// A vector of a committed row, full precision, mapped; valid while the store is open.
   /// Checked on first touch. Thread-safe.
   /// @throws Error(not_found) a row from before a compaction: look it up again; Error(damaged).
@@ -255,8 +254,7 @@ class LocalStore {
   /// nothing that can be seen. @return what was done, a line each.
   /// @throws Error(damaged) not even the head can be read: ingest again into a new folder;
   ///         Error(locked) another writer; Error(full|io).
-  static std::vector<std::string> salvage(const std::filesystem::path& folder,
-                                          std::string_view owner);
+  static std::vector<std::string> salvage(const std::filesystem::path& folder, std::string_view owner);
 
  private:
   struct State;

@@ -95,8 +95,7 @@ std::vector<GroupRow> LocalStore::Reading::groups() const {
 
 std::vector<SegmentRow> LocalStore::Reading::segments() const {
   std::vector<SegmentRow> all;
-  Query query =
-      state_->connection().query("SELECT * FROM segments ORDER BY grp, kind, first_node, id");
+  Query query = state_->connection().query("SELECT * FROM segments ORDER BY grp, kind, first_node, id");
   while (query.step()) all.push_back(rows::read_segment(query));
   return all;
 }
@@ -157,8 +156,7 @@ std::vector<std::uint32_t> LocalStore::Reading::documents_under(std::string_view
   return found;
 }
 
-void LocalStore::Reading::for_each_document(
-    const std::function<void(const DocumentRow&)>& function) const {
+void LocalStore::Reading::for_each_document(const std::function<void(const DocumentRow&)>& function) const {
   Query query = state_->connection().query("SELECT * FROM documents ORDER BY number");
   while (query.step()) function(rows::read_document(query));
 }
@@ -176,8 +174,7 @@ std::vector<NodeRow> LocalStore::Reading::nodes(std::span<const NodeNumber> numb
 
 std::vector<NodeRow> LocalStore::Reading::nodes_of(std::uint32_t document) const {
   std::vector<NodeRow> found;
-  Query query =
-      state_->connection().query("SELECT * FROM nodes WHERE document = ? ORDER BY number");
+  Query query = state_->connection().query("SELECT * FROM nodes WHERE document = ? ORDER BY number");
   query.bind(document);
   while (query.step()) {
     found.push_back(rows::read_node(query));
@@ -235,8 +232,7 @@ std::vector<PendingText> LocalStore::Reading::texts_without_vectors(
       found.emplace_back(number, pending_of(std::move(node)));
     }
   }
-  std::sort(found.begin(), found.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::unordered_set<Id, IdHash> seen;
   std::vector<PendingText> texts;
   for (auto& [number, text] : found) {

@@ -24,8 +24,7 @@ Query& bind_text_key(Query& query, std::uint32_t model, const std::string& key) 
 /// Lets go of damaged rows, whatever they hold, within a write transaction.
 class Repairer {
  public:
-  Repairer(Connection& connection, const Findings& found)
-      : connection_(connection), found_(found) {}
+  Repairer(Connection& connection, const Findings& found) : connection_(connection), found_(found) {}
 
   std::vector<std::string> run() {
     for (const std::uint32_t group : found_.groups) drop_group(group);
@@ -50,8 +49,7 @@ class Repairer {
     query.bind(number);
     const std::string path = query.step() ? std::string(query.text(0)) : "its row was lost";
     query.run();
-    done_.push_back(
-        fmt::format("document {} ({}) was dropped: ingest reads it again", number, path));
+    done_.push_back(fmt::format("document {} ({}) was dropped: ingest reads it again", number, path));
   }
 
   /// With the documents that have nodes of it: they would look whole without.
@@ -67,8 +65,8 @@ class Repairer {
     run("DELETE FROM segments WHERE grp = ?", group);
     run("DELETE FROM embedded WHERE grp = ?", group);
     run("DELETE FROM groups WHERE id = ?", group);
-    done_.push_back(fmt::format("group {} was dropped with {} documents: ingest makes it again",
-                                group, documents.size()));
+    done_.push_back(fmt::format("group {} was dropped with {} documents: ingest makes it again", group,
+                                documents.size()));
   }
 
   void drop_segment(std::uint64_t id) {

@@ -129,12 +129,7 @@ void write_group(Connection& connection, const GroupRow& row) {
       "INSERT INTO groups VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
       " name = excluded.name, parent = excluded.parent, signature = excluded.signature,"
       " hash = excluded.hash");
-  RowWriter(query, "groups")
-      .integer(row.id)
-      .text(row.name)
-      .text(row.parent)
-      .text(row.signature)
-      .run();
+  RowWriter(query, "groups").integer(row.id).text(row.name).text(row.parent).text(row.signature).run();
 }
 
 SegmentRow read_segment(Query& query) {
@@ -250,8 +245,7 @@ NodeNumber read_embedded(Connection& connection, std::uint32_t model, std::uint3
   return up_to;
 }
 
-void write_embedded(Connection& connection, std::uint32_t model, std::uint32_t group,
-                    NodeNumber up_to) {
+void write_embedded(Connection& connection, std::uint32_t model, std::uint32_t group, NodeNumber up_to) {
   Query query = connection.query("INSERT OR REPLACE INTO embedded VALUES (?, ?, ?, ?)");
   RowWriter(query, "embedded").integer(model).integer(group).integer(up_to).run();
 }

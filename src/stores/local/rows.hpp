@@ -32,8 +32,7 @@ void write_segment(sqlite::Connection& connection, const SegmentRow& row);
 void write_model(sqlite::Connection& connection, const Model& row);
 
 /// Writes a node's row with `query`, which is one of these two, compiled once for many.
-constexpr std::string_view kInsertNode =
-    "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr std::string_view kInsertNode = "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr std::string_view kUpdateNode =
     "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE "
     "SET"

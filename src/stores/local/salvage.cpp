@@ -26,8 +26,7 @@ struct Table {
 // Parents first: the copy keeps references. Vectors are read from their own files.
 constexpr Table kTables[] = {
     {"groups", "id", "INSERT OR IGNORE INTO groups VALUES (?,?,?,?,?)", 5},
-    {"documents", "number",
-     "INSERT OR IGNORE INTO documents VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", 16},
+    {"documents", "number", "INSERT OR IGNORE INTO documents VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", 16},
     {"texts", "position", "INSERT OR IGNORE INTO texts VALUES (?,?,?,?)", 4},
     {"nodes", "number", "INSERT OR IGNORE INTO nodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", 12},
     {"models", "id", "INSERT OR IGNORE INTO models VALUES (?,?,?,?,?,?)", 6},
@@ -73,8 +72,8 @@ class Copier {
   void copy_named(const Table& table) {
     for (const char* order : {"ASC", "DESC"}) {
       try {
-        Query rows = from_.query(
-            fmt::format("SELECT * FROM {} ORDER BY {} {}", table.name, table.key, order));
+        Query rows =
+            from_.query(fmt::format("SELECT * FROM {} ORDER BY {} {}", table.name, table.key, order));
         while (rows.step()) copy_row(rows, table);
         return;
       } catch (const Error& error) {
@@ -107,8 +106,8 @@ std::uint64_t read_vector_files(Connection& connection, const fs::path& folder) 
       for (std::uint64_t row = 0; row < std::min(model.rows, file.rows()); ++row) {
         try {
           const Id hash = file.record(row).text_hash;
-          found += rows::insert_vector(connection,
-                                       {model.id, hash, VectorRow{model.generation, row}.packed()});
+          found +=
+              rows::insert_vector(connection, {model.id, hash, VectorRow{model.generation, row}.packed()});
         } catch (const Error& error) {
           if (error.code() != Code::damaged) throw;  // that one is embedded again
         }
@@ -121,8 +120,7 @@ std::uint64_t read_vector_files(Connection& connection, const fs::path& folder) 
 }
 
 /// Where it is wrong, damage in a table of the head shows here. @throws Error(damaged)
-std::vector<std::string> copy_all(const fs::path& damaged, const fs::path& copy,
-                                  const fs::path& vectors) {
+std::vector<std::string> copy_all(const fs::path& damaged, const fs::path& copy, const fs::path& vectors) {
   Connection from(damaged, Connection::Mode::read);
   check_format(from);
   Connection to(copy, Connection::Mode::write);
@@ -132,8 +130,7 @@ std::vector<std::string> copy_all(const fs::path& damaged, const fs::path& copy,
   std::vector<std::string> done;
   for (const Table& table : kNamed) copier.copy_named(table);
   for (const Table& table : kTables) {
-    done.push_back(
-        fmt::format("{} rows of {} were copied", copier.copy_numbered(table), table.name));
+    done.push_back(fmt::format("{} rows of {} were copied", copier.copy_numbered(table), table.name));
   }
   done.push_back(fmt::format("{} vectors were found again", read_vector_files(to, vectors)));
   transaction.commit();

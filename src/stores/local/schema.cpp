@@ -83,8 +83,8 @@ void create_truth(const std::filesystem::path& file) {
     connection.execute("PRAGMA journal_mode=WAL");
     sqlite::Transaction transaction(connection, "BEGIN IMMEDIATE");
     connection.execute(kSchema);
-    connection.execute(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}",
-                                   kApplicationId, kFormatVersion));
+    connection.execute(
+        fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId, kFormatVersion));
     write_counter(connection, counter::kCommit, 0);
     transaction.commit();
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -102,11 +102,10 @@ void check_format(sqlite::Connection& connection) {
   }
   const std::int64_t version = connection.integer("PRAGMA user_version");
   if (version > kFormatVersion) {
-    throw Error(
-        Code::mismatch,
-        fmt::format("{}: written in format {}, this program knows formats up to {}; open it "
-                    "with a newer hasten",
-                    name, version, kFormatVersion));
+    throw Error(Code::mismatch,
+                fmt::format("{}: written in format {}, this program knows formats up to {}; open it "
+                            "with a newer hasten",
+                            name, version, kFormatVersion));
   }
   if (version < 1) throw Error(Code::damaged, name + ": its format number is not one of ours");
 }

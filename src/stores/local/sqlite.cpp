@@ -125,8 +125,8 @@ Connection::~Connection() {
 void Connection::fail(int result, std::string_view action) const {
   if ((result & 0xff) == SQLITE_NOMEM) throw std::bad_alloc();
   const Code code = code_of(result, last_errno(handle_));
-  throw Error(code, fmt::format("{}: {} ({}){}", file_.string(), action, sqlite3_errmsg(handle_),
-                                advice(code)));
+  throw Error(code,
+              fmt::format("{}: {} ({}){}", file_.string(), action, sqlite3_errmsg(handle_), advice(code)));
 }
 
 void Connection::execute(const std::string& sql) {
@@ -234,9 +234,7 @@ void Query::run() {
   bound_ = 0;
 }
 
-bool Query::is_null(int column) const {
-  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
-}
+bool Query::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 
 std::int64_t Query::integer(int column) const { return sqlite3_column_int64(statement_, column); }
 
@@ -252,8 +250,7 @@ std::span<const std::byte> Query::blob(int column) const {
   return {data, data == nullptr ? 0 : std::size_t(size)};
 }
 
-Transaction::Transaction(Connection& connection, std::string_view begin)
-    : connection_(&connection) {
+Transaction::Transaction(Connection& connection, std::string_view begin) : connection_(&connection) {
   connection.query(begin).run();
 }
 
@@ -322,9 +319,7 @@ void RowWriter::run() {
   query_.run();
 }
 
-void RowReader::expect(int type) {
-  wrong_type_ |= sqlite3_column_type(query_.statement_, column_) != type;
-}
+void RowReader::expect(int type) { wrong_type_ |= sqlite3_column_type(query_.statement_, column_) != type; }
 
 std::uint64_t RowReader::integer() {
   expect(SQLITE_INTEGER);
@@ -363,9 +358,9 @@ bool RowReader::null() {
 void RowReader::check() {
   expect(SQLITE_INTEGER);
   if (!wrong_type_ && query_.integer(column_) == hash_.value()) return;
-  throw Error(Code::damaged, fmt::format("{}: a row of {} ({}) does not fit its hash{}",
-                                         query_.connection().file().string(), table_,
-                                         query_.text(0).substr(0, 80), advice(Code::damaged)));
+  throw Error(Code::damaged,
+              fmt::format("{}: a row of {} ({}) does not fit its hash{}", query_.connection().file().string(),
+                          table_, query_.text(0).substr(0, 80), advice(Code::damaged)));
 }
 
 std::string id_bytes(const Id& id) {

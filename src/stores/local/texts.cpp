@@ -26,10 +26,9 @@ std::size_t frame_end(std::string_view text, std::size_t from) {
 
 [[noreturn]] void damaged(const sqlite::Connection& connection, std::uint32_t document,
                           std::string_view what) {
-  throw Error(Code::damaged,
-              fmt::format("{}: the text of document {} {}; `hasten verify --repair` drops the "
-                          "document, and the next ingest reads it anew",
-                          connection.file().string(), document, what));
+  throw Error(Code::damaged, fmt::format("{}: the text of document {} {}; `hasten verify --repair` drops the "
+                                         "document, and the next ingest reads it anew",
+                                         connection.file().string(), document, what));
 }
 
 }  // namespace
@@ -89,8 +88,8 @@ Texts::Frame Texts::read_frame(sqlite::Query& query) {
   if (contexts_->unpack == nullptr) contexts_->unpack = ZSTD_createDCtx();
   if (contexts_->unpack == nullptr) throw std::bad_alloc();
   frame.text.resize(std::min<std::uint64_t>(bytes, kFrameBytes));
-  const std::size_t size = ZSTD_decompressDCtx(contexts_->unpack, frame.text.data(),
-                                               frame.text.size(), packed.data(), packed.size());
+  const std::size_t size = ZSTD_decompressDCtx(contexts_->unpack, frame.text.data(), frame.text.size(),
+                                               packed.data(), packed.size());
   if (ZSTD_isError(size) || size != bytes) {
     damaged(query.connection(), frame.document, "cannot be unpacked");
   }

@@ -65,8 +65,7 @@ std::uint64_t size_of(const File& file, const std::filesystem::path& path) {
 }
 
 /// Checks a file's head. @return the vectors' dimension.
-std::uint64_t read_head(const File& file, const std::filesystem::path& path,
-                        std::string_view fingerprint) {
+std::uint64_t read_head(const File& file, const std::filesystem::path& path, std::string_view fingerprint) {
   Head head{};
   const ssize_t got = ::pread(file.get(), head.data(), head.size(), 0);
   if (got < 0) throw_errno("read", path);
@@ -88,8 +87,8 @@ std::string vector_file_name(std::string_view fingerprint, std::uint64_t generat
   return generation == 0 ? name + ".vec" : fmt::format("{}.{}.vec", name, generation);
 }
 
-VectorWriter::VectorWriter(const std::filesystem::path& file, std::string_view fingerprint,
-                           std::uint64_t dim, std::uint64_t rows)
+VectorWriter::VectorWriter(const std::filesystem::path& file, std::string_view fingerprint, std::uint64_t dim,
+                           std::uint64_t rows)
     : path_(file), layout_{dim}, rows_(rows) {
   if (rows == 0) {
     const Head head = make_head(fingerprint, dim);
@@ -104,8 +103,7 @@ VectorWriter::VectorWriter(const std::filesystem::path& file, std::string_view f
   if (read_head(file_, path_, fingerprint) != dim) damaged(path_, "its dimension is another one");
   const std::uint64_t end = layout_.offset(rows);
   const std::uint64_t bytes = size_of(file_, path_);
-  if (bytes < end)
-    damaged(path_, fmt::format("cut short: {} bytes, {} were committed", bytes, end));
+  if (bytes < end) damaged(path_, fmt::format("cut short: {} bytes, {} were committed", bytes, end));
   if (bytes > end) truncate_file(file_, end, path_);
 }
 
@@ -141,8 +139,7 @@ struct VectorReader::Mapping {
   ~Mapping() { ::munmap(const_cast<std::byte*>(data), bytes); }
 };
 
-VectorReader::VectorReader(const std::filesystem::path& file, std::string_view fingerprint)
-    : path_(file) {
+VectorReader::VectorReader(const std::filesystem::path& file, std::string_view fingerprint) : path_(file) {
   if (!std::filesystem::exists(path_)) damaged(path_, "it is missing");
   file_ = File(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file_) throw_errno("open", path_);
@@ -161,14 +158,12 @@ std::uint64_t VectorReader::rows() const {
 }
 
 const VectorReader::Mapping* VectorReader::map(std::uint64_t rows) const {
-  const std::uint64_t wanted =
-      std::max(2 * std::max(layout_.offset(rows), file_bytes()), kMappedBytesMin);
+  const std::uint64_t wanted = std::max(2 * std::max(layout_.offset(rows), file_bytes()), kMappedBytesMin);
   void* const data = ::mmap(nullptr, wanted, PROT_READ, MAP_SHARED, file_.get(), 0);
   if (data == MAP_FAILED) throw_errno("map", path_);
   expect_scattered_reads(static_cast<const std::byte*>(data), wanted);
   const std::uint64_t records = (wanted - VectorLayout::kHeadBytes) / layout_.record_bytes();
-  mappings_.push_back(
-      std::make_unique<Mapping>(static_cast<const std::byte*>(data), wanted, records));
+  mappings_.push_back(std::make_unique<Mapping>(static_cast<const std::byte*>(data), wanted, records));
   current_.store(mappings_.back().get(), std::memory_order_release);
   return mappings_.back().get();
 }
@@ -177,8 +172,8 @@ const VectorReader::Mapping* VectorReader::mapping_for(std::uint64_t index) cons
   // The size is asked each time: touching what a file no longer has would end the process.
   const std::uint64_t bytes = file_bytes();
   if (bytes < layout_.offset(index + 1)) {
-    damaged(path_, fmt::format("cut short: {} bytes, row {} ends at {}", bytes, index,
-                               layout_.offset(index + 1)));
+    damaged(path_,
+            fmt::format("cut short: {} bytes, row {} ends at {}", bytes, index, layout_.offset(index + 1)));
   }
   const Mapping* mapping = current_.load(std::memory_order_acquire);
   if (index < mapping->rows) return mapping;
@@ -215,7 +210,8 @@ VectorReader::Record VectorReader::record(std::uint64_t index) const {
 void VectorReader::read(std::uint64_t index, std::span<float> to) const {
   std::vector<std::byte> record(layout_.record_bytes());
   read_at(file_, layout_.offset(index), record, path_);
-  if (checksum(std::span(record).first(layout_.checked_bytes())) != load(record.data() + layout_.checked_bytes())) {
+  if (checksum(std::span(record).first(layout_.checked_bytes())) !=
+      load(record.data() + layout_.checked_bytes())) {
     damaged(path_, fmt::format("row {} does not fit its checksum", index));
   }
   std::memcpy(to.data(), record.data() + VectorLayout::kHashBytes, to.size_bytes());

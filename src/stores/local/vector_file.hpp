@@ -96,9 +96,8 @@ class VectorReader {
   std::filesystem::path path_;
   File file_;
   VectorLayout layout_;
-  mutable std::mutex mutex_;  // of growing
-  mutable std::vector<std::unique_ptr<const Mapping>>
-      mappings_;  // old ones stay: spans point there
+  mutable std::mutex mutex_;                                      // of growing
+  mutable std::vector<std::unique_ptr<const Mapping>> mappings_;  // old ones stay: spans point there
   mutable std::atomic<const Mapping*> current_{nullptr};
 };
 

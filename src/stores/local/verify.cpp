@@ -42,8 +42,7 @@ class Verifier {
   /// Reads all rows of a table. A row that does not fit goes to `on_damage`; where SQLite cannot go
   /// on, the rest of the table is given up.
   template <class Read, class OnDamage>
-  void scan(std::string_view kind, std::string_view sql, const Read& read,
-            const OnDamage& on_damage) {
+  void scan(std::string_view kind, std::string_view sql, const Read& read, const OnDamage& on_damage) {
     std::uint64_t rows = 0;
     try {
       Query query = session_.connection.query(sql);
@@ -75,11 +74,9 @@ class Verifier {
       Query references = session_.connection.query("PRAGMA foreign_key_check");
       while (references.step()) {
         const std::string table(references.text(0));
-        const std::uint32_t document =
-            table == "nodes" ? document_of_node(references.integer(1)) : 0;
-        problem(
-            fmt::format("a row of {} names one of {} that is not there", table, references.text(2)),
-            document);
+        const std::uint32_t document = table == "nodes" ? document_of_node(references.integer(1)) : 0;
+        problem(fmt::format("a row of {} names one of {} that is not there", table, references.text(2)),
+                document);
       }
     } catch (const Error& error) {
       if (error.code() != Code::damaged) throw;
@@ -136,17 +133,16 @@ class Verifier {
           const Texts::Frame frame = session_.texts.read_frame(q);
           std::uint64_t& end = ends[frame.document];
           if (frame.first != end) {
-            problem(
-                fmt::format("the text of document {} has a gap at byte {}", frame.document, end),
-                frame.document);
+            problem(fmt::format("the text of document {} has a gap at byte {}", frame.document, end),
+                    frame.document);
           }
           end = frame.first + frame.text.size();
         },
         [&](Query& q, const char* what) { problem(what, u32(q.integer(0) >> 32)); });
     for (const auto& [document, bytes] : text_bytes_) {
       if (ends[document] == bytes || found_.documents.contains(document)) continue;
-      problem(fmt::format("the text of document {} has {} bytes, {} were written", document,
-                          ends[document], bytes),
+      problem(fmt::format("the text of document {} has {} bytes, {} were written", document, ends[document],
+                          bytes),
               document);
     }
     for (const auto& [document, end] : ends) {
@@ -166,10 +162,9 @@ class Verifier {
           const auto bytes = text_bytes_.find(row.document);
           if (bytes == text_bytes_.end()) return;  // reported as a missing reference
           if (row.span.from > row.span.to || row.span.to > bytes->second) {
-            problem(
-                fmt::format("node {} of document {} has the span [{}, {}) of a text of {} bytes",
-                            row.number, row.document, row.span.from, row.span.to, bytes->second),
-                row.document);
+            problem(fmt::format("node {} of document {} has the span [{}, {}) of a text of {} bytes",
+                                row.number, row.document, row.span.from, row.span.to, bytes->second),
+                    row.document);
           }
         },
         [&](Query& q, const char* what) { problem(what, u32(q.integer(2))); });
@@ -200,9 +195,8 @@ class Verifier {
         },
         [&](Query& q, const char* what) {
           const std::span<const std::byte> key = q.blob(1);
-          found_.vectors.emplace_back(
-              u32(q.integer(0)),
-              std::string(reinterpret_cast<const char*>(key.data()), key.size()));
+          found_.vectors.emplace_back(u32(q.integer(0)),
+                                      std::string(reinterpret_cast<const char*>(key.data()), key.size()));
           problem(what);
         });
   }
@@ -215,8 +209,7 @@ class Verifier {
       auto file = std::make_unique<VectorReader>(vectors_folder_ / name, model.fingerprint);
       if (file->rows() < model.rows) {
         found_.files_short.insert(model.id);
-        problem(fmt::format("{}: cut short: {} rows, {} were committed", name, file->rows(),
-                            model.rows));
+        problem(fmt::format("{}: cut short: {} rows, {} were committed", name, file->rows(), model.rows));
       }
       return file;
     } catch (const Error& error) {
@@ -227,26 +220,22 @@ class Verifier {
     }
   }
 
-  void check_vector(const rows::Vector& vector, const rows::Model& model,
-                    const VectorReader& file) {
+  void check_vector(const rows::Vector& vector, const rows::Model& model, const VectorReader& file) {
     const VectorRow at = VectorRow::unpack(vector.row);
     if (at.generation != model.generation || at.index >= model.rows) {
-      throw Error(Code::damaged,
-                  fmt::format("the vector of text {} of {} is said to be in row {}, "
-                              "which was never committed",
-                              vector.text_hash.to_string(), model.fingerprint, vector.row));
+      throw Error(Code::damaged, fmt::format("the vector of text {} of {} is said to be in row {}, "
+                                             "which was never committed",
+                                             vector.text_hash.to_string(), model.fingerprint, vector.row));
     }
     if (file.record(at.index).text_hash == vector.text_hash) return;
-    throw Error(Code::damaged,
-                fmt::format("row {} of the vectors of {} is of another text than {}", at.index,
-                            model.fingerprint, vector.text_hash.to_string()));
+    throw Error(Code::damaged, fmt::format("row {} of the vectors of {} is of another text than {}", at.index,
+                                           model.fingerprint, vector.text_hash.to_string()));
   }
 
   void check_counters() {
     std::map<std::string, std::uint64_t> kept;
     scan(
-        "counters", "SELECT * FROM counters",
-        [&](Query& q) { kept.insert(rows::read_counter_row(q)); },
+        "counters", "SELECT * FROM counters", [&](Query& q) { kept.insert(rows::read_counter_row(q)); },
         [&](Query& q, const char* what) {
           found_.counters.insert(std::string(q.text(0)));
           problem(what);
@@ -261,8 +250,8 @@ class Verifier {
       problem(fmt::format("counter {} says {}, counted {}", name, told, value));
     }
     if (last_node_ > kept[std::string(counter::kLastNode)]) problem("counter last_node is too low");
-    const bool low = !text_bytes_.empty() &&
-                     text_bytes_.rbegin()->first > kept[std::string(counter::kLastDocument)];
+    const bool low =
+        !text_bytes_.empty() && text_bytes_.rbegin()->first > kept[std::string(counter::kLastDocument)];
     if (low) problem("counter last_document is too low");
   }
 

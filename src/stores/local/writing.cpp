@@ -76,8 +76,7 @@ std::uint32_t LocalStore::Writing::put_document(const DocumentRow& row, const st
     state_->count(counter::kDocuments, 1);
   }
   state_->count(counter::kDocumentsFailed, int{after.failed} - int{before.failed});
-  state_->count(counter::kTextBytes,
-                static_cast<std::int64_t>(after.text_bytes - before.text_bytes));
+  state_->count(counter::kTextBytes, static_cast<std::int64_t>(after.text_bytes - before.text_bytes));
   return after.number;
 }
 
@@ -85,8 +84,7 @@ void LocalStore::Writing::remove_document(std::uint32_t number) {
   Connection& connection = state_->connection();
   const std::optional<DocumentRow> row = document(number);
   if (!row) return;
-  Query groups =
-      connection.query("SELECT grp, count(*) FROM nodes WHERE document = ? GROUP BY grp");
+  Query groups = connection.query("SELECT grp, count(*) FROM nodes WHERE document = ? GROUP BY grp");
   groups.bind(number);
   while (groups.step()) {
     const auto group = static_cast<std::uint32_t>(groups.integer(0));
