@@ -13,6 +13,7 @@
 #include "engine/filtering.hpp"
 #include "engine/groups.hpp"
 #include "engine/loaded_models.hpp"
+#include "engine/recall_measured.hpp"
 #include "engine/rerankers.hpp"
 #include "engine/snapshot.hpp"
 #include "engine/user_indexes.hpp"
@@ -44,6 +45,7 @@ struct KnowledgeBase {
   std::map<std::string, GroupDefinition> user_groups;
   UserIndexes indexes;
   FilterCache filters;
+  RecallSettings recall;
   std::mutex merging;        ///< held by the one thread that merges
   double merge_seconds = 0;  ///< what ingests may still spend on it; guarded by `merging`
 

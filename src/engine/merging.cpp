@@ -216,8 +216,7 @@ class NewSegment {
           choose_index(kb.settings.index, live_nodes(inputs), inputs.front().open->flat->dim());
       const std::string& fingerprint = inputs.front().row.signature;
       merge_vectors(flat_inputs(inputs), sink, choice.parameters, thread_count(kb.settings.threads),
-                    std::move(stop), choice.form,
-                    [&](std::uint64_t row) { return kb.store.vector(fingerprint, row); });
+                    std::move(stop), choice.form, kb.store.vectors(fingerprint));
     } else {
       merge_fields(field_inputs(inputs), sink);
     }

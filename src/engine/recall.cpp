@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/utf8.hpp"
 #include "hasten/error.hpp"
@@ -12,38 +11,10 @@
 namespace hasten {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::size_t kQuestions = 64;
 constexpr std::size_t kQuestionBytes = 160;  // as long as questions are
 constexpr std::size_t kDepths[] = {10, 100};
 constexpr std::size_t kTenth = 10;
-
-std::string setting_name(std::uint32_t group) { return fmt::format("recall.{}", group); }
-
-/// The files of the group's graphs, lists and codes: what was measured holds for them alone.
-std::string graphs_of(const GroupSnapshot& group) {
-  std::string files;
-  for (const SegmentPart& part : group.flat) {
-    if (!part.open->flat->has_index()) continue;
-    files += part.row.file;
-    files += '\n';
-  }
-  return files;
-}
-
-Json to_json(const std::vector<RecallPoint>& curve) {
-  Json points = Json::array();
-  for (const RecallPoint& point : curve) points.push_back({point.pool, point.recall});
-  return points;
-}
-
-std::vector<RecallPoint> curve_from(const Json& points) {
-  std::vector<RecallPoint> curve;
-  for (const Json& point : points)
-    curve.push_back({point.at(0).get<std::size_t>(), point.at(1).get<double>()});
-  return curve;
-}
 
 /// What a filter lets pass may have nothing to do with a question, or lie in one place, as what is in one
 /// folder is mostly of one subject: every tenth document, and a tenth of them that came one after the other.
@@ -91,60 +62,30 @@ std::vector<std::string> make_questions(const LocalStore::Reading& reading, cons
   return questions;
 }
 
-std::optional<std::size_t> RecallMeasured::pool(std::size_t k, double recall, bool filtered) const {
-  for (const Curves& c : curves) {
-    if (k > c.k && &c != &curves.back()) continue;
-    const auto found = pool_for(filtered ? c.filtered : c.all, recall);
-    if (!found) return std::nullopt;
-    return k <= c.k ? *found : *found * k / c.k;  // deeper than was measured: in proportion
-  }
-  return std::nullopt;
-}
-
 void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop) {
   const auto [reading, snapshot] = kb.newest();
   for (const GroupSnapshot& group : snapshot->groups) {
-    const std::string graphs = graphs_of(group);
-    const auto known = reading.setting(setting_name(group.row.id));
-    if (graphs.empty() || (known && Json::parse(*known).value("graphs", "") == graphs)) continue;
+    const std::string files = indexed_files(group);
+    if (files.empty() || kb.recall.find(reading, group)) continue;
     if (progress) progress({"measure recall", 0, 0, {}, {}});
     const auto questions = make_questions(reading, group, kQuestions);
     const std::vector<std::string_view> texts(questions.begin(), questions.end());
     const auto embedder = kb.models.embedder(kb.embedder_name(reading), progress);
     const Matrix vectors = embedder->embed(texts, Role::query, stop);
     const std::string fingerprint = group.flat.front().row.signature;
-    const auto full = [&](std::uint64_t row) { return kb.store.vector(fingerprint, row); };
+    const auto full = kb.store.vectors(fingerprint);
     const std::vector<DocumentSet> filters = tenths(reading);
-    Json measured = {{"graphs", graphs}, {"questions", vectors.rows}, {"curves", Json::array()}};
+    RecallMeasured measured{.curves = {}, .questions = vectors.rows, .files = files};
     for (const std::size_t k : kDepths) {
       const auto measure = [&](const DocumentSet* allowed) {
         return measure_recall(group.flat_inputs(), vectors.values, vectors.dim, k, allowed, full, stop);
       };
       const auto filtered = lower_of(measure(&filters[0]), measure(&filters[1]));
-      measured["curves"].push_back(
-          {{"k", k}, {"all", to_json(measure(nullptr))}, {"filtered", to_json(filtered)}});
+      measured.curves.push_back({.k = k, .all = measure(nullptr), .filtered = filtered});
     }
     auto writing = kb.writable().write();
-    writing.set_setting(setting_name(group.row.id), measured.dump());
+    writing.set_setting(recall_setting(group.row.id), to_text(measured));
     writing.commit();
-  }
-}
-
-std::optional<RecallMeasured> recall_of(const LocalStore::Reading& reading, const GroupSnapshot& group) {
-  const auto stored = reading.setting(setting_name(group.row.id));
-  if (!stored) return std::nullopt;
-  try {
-    const Json measured = Json::parse(*stored);
-    if (measured.value("graphs", "") != graphs_of(group)) return std::nullopt;
-    RecallMeasured recall;
-    recall.questions = measured.at("questions").get<std::size_t>();
-    for (const Json& curves : measured.at("curves")) {
-      recall.curves.push_back({curves.at("k").get<std::size_t>(), curve_from(curves.at("all")),
-                               curve_from(curves.at("filtered"))});
-    }
-    return recall;
-  } catch (const Json::exception& error) {
-    throw Error(Code::damaged, fmt::format("what was measured of recall cannot be read: {}", error.what()));
   }
 }
 

@@ -9,7 +9,6 @@
 #include <unordered_map>
 
 #include "base/threads.hpp"
-#include "engine/recall.hpp"
 #include "hasten/error.hpp"
 #include "retrieval/calibrate.hpp"
 #include "text/words.hpp"
@@ -162,7 +161,7 @@ class Retrieving {
   /// How far walks go: by what was measured here, else a pool that is large for most texts.
   void set_recall(VectorQuery& query, const GroupSnapshot& group) const {
     constexpr std::size_t kPoolUnmeasured = 128;
-    const auto measured = recall_of(rows_.reading(), group);
+    const auto measured = kb_.recall.find(rows_.reading(), group);
     const auto pool = measured ? measured->pool(query.k, plan_.recall, query.allowed != nullptr)
                                : std::optional(std::max(kPoolUnmeasured, 2 * query.k));
     query.exact = plan_.recall >= 1 || !pool;
@@ -232,7 +231,7 @@ class Retrieving {
     const Filtered* const filtered = job.retriever->filtered.get();
     const auto inputs = filtered == nullptr ? group.flat_inputs() : filtered->vector_inputs(group);
     job.vector_query.threads = jobs_.size() > 1 && threads() > 1 ? 1 : thread_count(kb_.settings.threads);
-    const auto full = [&](std::uint64_t row) { return kb_.store.vector(fingerprint, row); };
+    const auto full = kb_.store.vectors(fingerprint);
     job.vector_query.read = [&](std::uint64_t row, std::span<float> to) {
       copy_vector(kb_.store.read_vector(fingerprint, row), to);
     };

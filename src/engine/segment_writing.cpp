@@ -289,20 +289,42 @@ void change_fields(LocalStore::Writing& writing, const LocalStore& store, const 
 
 namespace {
 
-/// What is wrong with a segment, if something is.
+/// What is wrong with an open segment, if something is.
+std::optional<std::string> damage_of(const OpenSegment& open, const SegmentRow& row) {
+  if (open.size() != row.nodes) {
+    return fmt::format("{} entries, the manifest says {}", open.size(), row.nodes);
+  }
+  if (open.fields && row.signature != kFieldsSignature) return "its fields are those of other rules";
+  if (row.kind == kWords && row.signature != terms_signature()) return "its words were cut by other rules";
+  return std::nullopt;
+}
+
 std::optional<std::string> damage_of(const LocalStore& store, const SegmentRow& row, bool deep) {
   try {
     const OpenSegment open(store.segments_folder() / row.file, row.kind);
     if (deep) open.file.verify();
-    if (open.size() != row.nodes) {
-      return fmt::format("{} entries, the manifest says {}", open.size(), row.nodes);
-    }
-    if (open.fields && row.signature != kFieldsSignature) return "its fields are those of other rules";
+    return damage_of(open, row);
   } catch (const Error& error) {
     return error.what();
   }
-  if (row.kind == kWords && row.signature != terms_signature()) return "its words were cut by other rules";
-  return std::nullopt;
+}
+
+/// Whether nothing is wrong that opening shows. Of what is open already nothing is opened again.
+bool opens_whole(const LocalStore& store, Snapshots& snapshots) {
+  try {
+    const auto snapshot = snapshots.at(store.read());
+    snapshot->check_files();
+    for (const auto* parts : snapshot->parts()) {
+      for (const SegmentPart& part : *parts) {
+        if (!std::filesystem::exists(store.segments_folder() / part.row.file)) return false;
+        if (damage_of(*part.open, part.row)) return false;
+      }
+    }
+    return true;
+  } catch (const Error& error) {
+    if (error.code() != Code::damaged && error.code() != Code::mismatch) throw;
+    return false;
+  }
 }
 
 }  // namespace
@@ -338,7 +360,9 @@ std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& 
       say("the fields of all documents and nodes were indexed, as filters read them there");
     }
   }
-  for (const DamagedSegment& damaged : damaged_segments(store, deep)) {
+  const bool whole = !deep && opens_whole(store, snapshots);
+  for (const DamagedSegment& damaged :
+       whole ? std::vector<DamagedSegment>() : damaged_segments(store, deep)) {
     wrong.emplace(damaged.row.kind, damaged.row.group);
     say(fmt::format("segment {}: {}; rebuilt", damaged.row.file, damaged.what));
   }

@@ -132,7 +132,7 @@ TuningCorpus corpus_of(KnowledgeBase& kb, const GroupSnapshot& group) {
   TuningCorpus corpus;
   corpus.dim = group.flat.front().open->flat->dim();
   corpus.threads = thread_count(kb.settings.threads);
-  corpus.full = [&kb, fingerprint](std::uint64_t row) { return kb.store.vector(fingerprint, row); };
+  corpus.full = kb.store.vectors(fingerprint);
   corpus.read = [&kb, fingerprint](std::uint64_t row, std::span<float> to) {
     copy_vector(kb.store.read_vector(fingerprint, row), to);
   };

@@ -222,6 +222,30 @@ std::span<const float> LocalStore::vector(std::string_view model, std::uint64_t 
   return reading_row(state_->readers, model, row, [&] { return state_->vectors.record(model, row).vector; });
 }
 
+std::function<std::span<const float>(std::uint64_t)> LocalStore::vectors(std::string_view model) const {
+  // Of the generation that is asked for first; rows of another one go the long way.
+  struct File {
+    std::string model;
+    const VectorReader* reader = nullptr;
+    std::uint64_t generation = 0;
+    std::atomic<std::uint64_t> known_bytes = 0;
+    std::once_flag once;
+  };
+  auto file = std::make_shared<File>();
+  file->model = model;
+  return [this, file = std::move(file)](std::uint64_t row) {
+    return reading_row(state_->readers, file->model, row, [&] {
+      const VectorRow at = VectorRow::unpack(row);
+      std::call_once(file->once, [&] {
+        file->generation = at.generation;
+        file->reader = &state_->vectors.reader(file->model, at.generation);
+      });
+      if (at.generation != file->generation) return state_->vectors.record(file->model, row).vector;
+      return file->reader->record(at.index, file->known_bytes).vector;
+    });
+  };
+}
+
 std::vector<float> LocalStore::read_vector(std::string_view model, std::uint64_t row) const {
   return reading_row(state_->readers, model, row, [&] { return state_->vectors.read(model, row); });
 }

@@ -216,6 +216,9 @@ class LocalStore {
   /// Checked on first touch. Thread-safe.
   /// @throws Error(not_found) a row from before a compaction: look it up again; Error(damaged).
   std::span<const float> vector(std::string_view model, std::uint64_t row) const;
+  /// vector() for who reads many rows in a short time, as a search does: whether the file was cut short is
+  /// looked at once. Thread-safe; dies before the store.
+  std::function<std::span<const float>(std::uint64_t)> vectors(std::string_view model) const;
   /// As vector(), but read into memory of the caller's instead of mapped.
   std::vector<float> read_vector(std::string_view model, std::uint64_t row) const;
   /// Has the system fetch a vector that read_vector() will be asked for soon.

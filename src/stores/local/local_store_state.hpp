@@ -42,8 +42,10 @@ class VectorReaders {
   std::vector<float> read(std::string_view model, std::uint64_t row) const;
   void fetch(std::string_view model, std::uint64_t row) const;
 
- private:
+  /// It lives as long as the store.
   const VectorReader& reader(std::string_view model, std::uint64_t generation) const;
+
+ private:
   std::filesystem::path folder_;
   mutable std::shared_mutex mutex_;
   mutable std::map<std::string, std::map<std::uint64_t, std::unique_ptr<VectorReader>>, std::less<>>

@@ -168,12 +168,14 @@ const VectorReader::Mapping* VectorReader::map(std::uint64_t rows) const {
   return mappings_.back().get();
 }
 
-const VectorReader::Mapping* VectorReader::mapping_for(std::uint64_t index) const {
-  // The size is asked each time: touching what a file no longer has would end the process.
-  const std::uint64_t bytes = file_bytes();
-  if (bytes < layout_.offset(index + 1)) {
-    damaged(path_,
-            fmt::format("cut short: {} bytes, row {} ends at {}", bytes, index, layout_.offset(index + 1)));
+const VectorReader::Mapping* VectorReader::mapping_for(std::uint64_t index,
+                                                       std::atomic<std::uint64_t>& known_bytes) const {
+  // Touching what a file no longer has would end the process.
+  const std::uint64_t end = layout_.offset(index + 1);
+  if (known_bytes.load(std::memory_order_relaxed) < end) {
+    const std::uint64_t bytes = file_bytes();
+    if (bytes < end) damaged(path_, fmt::format("cut short: {} bytes, row {} ends at {}", bytes, index, end));
+    known_bytes.store(bytes, std::memory_order_relaxed);
   }
   const Mapping* mapping = current_.load(std::memory_order_acquire);
   if (index < mapping->rows) return mapping;
@@ -191,7 +193,13 @@ void VectorReader::read_ahead(const Mapping& mapping, std::uint64_t index) const
 }
 
 VectorReader::Record VectorReader::record(std::uint64_t index) const {
-  const Mapping* const mapping = mapping_for(index);
+  std::atomic<std::uint64_t> unknown = 0;
+  return record(index, unknown);
+}
+
+VectorReader::Record VectorReader::record(std::uint64_t index,
+                                          std::atomic<std::uint64_t>& known_bytes) const {
+  const Mapping* const mapping = mapping_for(index, known_bytes);
   const std::byte* const at = mapping->data + layout_.offset(index);
   std::atomic<std::uint64_t>& word = mapping->checked[index / 64];
   const std::uint64_t bit = std::uint64_t{1} << (index % 64);

@@ -78,6 +78,9 @@ class VectorReader {
   };
   /// Checked on first touch; valid while the reader lives. @throws Error(damaged)
   Record record(std::uint64_t index) const;
+  /// The same for who reads many: the file's size is looked at only where it is not known to hold the record.
+  /// @param known_bytes  that the file had when it was looked at last; 0 at first.
+  Record record(std::uint64_t index, std::atomic<std::uint64_t>& known_bytes) const;
   /// Reads a record's vector without mapping it. @param to  dim() values. @throws Error(damaged|io)
   void read(std::uint64_t index, std::span<float> to) const;
   /// Has the system fetch a record that will be read() soon. Any index may be asked for.
@@ -89,7 +92,7 @@ class VectorReader {
  private:
   struct Mapping;
   const Mapping* map(std::uint64_t rows) const;
-  const Mapping* mapping_for(std::uint64_t index) const;
+  const Mapping* mapping_for(std::uint64_t index, std::atomic<std::uint64_t>& known_bytes) const;
   void read_ahead(const Mapping& mapping, std::uint64_t index) const noexcept;
   std::uint64_t file_bytes() const;
 
