@@ -78,11 +78,11 @@ void add_retrieval_options(CLI::App& app, RetrievalArguments& a, const char* top
       ->excludes(mode)
       ->check(checked_by([](const std::string& text) { Retriever::parse(text); }));
   app.add_option("--fusion", a.fusion,
-                 "how lists become one: reciprocal_ranks, weights, calibrated, shares,\n"
+                 "how lists become one: weights, reciprocal_ranks, calibrated, shares,\n"
                  "priorities")
       ->type_name("NAME")
       ->check(checked_by([](const std::string& word) { fusion_from_string(word); }))
-      ->default_str("reciprocal_ranks");
+      ->default_str(std::string(to_string(kDefaultFusion)));
   app.add_option("--rrf-k", a.options.rrf_k, "the constant of reciprocal ranks")
       ->type_name("K")
       ->check(at_least_zero())

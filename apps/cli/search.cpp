@@ -97,7 +97,7 @@ Asked asked_for(const RetrievalArguments& flags, const Settings& settings) {
           : flags.mode.empty() ? mode
                                : flags.mode,
           flags.options.group.empty() ? settings.group : flags.options.group, flags.filter,
-          flags.fusion.empty() ? std::string(to_string(defaults.fusion.value_or(Fusion::reciprocal_ranks)))
+          flags.fusion.empty() ? std::string(to_string(defaults.fusion.value_or(kDefaultFusion)))
                                : flags.fusion,
           flags.options.top_k.value_or(defaults.top_k.value_or(10))};
 }

@@ -33,6 +33,8 @@ enum class Fusion {
   shares,            ///< of the best top_k each list gives its share by weight; score: 1 / place
   priorities,        ///< what `high` found, then `normal`, then `low`; score: 1 / place
 };
+/// What holds where nothing is said: the best of these on every set of docs/quality.md.
+inline constexpr Fusion kDefaultFusion = Fusion::weights;
 std::string_view to_string(Fusion fusion) noexcept;
 Fusion fusion_from_string(std::string_view word);  ///< @throws Error(invalid)
 
@@ -77,7 +79,7 @@ struct SearchOptions {
   bool operators = false;
   std::vector<WeightedQuery> queries;  ///< further ones
   std::vector<Retriever> retrievers;   ///< empty: those of `mode`
-  std::optional<Fusion> fusion;        ///< [reciprocal_ranks]
+  std::optional<Fusion> fusion;        ///< [weights]
   std::optional<double> rrf_k;         ///< [60]
   std::optional<double> cut_off;       ///< [none] fused hits of a lower score are left out
   std::string reranker;                ///< as Settings::reranker; empty: the settings', "none": none

@@ -86,7 +86,7 @@ class Planner {
     plan_.top_k = options_.top_k.value_or(10);
     if (plan_.top_k == 0) throw Error(Code::invalid, "top_k is 0; ask for at least one hit");
     plan_.top_k = std::min(plan_.top_k, kTopKMax);
-    plan_.fusion.fusion = options_.fusion.value_or(Fusion::reciprocal_ranks);
+    plan_.fusion.fusion = options_.fusion.value_or(kDefaultFusion);
     plan_.fusion.rrf_k = checked("rrf_k", options_.rrf_k.value_or(60), 0, 1e9);
     plan_.fusion.top_k = plan_.top_k;
     plan_.recall = options_.recall > 0 ? options_.recall : kb_.settings.recall;

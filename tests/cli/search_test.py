@@ -124,7 +124,7 @@ class Composed(CliTest):
         self.assertEqual([span["notes"]["group"] for span in spans], ["FineChunk", "MediumChunk"])
         self.assertEqual(spans[0]["notes"]["weight"], "2")
         self.assertEqual((result["explain"]["mode"], result["explain"]["fusion"]),
-                         ("retrievers", "reciprocal_ranks"))
+                         ("retrievers", "weights"))
 
     def test_the_same_in_the_settings(self):
         flags = ["--retriever", "group=FineChunk,similarity=bm25,weight=2", "--retriever", "similarity=bm25",

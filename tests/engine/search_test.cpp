@@ -442,7 +442,7 @@ class Twin {
       }
     }
     List hits;
-    const FusionOptions how{options.fusion.value_or(Fusion::reciprocal_ranks), 60, *options.top_k};
+    const FusionOptions how{options.fusion.value(), 60, *options.top_k};
     for (const Ranked& hit : fuse(lists, how)) {
       if (hit.score >= options.cut_off.value_or(-1)) hits.emplace_back(hit.id, hit.score);
     }
