@@ -115,18 +115,18 @@ void add_common_options(CLI::App& app, Options& options) {
     if (option != app.get_help_ptr()) option->group(kCommonGroup);
 }
 
+std::optional<fs::path> settings_file(const Options& options) {
+  if (!options.config.empty()) return options.config;
+  std::error_code ignored;
+  for (const fs::path& file : {fs::path("hasten.toml"), options.kb / "hasten.toml"}) {
+    if (fs::exists(file, ignored)) return file;
+  }
+  return std::nullopt;
+}
+
 Settings settings_of(const Options& options) {
   Settings settings;
-  if (!options.config.empty()) {
-    settings = Settings::load(options.config);
-  } else {
-    for (const fs::path& file : {fs::path("hasten.toml"), options.kb / "hasten.toml"}) {
-      std::error_code ignored;
-      if (!fs::exists(file, ignored)) continue;
-      settings = Settings::load(file);
-      break;
-    }
-  }
+  if (const auto file = settings_file(options)) settings = Settings::load(*file);
   if (options.threads) settings.threads = *options.threads;
   if (options.memory_bytes) settings.memory_bytes = *options.memory_bytes;
   return settings;

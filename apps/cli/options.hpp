@@ -30,6 +30,10 @@ void add_common_options(CLI::App& app, Options& options);
 /// @throws Error(invalid)
 std::uint64_t parse_size(std::string_view text);
 
+/// The settings file in use: --config's, else hasten.toml here or in the knowledge base; nothing where there
+/// is none.
+std::optional<std::filesystem::path> settings_file(const Options& options);
+
 /// What the settings file says, and the flags over it.
 /// @throws Error(not_found) the --config that was named; Error(invalid).
 Settings settings_of(const Options& options);

@@ -93,13 +93,13 @@ Asked asked_for(const RetrievalArguments& flags, const Settings& settings) {
   const SearchOptions& defaults = settings.search;
   const bool own = !flags.retrievers.empty() || (flags.mode.empty() && !defaults.retrievers.empty());
   const std::string mode(to_string(defaults.mode.value_or(Mode::hybrid)));
-  return {own                  ? "retrievers"
-          : flags.mode.empty() ? mode
-                               : flags.mode,
-          flags.options.group.empty() ? settings.group : flags.options.group, flags.filter,
-          flags.fusion.empty() ? std::string(to_string(defaults.fusion.value_or(kDefaultFusion)))
-                               : flags.fusion,
-          flags.options.top_k.value_or(defaults.top_k.value_or(10))};
+  return {
+      own                  ? "retrievers"
+      : flags.mode.empty() ? mode
+                           : flags.mode,
+      flags.options.group.empty() ? settings.group : flags.options.group, flags.filter,
+      flags.fusion.empty() ? std::string(to_string(defaults.fusion.value_or(kDefaultFusion))) : flags.fusion,
+      flags.options.top_k.value_or(defaults.top_k.value_or(10))};
 }
 
 /// What was searched, how, and how much of it was looked at.

@@ -149,16 +149,6 @@ Chart chart_of(const TuneReport& report) {
 
 // ---- What is written ----
 
-/// The settings file in use, or the one to begin.
-fs::path settings_file(const Options& options) {
-  if (!options.config.empty()) return options.config;
-  std::error_code ignored;
-  for (const fs::path& file : {fs::path("hasten.toml"), options.kb / "hasten.toml"}) {
-    if (fs::exists(file, ignored)) return file;
-  }
-  return "hasten.toml";
-}
-
 void check_writable(const fs::path& file) {
   if (file.extension() == ".json")
     throw Error(Code::unsupported,
@@ -186,7 +176,7 @@ std::string write_choice(const TuneReport& report, const fs::path& file) {
 }
 
 Exit tune(Context& context, TuneArguments arguments) {
-  const fs::path file = settings_file(context.options);
+  const fs::path file = settings_file(context.options).value_or("hasten.toml");
   if (arguments.write) check_writable(file);
   if (!arguments.kinds.empty()) arguments.options.kinds = kinds_of(arguments.kinds);
   if (!arguments.codes.empty()) arguments.options.codes = codes_of(arguments.codes);

@@ -96,6 +96,12 @@ class Peer:
         return self.command(do="search", queries=str(queries), k=K, setting=setting, out=str(out), **filtered)
 
 
+def warm(contenders, queries, out):
+    """Every contender answers once: pages are touched, checksums checked, libraries warm."""
+    for contender in contenders:
+        contender.search(queries, contender.settings[-1], out)
+
+
 def recall_of(out, truth):
     """The share of the true nearest that was found; where fewer than K pass a filter, of those."""
     found = np.fromfile(out, np.int32).reshape(len(truth), K)

@@ -63,9 +63,8 @@ class Section {
   /// `length` bytes from `offset` on, 1 or more; their blocks are checked on first touch.
   /// @throws Error(damaged) as SegmentView::bytes().
   const std::byte* at(std::uint64_t offset, std::uint64_t length) const {
-    const bool inside = offset <= place_.size && length <= place_.size - offset;
-    if (inside && is_checked(offset, length)) [[likely]]
-      return place_.data + offset;
+    if (const std::byte* const here = touched(offset, length)) [[likely]]
+      return here;
     return view_->bytes(name_, offset, length).data();
   }
 
@@ -73,9 +72,8 @@ class Section {
   /// several times as much as to read it, and many are touched once. @param buffer  of `length` bytes or
   /// more.
   const std::byte* at_or_read(std::uint64_t offset, std::uint64_t length, std::span<std::byte> buffer) const {
-    const bool inside = offset <= place_.size && length <= place_.size - offset;
-    if (inside && is_checked(offset, length)) [[likely]]
-      return place_.data + offset;
+    if (const std::byte* const here = touched(offset, length)) [[likely]]
+      return here;
     view_->read(name_, offset, buffer.first(length));
     return buffer.data();
   }
@@ -98,6 +96,12 @@ class Section {
   }
 
  private:
+  // The bytes, where all their blocks were checked; null where not, and where there are not as many.
+  const std::byte* touched(std::uint64_t offset, std::uint64_t length) const noexcept {
+    const bool inside = offset <= place_.size && length <= place_.size - offset;
+    return inside && is_checked(offset, length) ? place_.data + offset : nullptr;
+  }
+
   bool is_checked(std::uint64_t offset, std::uint64_t length) const noexcept {
     if (place_.checked == nullptr) return true;
     const std::uint64_t from = place_.file_offset + offset;

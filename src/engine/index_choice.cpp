@@ -1,13 +1,7 @@
 #include "engine/index_choice.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <array>
-
+#include "base/enum_words.hpp"
 #include "base/memory.hpp"
-#include "base/nearest.hpp"
-#include "hasten/error.hpp"
 #include "indexes/graph_layout.hpp"
 #include "indexes/product_codes.hpp"
 
@@ -19,34 +13,17 @@ constexpr std::size_t kNodesMin = 1'000;     // fewer are scanned whatever was a
 constexpr std::size_t kNodeBytes = 24;       // its numbers
 constexpr std::size_t kBuildBytes = 300;     // of building a graph, beside a node's code
 
-constexpr std::pair<IndexKind, std::string_view> kKinds[] = {
-    {IndexKind::smart, "smart"},   {IndexKind::flat, "flat"}, {IndexKind::graph, "graph"},
-    {IndexKind::ivf, "ivf"},       {IndexKind::pq, "pq"},     {IndexKind::ivf_pq, "ivf_pq"},
-    {IndexKind::rabitq, "rabitq"}, {IndexKind::disk, "disk"}};
+constexpr EnumWords<IndexKind, 8> kKinds{{{IndexKind::smart, "smart"},
+                                          {IndexKind::flat, "flat"},
+                                          {IndexKind::graph, "graph"},
+                                          {IndexKind::ivf, "ivf"},
+                                          {IndexKind::pq, "pq"},
+                                          {IndexKind::ivf_pq, "ivf_pq"},
+                                          {IndexKind::rabitq, "rabitq"},
+                                          {IndexKind::disk, "disk"}}};
 
-constexpr std::pair<VectorCodes, std::string_view> kCodes[] = {
-    {VectorCodes::int8, "int8"}, {VectorCodes::bf16, "bf16"}, {VectorCodes::f32, "f32"}};
-
-template <class T, std::size_t n>
-std::string_view word_of(T value, const std::pair<T, std::string_view> (&table)[n]) noexcept {
-  for (const auto& [each, word] : table) {
-    if (each == value) return word;
-  }
-  return table[0].second;
-}
-
-template <class T, std::size_t n>
-T value_of(std::string_view wanted, std::string_view what, const std::pair<T, std::string_view> (&table)[n]) {
-  std::array<std::string_view, n> words;
-  for (std::size_t i = 0; i < n; ++i) {
-    if (table[i].second == wanted) return table[i].first;
-    words[i] = table[i].second;
-  }
-  const std::string_view near = nearest(wanted, words);
-  throw Error(Code::invalid, fmt::format("no {} '{}'{}; known: {}", what, wanted,
-                                         near.empty() ? "" : fmt::format(", did you mean '{}'?", near),
-                                         fmt::join(words, ", ")));
-}
+constexpr EnumWords<VectorCodes, 3> kCodes{
+    {{VectorCodes::int8, "int8"}, {VectorCodes::bf16, "bf16"}, {VectorCodes::f32, "f32"}}};
 
 Codes codes_of(VectorCodes codes) {
   if (codes == VectorCodes::bf16) return Codes::bf16;

@@ -309,10 +309,12 @@ std::optional<std::string> damage_of(const LocalStore& store, const SegmentRow& 
   }
 }
 
-/// Whether nothing is wrong that opening shows. Of what is open already nothing is opened again.
+/// Whether nothing is wrong or lacking that opening shows. Of what is open already nothing is opened again.
 bool opens_whole(const LocalStore& store, Snapshots& snapshots) {
   try {
-    const auto snapshot = snapshots.at(store.read());
+    const auto reading = store.read();
+    const auto snapshot = snapshots.at(reading);
+    if (snapshot->documents_in_columns() != reading.counts().documents) return false;
     snapshot->check_files();
     for (const auto* parts : snapshot->parts()) {
       for (const SegmentPart& part : *parts) {
@@ -346,6 +348,7 @@ std::vector<DamagedSegment> damaged_segments(const LocalStore& store, bool deep,
 
 std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& snapshots, bool deep,
                                                   const OnProgress& progress) {
+  if (!deep && opens_whole(store, snapshots)) return {};
   std::set<std::pair<std::string, std::uint32_t>> wrong;  // kind, group
   std::vector<std::string> rebuilt;
   const auto say = [&](std::string what) {
@@ -360,9 +363,7 @@ std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& 
       say("the fields of all documents and nodes were indexed, as filters read them there");
     }
   }
-  const bool whole = !deep && opens_whole(store, snapshots);
-  for (const DamagedSegment& damaged :
-       whole ? std::vector<DamagedSegment>() : damaged_segments(store, deep)) {
+  for (const DamagedSegment& damaged : damaged_segments(store, deep)) {
     wrong.emplace(damaged.row.kind, damaged.row.group);
     say(fmt::format("segment {}: {}; rebuilt", damaged.row.file, damaged.what));
   }
