@@ -133,7 +133,7 @@ std::string insert(const std::string& kb, const std::string& base, const std::st
   std::size_t merged = 0;
   std::jthread reader([&] { busy = ask(document, done, 0); });
   std::jthread merging([&] {
-    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10);  // of this thread alone
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 5);  // of this thread alone
     for (; !done; std::this_thread::sleep_for(std::chrono::milliseconds(20))) merged += document.merge();
   });
   std::vector<double> commits;

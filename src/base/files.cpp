@@ -184,22 +184,32 @@ MappedFile::MappedFile(const fs::path& path) : path_(path), file_(open_or_throw(
   data_ = static_cast<const std::byte*>(data);
 }
 
+MappedFile::MappedFile(fs::path name, std::span<const std::byte> content)
+    : path_(std::move(name)),
+      held_((content.size() + sizeof(Line) - 1) / sizeof(Line)),
+      size_(content.size()) {
+  data_ = reinterpret_cast<const std::byte*>(held_.data());
+  if (!content.empty()) std::memcpy(held_.data(), content.data(), content.size());
+}
+
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
       file_(std::move(other.file_)),
+      held_(std::move(other.held_)),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(file_, other.file_);
+  std::swap(held_, other.held_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (is_mapped() && data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
 void read_at(const File& file, std::uint64_t offset, std::span<std::byte> to, const fs::path& path) {
@@ -220,11 +230,14 @@ void fetch_at(const File& file, std::uint64_t offset, std::uint64_t length) noex
 }
 
 void MappedFile::read(std::uint64_t offset, std::span<std::byte> to) const {
-  read_at(file_, offset, to, path_);
+  if (is_mapped()) return read_at(file_, offset, to, path_);
+  if (offset > size_ || to.size() > size_ - offset)
+    throw Error(Code::damaged, path_.string() + " was cut short");
+  if (!to.empty()) std::memcpy(to.data(), data_ + offset, to.size());
 }
 
 void MappedFile::fetch(std::uint64_t offset, std::uint64_t length) const noexcept {
-  fetch_at(file_, offset, length);
+  if (is_mapped()) fetch_at(file_, offset, length);
 }
 
 void expect_scattered_reads(const std::byte* data, std::uint64_t bytes) noexcept {
@@ -235,7 +248,7 @@ void expect_scattered_reads(const std::byte* data, std::uint64_t bytes) noexcept
 }
 
 void MappedFile::expect_scattered_reads(std::uint64_t offset, std::uint64_t length) const noexcept {
-  hasten::expect_scattered_reads(data_ + offset, length);
+  if (is_mapped()) hasten::expect_scattered_reads(data_ + offset, length);
 }
 
 bool MappedFile::cut_short() const noexcept {

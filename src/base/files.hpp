@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hasten {
 
@@ -66,6 +67,9 @@ class MappedFile {
   MappedFile() = default;
   /// @throws Error(not_found|io)
   explicit MappedFile(const std::filesystem::path& path);
+  /// A copy of these bytes in memory stands for a file, aligned as a mapping is to 64 bytes.
+  /// @param name  for messages.
+  MappedFile(std::filesystem::path name, std::span<const std::byte> content);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
@@ -81,8 +85,15 @@ class MappedFile {
   bool cut_short() const noexcept;
 
  private:
+  struct alignas(64) Line {
+    std::byte bytes[64];
+  };
+
+  bool is_mapped() const noexcept { return static_cast<bool>(file_); }
+
   std::filesystem::path path_;
   File file_;
+  std::vector<Line> held_;  // of what is in memory
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };

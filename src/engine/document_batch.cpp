@@ -31,7 +31,7 @@ class Batch {
       store_vectors(kb_.store, writing_, *embedded);
       add_flat_segments(writing_, kb_.store, *snapshot_, embedded->fingerprint);
     }
-    writing_.commit();
+    kb_.snapshots.commit(writing_);
     const std::uint32_t root = plan_.front().row.id;
     NodeChanges changes;
     for (const NewNode& node : added_) changes.added += node.row.group != root;

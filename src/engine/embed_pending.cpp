@@ -69,7 +69,7 @@ class PendingVectors {
     auto writing = store_.write();
     store_vectors(store_, writing, embedded);
     if (publishing) publish(writing);
-    writing.commit();
+    kb_.snapshots.commit(writing);
   }
 
   std::vector<std::string> load(std::span<const PendingText> window) const {
@@ -90,7 +90,7 @@ class PendingVectors {
 
   void publish() {
     auto writing = store_.write();
-    if (publish(writing)) writing.commit();
+    if (publish(writing)) kb_.snapshots.commit(writing);
   }
 
   /// @return whether there was anything to commit.

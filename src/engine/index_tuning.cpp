@@ -114,7 +114,7 @@ class Builder {
     SegmentFileWriter writer(file, kFlat);
     write(writer);
     writer.finish();
-    return std::make_unique<OpenSegment>(file, kFlat);
+    return std::make_unique<OpenSegment>(SegmentFile(file, kFlat), kFlat);
   }
 
   IndexChoice choice_of(IndexKind kind, VectorCodes codes) const {

@@ -155,7 +155,7 @@ void Ingest::relocate(const std::vector<Relocation>& relocations) {
     report_.files_moved += relocation.moved;
   }
   change_fields(writing, store_, *snapshot, std::move(fields));
-  writing.commit();
+  kb_.snapshots.commit(writing);
 }
 
 // --- Reading -----------------------------------------------------------------------------------
@@ -405,7 +405,7 @@ std::uint64_t remove_documents(KnowledgeBase& kb, std::span<const std::uint32_t>
   }
   change_fields(writing, kb.store, *snapshot, std::move(fields));
   for (const std::uint32_t document : documents) writing.remove_document(document);
-  writing.commit();
+  kb.snapshots.commit(writing);
   return static_cast<std::uint64_t>(std::count_if(removed.begin(), removed.end(), [&](const NodeRow& node) {
     return node.derived || node.parent.has_value();
   }));

@@ -58,17 +58,17 @@ void check_coverage(KnowledgeBase& kb, VerifyReport& report) {
   }
 }
 
-/// Of the segments of fields.
-std::uint64_t field_bytes(KnowledgeBase& kb, const LocalStore::Reading& reading) {
-  std::uint64_t bytes = 0;
-  for (const SegmentRow& row : reading.segments()) {
-    std::error_code ignored;  // a missing one is for verify to tell
-    const auto size = row.kind == kFields || row.kind == kNodeFields
-                          ? fs::file_size(kb.store.segments_folder() / row.file, ignored)
-                          : 0;
-    if (!ignored) bytes += size;
+/// Of a segment; 0 where it is missing or damaged, which is for verify to tell.
+std::uint64_t segment_bytes(KnowledgeBase& kb, const LocalStore::Reading& reading, const SegmentRow& row) {
+  try {
+    if (row.in_truth()) return reading.segment_image(row).size();
+  } catch (const Error& error) {
+    if (error.code() != Code::damaged) throw;
+    return 0;
   }
-  return bytes;
+  std::error_code missing;
+  const auto bytes = fs::file_size(kb.store.segments_folder() / row.file, missing);
+  return missing ? 0 : bytes;
 }
 
 }  // namespace
@@ -90,12 +90,15 @@ Status status(KnowledgeBase& kb) {
   for (const GroupRow& group : searched_groups(reading)) searched.push_back(group.id);
   status.vectors_missing = reading.texts_without_vectors(fingerprint, searched).size();
   const fs::path folder = kb.store.folder();
-  const std::uint64_t segments = folder_bytes(folder / "segments");
-  status.bytes["fields"] = field_bytes(kb, reading);
-  status.bytes["segments"] = segments - std::min(segments, status.bytes["fields"]);
+  status.bytes["fields"] = status.bytes["segments"] = 0;
+  for (const SegmentRow& row : reading.segments()) {
+    const bool of_fields = row.kind == kFields || row.kind == kNodeFields;
+    status.bytes[of_fields ? "fields" : "segments"] += segment_bytes(kb, reading, row);
+  }
   status.bytes["vectors"] = folder_bytes(folder / "vectors");
   status.bytes["token_cache"] = folder_bytes(token_cache_folder(folder));
-  const std::uint64_t others = segments + status.bytes["vectors"] + folder_bytes(folder / "cache");
+  const std::uint64_t others = status.bytes["fields"] + status.bytes["segments"] + status.bytes["vectors"] +
+                               folder_bytes(folder / "cache");
   const std::uint64_t all = folder_bytes(folder);
   status.bytes["truth"] = all - std::min(all, others);
   status.fingerprints["embedder"] = fingerprint;

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -155,26 +155,13 @@ class StoppableSink final : public SegmentSink {
   std::stop_token stop_;
 };
 
-/// A segment file that is removed again unless a commit names it.
+/// A merged segment; its file, where it has one, is removed again unless a commit names it.
 class NewSegment {
  public:
   NewSegment(const KnowledgeBase& kb, const Merge& merge, std::stop_token stop)
-      : folder_(kb.store.segments_folder()) {
-    const SegmentRow& first = merge.inputs.front().row;
-    // Rows are numbered for good: no other segment, past or future, is merged of these two and all between.
-    row_ = {.kind = first.kind, .group = first.group, .signature = first.signature};
-    row_.file =
-        fmt::format("{}-{}-m{}-{}.seg", first.kind, first.group, first.id, merge.inputs.back().row.id);
-    try {
-      SegmentFileWriter writer(file(), row_.kind);
-      write(kb, merge, writer, std::move(stop));
-      writer.finish();
-      describe(row_, folder_);
-    } catch (...) {
-      remove();
-      throw;
-    }
-  }
+      : folder_(kb.store.segments_folder()),
+        written_(write_segment(row_of(merge), folder_,
+                               [&](SegmentSink& sink) { write(kb, merge, sink, std::move(stop)); })) {}
   NewSegment(const NewSegment&) = delete;
   NewSegment& operator=(const NewSegment&) = delete;
   ~NewSegment() {
@@ -182,28 +169,36 @@ class NewSegment {
   }
 
   /// Puts it in the place of its inputs. @return false: they are not all there any more.
-  bool publish(LocalStore& store, const Merge& merge) {
-    auto writing = store.write();
+  bool publish(KnowledgeBase& kb, const Merge& merge) {
+    auto writing = kb.store.write();
     const auto rows = writing.segments();
-    SegmentRow merged = row_;
+    SegmentRow merged = written_.row;
     for (const SegmentPart& input : merge.inputs) {
       const auto now = std::ranges::find(rows, input.row.id, &SegmentRow::id);
       if (now == rows.end()) return false;
       bury(input, *now, merged);
       writing.remove_segment(now->id);
     }
-    if (merged.nodes > 0) writing.add_segment(merged);
-    writing.commit();
+    if (merged.nodes > 0) writing.add_segment(merged, written_.image);
+    kb.snapshots.commit(writing);
     committed_ = merged.nodes > 0;
     return true;
   }
 
  private:
-  fs::path file() const { return folder_ / row_.file; }
+  static SegmentRow row_of(const Merge& merge) {
+    const SegmentRow& first = merge.inputs.front().row;
+    // Rows are numbered for good: no other segment, past or future, is merged of these two and all between.
+    return {
+        .kind = first.kind,
+        .group = first.group,
+        .signature = first.signature,
+        .file = fmt::format("{}-{}-m{}-{}", first.kind, first.group, first.id, merge.inputs.back().row.id)};
+  }
 
   void remove() const {
     std::error_code ignored;
-    fs::remove(file(), ignored);
+    if (!written_.row.in_truth()) fs::remove(folder_ / written_.row.file, ignored);
   }
 
   static void write(const KnowledgeBase& kb, const Merge& merge, SegmentSink& file, std::stop_token stop) {
@@ -225,7 +220,7 @@ class NewSegment {
   /// Marks as deleted what was deleted in an input since it was read.
   void bury(const SegmentPart& input, const SegmentRow& now, SegmentRow& merged) {
     if (now.deleted_nodes == input.row.deleted_nodes) return;
-    if (!open_) open_.emplace(file(), merged.kind);
+    if (!open_) open_ = written_.open(folder_);
     const Tombstones before = input.deleted(), after(now.deleted);
     for (std::size_t i = 0; i < now.nodes; ++i) {
       if (!after.test(i) || before.test(i)) continue;
@@ -234,8 +229,8 @@ class NewSegment {
   }
 
   fs::path folder_;
-  SegmentRow row_;
-  std::optional<OpenSegment> open_;
+  WrittenSegment written_;
+  std::unique_ptr<const OpenSegment> open_;
   bool committed_ = false;
 };
 
@@ -261,7 +256,7 @@ class Merging {
   void run(const Merge& merge) {
     NewSegment segment(kb_, merge, stop_);
     if (progress_) progress_({"merge", gone_ + merge.inputs.size(), 0, "segments", {}});
-    if (segment.publish(kb_.store, merge)) gone_ += merge.inputs.size();
+    if (segment.publish(kb_, merge)) gone_ += merge.inputs.size();
   }
 
   KnowledgeBase& kb_;

@@ -14,8 +14,9 @@
 namespace hasten {
 namespace {
 
-constexpr std::size_t kBuilderBytes = std::size_t{256} << 20;  // a segment under construction
-constexpr std::size_t kFlatNodes = 1'000'000;                  // of a segment that is built anew
+constexpr std::size_t kBuilderBytes = std::size_t{256} << 20;   // a segment under construction
+constexpr std::size_t kFlatNodes = 1'000'000;                   // of a segment that is built anew
+constexpr std::size_t kImageBytesMax = std::size_t{128} << 10;  // more are worth a file and its syncs
 
 std::vector<std::string_view> lines(std::string_view joined) {
   std::vector<std::string_view> parts;
@@ -29,28 +30,19 @@ std::vector<std::string_view> lines(std::string_view joined) {
 
 /// A name that no committed segment has: commits are numbered, and `part` counts within one.
 std::string segment_name(std::string_view kind, std::uint32_t group, std::uint64_t commit, int part) {
-  return fmt::format("{}-{}-{}-{}.seg", kind, group, commit, part);
+  return fmt::format("{}-{}-{}-{}", kind, group, commit, part);
 }
 
-/// Writes one segment file with `write` and gives its row, not yet recorded.
-template <class Write>
-SegmentRow write_segment(const LocalStore& store, std::string_view kind, std::uint32_t group,
-                         std::string_view signature, std::uint64_t commit, int part, const Write& write) {
+/// Writes a segment and records it in the manifest, unless it has no entries.
+void add_segment(LocalStore::Writing& writing, const LocalStore& store, std::string_view kind,
+                 std::uint32_t group, std::string_view signature, int part, const WriteSegment& write) {
   SegmentRow row;
   row.kind = kind;
   row.group = group;
   row.signature = signature;
-  row.file = segment_name(kind, group, commit, part);
-  SegmentFileWriter writer(store.segments_folder() / row.file, kind);
-  write(writer);
-  writer.finish();
-  return row;
-}
-
-/// Records a written segment in the manifest; one without entries is not.
-void record(LocalStore::Writing& writing, const LocalStore& store, SegmentRow row) {
-  describe(row, store.segments_folder());
-  if (row.nodes > 0) writing.add_segment(row);
+  row.file = segment_name(kind, group, writing.commit_number(), part);
+  const WrittenSegment written = write_segment(std::move(row), store.segments_folder(), write);
+  if (written.row.nodes > 0) writing.add_segment(written.row, written.image);
 }
 
 /// Builds word segments of a group from its nodes' texts, as many as the memory bound makes.
@@ -59,9 +51,8 @@ void build_words(LocalStore::Writing& writing, const LocalStore& store, std::uin
   int part = 0;
   const auto flush = [&] {
     if (builder->nodes() == 0) return;
-    record(writing, store,
-           write_segment(store, kWords, group, terms_signature(), writing.commit_number(), part++,
-                         [&](SegmentSink& sink) { builder->write(sink); }));
+    add_segment(writing, store, kWords, group, terms_signature(), part++,
+                [&](SegmentSink& sink) { builder->write(sink); });
     builder = std::make_unique<Bm25Builder>();
   };
   std::uint32_t document = 0;
@@ -89,9 +80,8 @@ int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint3
   int part = 0;
   const auto flush = [&] {
     if (!builder || builder->size() == 0) return;
-    SegmentRow row = write_segment(store, kFlat, group, fingerprint, writing.commit_number(), part++,
-                                   [&](SegmentSink& sink) { builder->write(sink); });
-    record(writing, store, std::move(row));
+    add_segment(writing, store, kFlat, group, fingerprint, part++,
+                [&](SegmentSink& sink) { builder->write(sink); });
     builder.reset();
   };
   bool complete = true;
@@ -123,9 +113,8 @@ class FieldsSegments {
 
   void flush() {
     if (builder_.size() == 0) return;
-    record(writing_, store_,
-           write_segment(store_, kind_, group_, kFieldsSignature, writing_.commit_number(), part_++,
-                         [&](SegmentSink& sink) { builder_.write(sink); }));
+    add_segment(writing_, store_, kind_, group_, kFieldsSignature, part_++,
+                [&](SegmentSink& sink) { builder_.write(sink); });
     builder_ = {};
   }
 
@@ -200,12 +189,31 @@ std::span<const NodeNumber> numbers_within(std::span<const NodeNumber> numbers,
 
 }  // namespace
 
-void describe(SegmentRow& row, const std::filesystem::path& folder) {
-  const OpenSegment open(folder / row.file, row.kind);
-  row.nodes = open.size();
-  if (row.nodes == 0) return;
-  row.first_node = open.number(0);
-  row.total_length = open.words ? open.words->total_length() : 0;
+std::unique_ptr<const OpenSegment> WrittenSegment::open(const std::filesystem::path& folder) const {
+  SegmentFile file =
+      row.in_truth() ? SegmentFile(row.file, image, row.kind) : SegmentFile(folder / row.file, row.kind);
+  return std::make_unique<const OpenSegment>(std::move(file), row.kind);
+}
+
+WrittenSegment write_segment(SegmentRow row, const std::filesystem::path& folder, const WriteSegment& write) {
+  const std::string name = std::move(row.file);
+  row.file = name + ".seg";
+  WrittenSegment written{std::move(row), {}};
+  const std::filesystem::path file = folder / written.row.file;
+  SegmentFileWriter writer(file, written.row.kind);
+  write(writer);
+  if (auto image = writer.finish_in_memory(kImageBytesMax)) {
+    written.row.file = name + std::string(kImageName);
+    written.image = std::move(*image);
+  } else {
+    writer.finish();
+  }
+  const auto open = written.open(folder);
+  written.row.nodes = open->size();
+  if (written.row.nodes == 0) return written;
+  written.row.first_node = open->number(0);
+  written.row.total_length = open->words ? open->words->total_length() : 0;
+  return written;
 }
 
 bool mark_deleted(SegmentRow& row, const OpenSegment& open, NodeNumber number) {
@@ -232,9 +240,8 @@ void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
       }
     }
     if (builder.nodes() == 0) continue;
-    record(writing, store,
-           write_segment(store, kWords, group.row.id, terms_signature(), writing.commit_number(), 0,
-                         [&](SegmentSink& sink) { builder.write(sink); }));
+    add_segment(writing, store, kWords, group.row.id, terms_signature(), 0,
+                [&](SegmentSink& sink) { builder.write(sink); });
   }
 }
 
@@ -299,11 +306,12 @@ std::optional<std::string> damage_of(const OpenSegment& open, const SegmentRow& 
   return std::nullopt;
 }
 
-std::optional<std::string> damage_of(const LocalStore& store, const SegmentRow& row, bool deep) {
+std::optional<std::string> damage_of(const LocalStore& store, const LocalStore::Reading& reading,
+                                     const SegmentRow& row, bool deep) {
   try {
-    const OpenSegment open(store.segments_folder() / row.file, row.kind);
-    if (deep) open.file.verify();
-    return damage_of(open, row);
+    const auto open = open_segment(reading, store.segments_folder(), row);
+    if (deep) open->file.verify();
+    return damage_of(*open, row);
   } catch (const Error& error) {
     return error.what();
   }
@@ -318,7 +326,8 @@ bool opens_whole(const LocalStore& store, Snapshots& snapshots) {
     snapshot->check_files();
     for (const auto* parts : snapshot->parts()) {
       for (const SegmentPart& part : *parts) {
-        if (!std::filesystem::exists(store.segments_folder() / part.row.file)) return false;
+        const auto file = store.segments_folder() / part.row.file;
+        if (!part.row.in_truth() && !std::filesystem::exists(file)) return false;
         if (damage_of(*part.open, part.row)) return false;
       }
     }
@@ -334,9 +343,12 @@ bool opens_whole(const LocalStore& store, Snapshots& snapshots) {
 std::vector<DamagedSegment> damaged_segments(const LocalStore& store, bool deep,
                                              const std::function<void()>& checked) {
   std::vector<DamagedSegment> found;
-  for (const SegmentRow& row : store.read().segments()) {
-    if (auto what = damage_of(store, row, deep)) found.push_back({row, std::move(*what)});
-    if (checked) checked();
+  {
+    const auto reading = store.read();
+    for (const SegmentRow& row : reading.segments()) {
+      if (auto what = damage_of(store, reading, row, deep)) found.push_back({row, std::move(*what)});
+      if (checked) checked();
+    }
   }
   if (found.empty()) return found;
   const auto now = store.read().segments();  // a file may be missing because it was merged meanwhile

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,8 +24,19 @@ void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
 bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store, const Snapshot& snapshot,
                        const std::string& fingerprint);
 
-/// Completes the row of a written segment with what is in its file.
-void describe(SegmentRow& row, const std::filesystem::path& folder);
+/// A segment that was written and stands in no manifest yet.
+struct WrittenSegment {
+  SegmentRow row;
+  std::vector<std::byte> image;  ///< where row.in_truth()
+  std::unique_ptr<const OpenSegment> open(const std::filesystem::path& folder) const;
+};
+
+using WriteSegment = std::function<void(SegmentSink&)>;
+
+/// Writes a segment: a file in `folder` that is synced, or an image where it is small.
+/// @param row  kind, group, signature, and as `file` the name, which gets its ending; the rest follows from
+///             what is written. A row without nodes stands for a segment that is not to be added.
+WrittenSegment write_segment(SegmentRow row, const std::filesystem::path& folder, const WriteSegment& write);
 
 /// Marks an entry as deleted in the row of a segment. @return false: it is not there, or was already.
 bool mark_deleted(SegmentRow& row, const OpenSegment& open, NodeNumber number);

@@ -1,12 +1,13 @@
 #include "engine/snapshot.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "hasten/error.hpp"
 
 namespace hasten {
 
-OpenSegment::OpenSegment(const std::filesystem::path& path, std::string_view kind) : file(path, kind) {
+OpenSegment::OpenSegment(SegmentFile opened, std::string_view kind) : file(std::move(opened)) {
   if (kind == kWords) words.emplace(file);
   if (kind == kFlat) flat.emplace(file);
   if (kind == kFields || kind == kNodeFields) fields.emplace(file);
@@ -25,6 +26,13 @@ NodeNumber OpenSegment::number(std::size_t position) const {
 std::size_t OpenSegment::find(NodeNumber number) const {
   if (words) return words->find(number);
   return flat ? flat->find(number) : fields->find(number);
+}
+
+std::shared_ptr<const OpenSegment> open_segment(const LocalStore::Reading& reading,
+                                                const std::filesystem::path& folder, const SegmentRow& row) {
+  SegmentFile file = row.in_truth() ? SegmentFile(row.file, reading.segment_image(row), row.kind)
+                                    : SegmentFile(folder / row.file, row.kind);
+  return std::make_shared<const OpenSegment>(std::move(file), row.kind);
 }
 
 std::vector<Bm25Input> word_inputs(std::span<const SegmentPart> parts) {
@@ -76,10 +84,42 @@ void Snapshot::check_files() const {
   }
 }
 
-std::shared_ptr<const Snapshot> Snapshots::at(const LocalStore::Reading& reading) {
+std::shared_ptr<const Snapshot> Snapshots::find(std::uint64_t commit) {
+  std::shared_ptr<const Snapshot> before;  // may be the last to hold its files: they are closed unlocked
   const std::lock_guard lock(mutex_);
+  if (coming_ && coming_->commit == commit) before = std::exchange(newest_, std::move(coming_));
+  return newest_ && newest_->commit == commit ? newest_ : nullptr;
+}
+
+void Snapshots::keep(std::shared_ptr<const Snapshot>& place, std::shared_ptr<const Snapshot> snapshot) {
+  const std::lock_guard lock(mutex_);
+  place.swap(snapshot);  // what was there dies with the argument, unlocked
+  std::erase_if(files_, [](const auto& entry) { return entry.second.expired(); });
+}
+
+std::shared_ptr<const Snapshot> Snapshots::at(const LocalStore::Reading& reading) {
   const std::uint64_t commit = reading.commit();
-  if (newest_ && newest_->commit == commit) return newest_;
+  if (auto snapshot = find(commit)) return snapshot;
+  const std::lock_guard lock(making_);
+  if (auto snapshot = find(commit)) return snapshot;
+  auto snapshot = make(reading, commit);
+  keep(newest_, snapshot);
+  return snapshot;
+}
+
+void Snapshots::commit(LocalStore::Writing& writing) {
+  const std::uint64_t number = writing.commit_number();
+  keep(coming_, make(writing, number));
+  try {
+    writing.commit();
+  } catch (...) {
+    keep(coming_, nullptr);  // another commit will have its number
+    throw;
+  }
+  find(number);
+}
+
+std::shared_ptr<const Snapshot> Snapshots::make(const LocalStore::Reading& reading, std::uint64_t commit) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->commit = commit;
   for (auto& row : reading.groups()) snapshot->groups.push_back({std::move(row), {}, {}, {}, {}});
@@ -94,30 +134,36 @@ std::shared_ptr<const Snapshot> Snapshots::at(const LocalStore::Reading& reading
                         : row.kind == kFields     ? &snapshot->fields
                                                   : nullptr;
     if (parts == nullptr) continue;  // of a kind that a later program writes
-    auto file = open(row);
+    auto file = open(reading, row);
     if (row.kind == kWords) {
       group->statistics.nodes += row.nodes - row.deleted_nodes;
       group->statistics.total_length += row.total_length - row.deleted_length;
     }
     parts->push_back({std::move(file), std::move(row)});
   }
-  newest_ = std::move(snapshot);
-  std::erase_if(files_, [](const auto& entry) { return entry.second.expired(); });
-  return newest_;
+  return snapshot;
 }
 
 void Snapshots::forget() {
+  std::shared_ptr<const Snapshot> before;
   const std::lock_guard lock(mutex_);
-  newest_.reset();
+  before = std::move(newest_);
   files_.clear();
 }
 
-std::shared_ptr<const OpenSegment> Snapshots::open(const SegmentRow& row) {
-  auto& known = files_[row.file];
-  if (auto file = known.lock()) return file;
+std::shared_ptr<const OpenSegment> Snapshots::open(const LocalStore::Reading& reading,
+                                                   const SegmentRow& row) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = files_.find(row.file);
+    if (known != files_.end()) {
+      if (auto file = known->second.lock()) return file;
+    }
+  }
   try {
-    auto file = std::make_shared<const OpenSegment>(folder_ / row.file, row.kind);
-    known = file;
+    auto file = open_segment(reading, folder_, row);
+    const std::lock_guard lock(mutex_);
+    files_[row.file] = file;
     return file;
   } catch (const Error& error) {
     if (error.code() != Code::not_found) throw;

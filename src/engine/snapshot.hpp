@@ -22,9 +22,11 @@ inline constexpr std::string_view kFlat = "flat";
 inline constexpr std::string_view kFields = "fields";           // of documents; rows of the root group
 inline constexpr std::string_view kNodeFields = "node_fields";  // of nodes that have fields of their own
 
-/// A segment file, mapped, with the index that reads it.
+/// A segment with the index that reads it.
 struct OpenSegment {
-  OpenSegment(const std::filesystem::path& path, std::string_view kind);
+  OpenSegment(SegmentFile opened, std::string_view kind);
+  OpenSegment(const OpenSegment&) = delete;  // the index points into the file
+  OpenSegment& operator=(const OpenSegment&) = delete;
   SegmentFile file;
   std::optional<Bm25Segment> words;
   std::optional<VectorSegment> flat;
@@ -38,6 +40,11 @@ struct OpenSegment {
   /// In terms; 0 where there are none.
   std::uint64_t length(std::size_t position) const { return words ? words->length(position) : 0; }
 };
+
+/// Opens a segment of the manifest that `reading` sees, its file mapped or its image copied.
+/// @param folder  of the files. @throws Error(not_found|damaged|mismatch)
+std::shared_ptr<const OpenSegment> open_segment(const LocalStore::Reading& reading,
+                                                const std::filesystem::path& folder, const SegmentRow& row);
 
 /// A segment of one snapshot: the file, and what was deleted in it at that commit.
 struct SegmentPart {
@@ -81,14 +88,22 @@ class Snapshots {
   /// The snapshot of the commit that `reading` sees; its manifest is read only when it is a new one.
   /// @throws Error(damaged) a segment file is missing or damaged, naming it.
   std::shared_ptr<const Snapshot> at(const LocalStore::Reading& reading);
+  /// Commits, and has the snapshot of that commit ready before the first search sees it: none waits for it.
+  /// @throws as LocalStore::Writing::commit(), and as at().
+  void commit(LocalStore::Writing& writing);
   void forget();
 
  private:
-  std::shared_ptr<const OpenSegment> open(const SegmentRow& row);
+  std::shared_ptr<const Snapshot> find(std::uint64_t commit);
+  void keep(std::shared_ptr<const Snapshot>& place, std::shared_ptr<const Snapshot> snapshot);
+  std::shared_ptr<const Snapshot> make(const LocalStore::Reading& reading, std::uint64_t commit);
+  std::shared_ptr<const OpenSegment> open(const LocalStore::Reading& reading, const SegmentRow& row);
 
   std::filesystem::path folder_;
-  std::mutex mutex_;
+  std::mutex making_;  // one search makes the snapshot of a commit, the others wait for it
+  std::mutex mutex_;   // of what follows; held for moments
   std::shared_ptr<const Snapshot> newest_;  // shared: queries in flight hold the one they began with
+  std::shared_ptr<const Snapshot> coming_;  // of the commit that is being written
   std::map<std::string, std::weak_ptr<const OpenSegment>> files_;
 };
 

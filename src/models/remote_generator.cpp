@@ -11,7 +11,7 @@
 #include "base/utf8.hpp"
 #include "hasten/error.hpp"
 #include "models/answer_stream.hpp"
-#include "models/http.hpp"
+#include "base/http.hpp"
 #include "models/sse.hpp"
 
 namespace hasten {

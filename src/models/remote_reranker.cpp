@@ -10,7 +10,7 @@
 
 #include "base/utf8.hpp"
 #include "hasten/error.hpp"
-#include "models/http.hpp"
+#include "base/http.hpp"
 #include "models/remote_generator.hpp"
 
 namespace hasten {

@@ -82,6 +82,8 @@ void check_section(const SectionRow& section, std::uint64_t sections_end, const 
 }  // namespace
 
 struct SegmentFile::State {
+  explicit State(MappedFile opened) : file(std::move(opened)) {}
+
   MappedFile file;
   std::uint64_t block_bytes = kBlockBytes;
   std::uint64_t sections_end = 0;
@@ -160,9 +162,15 @@ struct SegmentFile::State {
 };
 
 SegmentFile::SegmentFile(const std::filesystem::path& path, std::string_view kind)
-    : state_(std::make_unique<State>()) {
+    : SegmentFile(std::make_unique<State>(MappedFile(path)), kind) {}
+
+SegmentFile::SegmentFile(const std::filesystem::path& name, std::span<const std::byte> image,
+                         std::string_view kind)
+    : SegmentFile(std::make_unique<State>(MappedFile(name, image)), kind) {}
+
+SegmentFile::SegmentFile(std::unique_ptr<State> state, std::string_view kind) : state_(std::move(state)) {
   State& s = *state_;
-  s.file = MappedFile(path);
+  const std::filesystem::path& path = s.file.path();
   const auto bytes = s.file.bytes();
   if (bytes.size() < sizeof(Header) + sizeof(Footer)) {
     damaged(path, fmt::format("{} bytes are too few for one", bytes.size()));
@@ -181,6 +189,7 @@ SegmentFile::SegmentFile(const std::filesystem::path& path, std::string_view kin
   s.checked = std::make_unique<std::atomic<std::uint64_t>[]>(blocks(s.sections_end, s.block_bytes) / 64 + 1);
 }
 
+SegmentFile::SegmentFile(SegmentFile&&) noexcept = default;
 SegmentFile::~SegmentFile() = default;
 
 std::uint64_t SegmentFile::size(std::string_view section) const {

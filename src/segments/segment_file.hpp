@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,38 +14,44 @@
 
 namespace hasten {
 
-/// Writes a segment file: header, sections at 64-byte borders, block checksums, section table,
-/// footer (docs/format-segments.md). It lies beside `file` under its name with ".part" added until
-/// finish() has synced and renamed it. Holds a buffer of 256 KB, and 8 bytes for each 4 KB written.
-/// Not thread-safe. After an exception it can only be destroyed.
+/// Writes a segment: header, sections at 64-byte borders, block checksums, section table, footer
+/// (docs/format-segments.md). Holds a buffer of 256 KB, and 8 bytes for each 4 KB written; what is longer
+/// lies beside `file` under its name with ".part" added until finish() has synced and renamed it. Not
+/// thread-safe. After an exception it can only be destroyed.
 class SegmentFileWriter final : public SegmentSink {
  public:
   /// @param kind  "words", "flat": stored, and checked when opened; at most 31 bytes.
-  /// @throws Error(full|io|not_found) where the file cannot be made.
+  /// @throws Error(invalid) another kind.
   SegmentFileWriter(std::filesystem::path file, std::string_view kind);
   ~SegmentFileWriter() override;  // an unfinished file is removed
   /// @throws Error(invalid) a name that was used before, is empty or longer than 31 bytes, and a
   ///         65th section; Error(full|io).
   void begin(std::string_view section) override;
-  /// @throws Error(full|io)
+  /// @throws Error(full|io|not_found) where the file cannot be made or written.
   void write(std::span<const std::byte> bytes) override;
   /// Syncs the file and gives it its name, which is sure to last when the folder has been synced, too:
   /// that is left to the caller, who may write several. @return its size in bytes.
   /// @throws Error(full|io)
   std::uint64_t finish();
+  /// Ends it like finish(), but gives all of it back and leaves no file where it has at most `bytes_max`
+  /// bytes, and fewer than the buffer; nothing where it has more: then finish() is to be called.
+  std::optional<std::vector<std::byte>> finish_in_memory(std::size_t bytes_max);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
 
-/// A segment file, mapped. Opening reads header, section table and footer, whatever the size; a
-/// block is checked against its checksum when it is first touched. Thread-safe.
+/// A segment, of a mapped file or of bytes that are held in memory. Opening reads header, section table and
+/// footer, whatever the size; a block is checked against its checksum when it is first touched. Thread-safe.
 class SegmentFile final : public SegmentView {
  public:
   /// @throws Error(not_found); Error(damaged) cut short, another kind, header, table or footer
   ///         wrong; Error(mismatch) whole, but of a newer version of the format.
   SegmentFile(const std::filesystem::path& file, std::string_view kind);
+  /// Of bytes that finish_in_memory() gave. @param name  for messages. @throws as of a file.
+  SegmentFile(const std::filesystem::path& name, std::span<const std::byte> image, std::string_view kind);
+  SegmentFile(SegmentFile&&) noexcept;
   ~SegmentFile() override;
   std::uint64_t size(std::string_view section) const override;
   std::span<const std::byte> bytes(std::string_view section, std::uint64_t offset,
@@ -60,6 +68,7 @@ class SegmentFile final : public SegmentView {
 
  private:
   struct State;
+  explicit SegmentFile(std::unique_ptr<State> state, std::string_view kind);
   std::unique_ptr<State> state_;
 };
 

@@ -56,6 +56,7 @@ struct SegmentFileWriter::State {
   std::filesystem::path part;
   File out;
   std::uint64_t position = 0;
+  bool in_section = false;
   std::vector<std::byte> buffer;  // whole blocks, and the one that is being filled
   std::vector<std::uint64_t> checksums;
   std::vector<SectionRow> table;
@@ -72,17 +73,23 @@ struct SegmentFileWriter::State {
 
   void flush() {
     if (buffer.empty()) return;
+    check_buffer();
+    if (!out) out = create_file(part);
+    write_all(out, buffer, part);
+    buffer.clear();
+  }
+
+  void check_buffer() {
     for (std::span<const std::byte> left = buffer; !left.empty();) {
       const auto block = left.first(std::min<std::size_t>(left.size(), kBlockBytes));
       checksums.push_back(checksum(block));
       left = left.subspan(block.size());
     }
-    write_all(out, buffer, part);
-    buffer.clear();
   }
 
   void end_section() {
-    if (!table.empty()) table.back().length = position - table.back().offset;
+    if (in_section) table.back().length = position - table.back().offset;
+    in_section = false;
     static constexpr std::array<std::byte, kAlignment> kZeros{};
     append(std::span(kZeros).first((kAlignment - position % kAlignment) % kAlignment));
   }
@@ -95,7 +102,6 @@ SegmentFileWriter::SegmentFileWriter(std::filesystem::path file, std::string_vie
   state_->part += ".part";
   state_->file = std::move(file);
   state_->buffer.reserve(kBufferBytes);
-  state_->out = create_file(state_->part);
   state_->append(std::as_bytes(std::span(&header, 1)));
 }
 
@@ -115,6 +121,7 @@ void SegmentFileWriter::begin(std::string_view section) {
   state_->end_section();
   entry.offset = state_->position;
   state_->table.push_back(entry);
+  state_->in_section = true;
 }
 
 void SegmentFileWriter::write(std::span<const std::byte> bytes) {
@@ -141,6 +148,21 @@ std::uint64_t SegmentFileWriter::finish() {
   }
   s.out = File();
   return footer.file_bytes;
+}
+
+std::optional<std::vector<std::byte>> SegmentFileWriter::finish_in_memory(std::size_t bytes_max) {
+  State& s = *state_;
+  s.end_section();
+  if (s.out || make_footer(s.position, s.table).file_bytes > bytes_max) return std::nullopt;
+  s.check_buffer();
+  const Footer footer = make_footer(s.position, s.table);
+  const auto add = [&](std::span<const std::byte> bytes) {
+    s.buffer.insert(s.buffer.end(), bytes.begin(), bytes.end());
+  };
+  add(std::as_bytes(std::span(s.checksums)));
+  add(std::as_bytes(std::span(s.table)));
+  add(std::as_bytes(std::span(&footer, 1)));
+  return std::move(s.buffer);
 }
 
 }  // namespace hasten

@@ -88,6 +88,24 @@ TEST_F(Files, MappingOutlivesTheName) {
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(mapped.bytes().data()), 10), "still here");
 }
 
+TEST_F(Files, BytesInMemoryStandForAFile) {
+  for (const std::size_t size : {0UL, 1UL, 64UL, 100'001UL}) {
+    std::vector<std::byte> content(size);
+    for (std::size_t i = 0; i < size; ++i) content[i] = static_cast<std::byte>(i * 31);
+    MappedFile held("an image", content);
+    const MappedFile moved = std::move(held);
+    EXPECT_TRUE(std::ranges::equal(moved.bytes(), content));
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(moved.bytes().data()) % 64, 0U);
+    EXPECT_FALSE(moved.cut_short());
+    moved.fetch(0, size);
+    moved.expect_scattered_reads(0, size);
+    std::vector<std::byte> part(size / 2);
+    moved.read(size - part.size(), part);
+    EXPECT_TRUE(std::ranges::equal(part, std::span(content).last(part.size())));
+    EXPECT_THROW(moved.read(size - part.size() + 1, part), Error) << size;
+  }
+}
+
 TEST_F(Files, LockNamesItsOwnerAndACrashReleasesIt) {
   const fs::path file = folder_ / "lock";
   int ready[2];

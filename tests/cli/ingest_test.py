@@ -1,7 +1,9 @@
 """ingest, status, remove, verify, compact: what is in a knowledge base, and that it stays whole."""
+import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import time
 import unittest
 
@@ -173,10 +175,13 @@ class LookingAfter(CliTest):
 
     def test_a_damaged_segment_is_found_and_rebuilt(self):
         before = self.ok("search", "rare words", "--json").out
-        segment = sorted((self.folder / "kb.hasten/segments").glob("words*"))[0]
-        data = bytearray(segment.read_bytes())
-        data[len(data) // 2] ^= 0x40
-        segment.write_bytes(data)
+        with contextlib.closing(sqlite3.connect(self.folder / "kb.hasten/truth.db")) as truth:
+            number, image = truth.execute("SELECT id, bytes FROM segments JOIN images ON segment = id "
+                                          "WHERE kind = 'words'").fetchone()
+            data = bytearray(image)
+            data[len(data) // 2] ^= 0x40
+            truth.execute("UPDATE images SET bytes = ? WHERE segment = ?", (bytes(data), number))
+            truth.commit()
         result = self.run_hasten("verify", "--json")
         self.assertEqual(result.code, FAILED, result)
         self.assertEqual((result.json["error"], result.json["ok"]), ("damaged", False))

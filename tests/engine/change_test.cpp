@@ -22,6 +22,7 @@
 #include "base/files.hpp"
 #include "base/hashing.hpp"
 #include "hasten/document.hpp"
+#include "tests/engine/segment_files.hpp"
 
 namespace hasten {
 namespace {
@@ -303,6 +304,16 @@ void fill(Document& document) {
   }
 }
 
+/// A filled knowledge base of which each segment is a file.
+Document open_filled_files(const fs::path& kb) {
+  {
+    Document document = open_kb(kb);
+    fill(document);
+  }
+  write_images_to_files(kb);
+  return open_kb(kb);
+}
+
 std::vector<std::pair<std::string, double>> found_by(const Document& document, const std::string& asked,
                                                      Mode mode) {
   std::vector<std::pair<std::string, double>> found;
@@ -335,8 +346,7 @@ TEST_F(Change, WhatIsRemovedWhileItIsMergedStaysRemoved) {
 }
 
 TEST_F(Change, AMergeOfSegmentsThatWereReplacedMeanwhileIsDropped) {
-  Document document = open_kb(kb());
-  fill(document);
+  Document document = open_filled_files(kb());
   const auto before = found_by(document, word(0), Mode::bm25);
   bool rebuilt = false;
   const auto on_progress = [&](const Progress& progress) {
@@ -352,8 +362,7 @@ TEST_F(Change, AMergeOfSegmentsThatWereReplacedMeanwhileIsDropped) {
 }
 
 TEST_F(Change, AStoppedMergeLeavesNothingBehind) {
-  Document document = open_kb(kb());
-  fill(document);
+  Document document = open_filled_files(kb());
   const auto files = segments();
   std::stop_source stop;
   stop.request_stop();
@@ -406,6 +415,7 @@ TEST_F(Change, EveryFlippedByteOfASegmentIsFoundAndRepaired) {
     fill(document);
     document.merge();
   }
+  write_images_to_files(kb());
   const auto ask = [&](const Document& document) {
     return std::pair(found_by(document, word(0), Mode::bm25), found_by(document, word(2), Mode::vector));
   };
@@ -440,10 +450,13 @@ TEST_F(Change, EveryFlippedByteOfASegmentIsFoundAndRepaired) {
       fs::remove(file);
     else
       write_file_atomically(file, bytes);
-    Document document = open_kb(kb());
-    EXPECT_FALSE(document.verify(true).repaired.empty());
-    EXPECT_TRUE(document.verify().problems.empty());
-    EXPECT_EQ(ask(document), wanted);
+    {
+      Document document = open_kb(kb());
+      EXPECT_FALSE(document.verify(true).repaired.empty());
+      EXPECT_TRUE(document.verify().problems.empty());
+      EXPECT_EQ(ask(document), wanted);
+    }
+    write_images_to_files(kb());
   }
 }
 

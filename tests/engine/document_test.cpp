@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/files.hpp"
+#include "tests/engine/segment_files.hpp"
 
 namespace hasten {
 namespace {
@@ -198,6 +199,7 @@ TEST_F(Engine, ADamagedOrMissingSegmentIsRebuiltAndSaidSo) {
   const auto expected = names("lava volcano");
   for (const std::string kind : {"words", "flat"}) {
     for (const bool missing : {false, true}) {
+      write_images_to_files(kb());
       const fs::path file = one_segment(kind);
       if (missing) {
         fs::remove(file);
@@ -216,6 +218,7 @@ TEST_F(Engine, ADamagedOrMissingSegmentIsRebuiltAndSaidSo) {
 TEST_F(Engine, AFlippedByteIsFoundAndRepaired) {
   ingest();
   const auto expected = names("lava volcano");
+  write_images_to_files(kb());
   const fs::path file = one_segment("words");
   std::string bytes = read_file(file);
   bytes[bytes.size() / 3] ^= 0x10;

@@ -15,6 +15,7 @@
 #include "engine/search.hpp"
 #include "engine/segment_writing.hpp"
 #include "hasten/error.hpp"
+#include "tests/engine/segment_files.hpp"
 
 namespace hasten {
 namespace {
@@ -222,6 +223,9 @@ TEST_F(Filtering, ADamagedOrMissingSegmentOfFieldsIsRebuilt) {
   for (const std::string_view kind : {kFields, kNodeFields}) {
     for (const bool missing : {false, true}) {
       add(4);
+      kb_.reset();
+      write_images_to_files(folder_ / "kb.hasten");
+      open();
       std::string file;
       for (const SegmentRow& row : kb_->store.read().segments()) {
         if (row.kind == kind) file = row.file;

@@ -332,11 +332,56 @@ TEST_F(SegmentFileTest, ForgedNumbersAreDamaged) {
   }
 }
 
+TEST_F(SegmentFileTest, WhatIsSmallEndsInMemoryWithTheBytesOfTheFile) {
+  std::mt19937_64 random(5);
+  for (const std::size_t size : {0UL, 1UL, 4096UL, 100'000UL, 255'000UL, 300'000UL}) {
+    const Sections sections{{"a", random_bytes(random, size)}, {"b", "tail"}};
+    const std::uint64_t bytes = write(path(), sections);
+    for (const std::size_t most : {bytes - 1, bytes}) {
+      SegmentFileWriter writer(path("image"), "test");
+      for (const auto& [name, content] : sections) {
+        writer.begin(name);
+        writer.write(std::as_bytes(std::span(content)));
+      }
+      const auto image = writer.finish_in_memory(most);
+      ASSERT_EQ(image.has_value(), bytes <= most && size < 256'000) << size;
+      if (!image) {
+        EXPECT_EQ(writer.finish(), bytes);
+        EXPECT_TRUE(read_file(path("image")) == read_file(path())) << size;
+        fs::remove(path("image"));
+        continue;
+      }
+      EXPECT_FALSE(fs::exists(path("image")));
+      const std::string whole(reinterpret_cast<const char*>(image->data()), image->size());
+      EXPECT_TRUE(whole == read_file(path())) << size;
+      const SegmentFile file("an image", *image, "test");
+      EXPECT_TRUE(text(file, "a") == sections[0].second);
+      EXPECT_EQ(text(file, "b"), "tail");
+      std::string part(3, ' ');
+      file.read("b", 1, std::as_writable_bytes(std::span(part)));
+      EXPECT_EQ(part, "ail");
+      file.verify();
+      EXPECT_FALSE(file.cut_short());
+    }
+  }
+}
+
+TEST_F(SegmentFileTest, EveryFlippedByteOfAnImageIsFound) {
+  write(path(), small_sections());
+  const std::string whole = read_file(path());
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    std::string bytes = whole;
+    bytes[i] = static_cast<char>(bytes[i] ^ (1 << i % 8));
+    EXPECT_TRUE(failure([&] { SegmentFile("an image", std::as_bytes(std::span(bytes)), "test").verify(); }))
+        << i;
+  }
+}
+
 TEST_F(SegmentFileTest, AnUnfinishedFileIsGone) {
   {
     SegmentFileWriter writer(path(), "test");
     writer.begin("data");
-    const std::string data(200000, 'x');
+    const std::string data(300000, 'x');
     writer.write(std::as_bytes(std::span(data)));
     EXPECT_TRUE(fs::exists(path("segment.part")));
   }

@@ -349,6 +349,57 @@ TEST_F(LocalStoreTest, SegmentsComeInOrderAndTheirFilesGoAtTheCommit) {
   EXPECT_TRUE(fs::exists(store.segments_folder() / "early"));
 }
 
+TEST_F(LocalStoreTest, SmallSegmentsLieInTheTruthAndGoWithTheirRows) {
+  LocalStore store = open_store(folder());
+  const Made made = put(store, "a.txt", "text");
+  std::vector<std::byte> image(100'000);
+  for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<std::byte>(i * 7);
+  SegmentRow row{.kind = "words", .group = made.group, .file = "words-1.row"};
+  {
+    LocalStore::Writing writing = store.write();
+    row.id = writing.add_segment(row, image);
+    EXPECT_TRUE(writing.segment_image(row) == image) << "a transaction reads what it has written";
+    writing.commit();
+  }
+  reopen(store);
+  EXPECT_TRUE(store.read().segments().at(0).in_truth());
+  EXPECT_TRUE(store.read().segment_image(row) == image);
+  EXPECT_TRUE(fs::is_empty(store.segments_folder()));
+  const LocalStore::Reading before = store.read();
+  {
+    LocalStore::Writing writing = store.write();
+    writing.remove_segment(row.id);
+    writing.commit();
+  }
+  EXPECT_TRUE(before.segment_image(row) == image) << "a reading stays at its commit";
+  EXPECT_EQ(code_thrown([&] { store.read().segment_image(row); }), "damaged");
+  EXPECT_TRUE(store.verify().empty());
+}
+
+TEST_F(LocalStoreTest, TheFormatBeforeIsReadAsItIsAndUpgradedByAWriter) {
+  {
+    LocalStore store = open_store(folder());
+    put(store, "a.txt", "text");
+  }
+  {
+    sqlite::Connection connection(folder() / "truth.db", sqlite::Connection::Mode::write);
+    connection.execute("DROP TABLE images; PRAGMA user_version=1");
+  }
+  {
+    const LocalStore reader = open_store(folder(), LocalStore::Access::read);
+    EXPECT_EQ(reader.read().counts().documents, 1u);
+    EXPECT_TRUE(reader.verify().empty());
+  }
+  LocalStore store = open_store(folder());
+  LocalStore::Writing writing = store.write();
+  const auto group = writing.groups().at(0).id;
+  const SegmentRow row{.id = writing.add_segment({.kind = "words", .group = group, .file = "w.row"},
+                                                 std::vector(3, std::byte{1}))};
+  writing.commit();
+  EXPECT_EQ(store.read().segment_image(row).size(), 3u);
+  EXPECT_TRUE(store.verify().empty());
+}
+
 TEST_F(LocalStoreTest, RemovingAGroupTakesItsNodesAndSegments) {
   LocalStore store = open_store(folder());
   const Made made = put(store, "a.txt", "some text");
@@ -533,8 +584,8 @@ TEST_F(LocalStoreTest, OpensOnlyWhatItShould) {
        Access::write, "damaged"},
       {"nothing in truth.db", file("truth.db", ""), Access::read, "damaged"},
       {"nothing in truth.db, writing", file("truth.db", ""), Access::write, "damaged"},
-      {"a newer format", [](auto& at) { make_with_version(at, 2); }, Access::read, "mismatch"},
-      {"a newer format, writing", [](auto& at) { make_with_version(at, 2); }, Access::write, "mismatch"},
+      {"a newer format", [](auto& at) { make_with_version(at, 3); }, Access::read, "mismatch"},
+      {"a newer format, writing", [](auto& at) { make_with_version(at, 3); }, Access::write, "mismatch"},
       {"no format", [](auto& at) { make_with_version(at, 0); }, Access::read, "damaged"},
   };
   int number = 0;

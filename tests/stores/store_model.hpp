@@ -168,8 +168,9 @@ class RandomWriter {
       writing.remove_segment(id);
       model.segments.erase(id);
     } else {
-      const std::string file = "segment" + std::to_string(++ids_);
-      model.segments[writing.add_segment({.kind = "words", .group = group_, .file = file})] = file;
+      const std::string file = "segment" + std::to_string(++ids_) + std::string(kImageName);
+      model.segments[writing.add_segment({.kind = "words", .group = group_, .file = file},
+                                         std::as_bytes(std::span(file)))] = file;
     }
   }
 
@@ -227,7 +228,13 @@ inline std::string difference(const LocalStore& store, const LocalStore::Reading
   for (const auto& [key, value] : model.settings) {
     if (reading.setting(key) != value) return "setting " + key;
   }
-  if (reading.segments().size() != model.segments.size()) return "segments";
+  const auto segments = reading.segments();
+  if (segments.size() != model.segments.size()) return "segments";
+  for (const SegmentRow& row : segments) {
+    const auto image = reading.segment_image(row);
+    const std::string bytes(reinterpret_cast<const char*>(image.data()), image.size());
+    if (bytes != model.segments.at(row.id)) return "the image of segment " + row.file;
+  }
   if (reading.counts().documents != model.documents.size()) return "the count of documents";
   if (reading.counts().vectors != model.vectors.size()) return "the count of vectors";
   return "";

@@ -138,6 +138,7 @@ LocalStore::LocalStore(const fs::path& folder, Access access, std::string_view o
   if (!fs::exists(truth)) create_truth(truth);
   state_->writer = std::make_unique<Session>(truth, sqlite::Connection::Mode::write);
   check_format(state_->writer->connection);
+  upgrade(state_->writer->connection);
   clean(access, state_->writer->connection, segments_folder(), state_->vectors_folder());
 }
 

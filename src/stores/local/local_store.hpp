@@ -57,19 +57,26 @@ struct GroupRow {
   std::string signature;  ///< of the whole chain of transforms up to root
 };
 
+/// How the names of segments end that lie in truth.db instead of a file.
+constexpr std::string_view kImageName = ".row";
+constexpr bool is_image_name(std::string_view file) noexcept { return file.ends_with(kImageName); }
+
 /// A row of the manifest: one segment file and what is deleted in it.
 struct SegmentRow {
   std::uint64_t id = 0;
   std::string kind;  ///< "words", "flat"
   std::uint32_t group = 0;
   std::string signature;      ///< rules of the words, or fingerprint of the embedder
-  std::string file;           ///< name within segments/
+  std::string file;           ///< name within segments/, or of an image: see in_truth()
   NodeNumber first_node = 0;  ///< the lowest number in it: segments() is in this order
   std::uint64_t nodes = 0;
   std::uint64_t total_length = 0;  ///< words: of all its nodes
   std::uint64_t deleted_nodes = 0;
   std::uint64_t deleted_length = 0;    ///< words: of the deleted ones
   std::vector<std::uint64_t> deleted;  ///< bitmap by position; empty when none is
+
+  /// Whether its bytes lie in truth.db, as those of small ones do: a commit of few nodes then makes no files.
+  bool in_truth() const noexcept { return is_image_name(file); }
 };
 
 /// A text of a node that has no vector of a model yet.
@@ -128,6 +135,8 @@ class LocalStore {
     std::optional<std::string> setting(std::string_view key) const;
     std::vector<GroupRow> groups() const;
     std::vector<SegmentRow> segments() const;  ///< by group, kind, then rising node numbers
+    /// The bytes of a segment that lies in truth.db. @throws Error(damaged) they are missing, too.
+    std::vector<std::byte> segment_image(const SegmentRow& row) const;
     std::optional<DocumentRow> document(std::uint32_t number) const;
     std::optional<DocumentRow> find_document(std::string_view root, std::string_view path) const;
     bool has_document_id(const Id& id) const;
@@ -185,8 +194,9 @@ class LocalStore {
     void remove_group(std::uint32_t id);
     /// Records vectors appended to the model's file (already synced). A text that has one keeps it.
     void add_vectors(std::string_view model, std::span<const Id> text_hashes, std::uint64_t first_row);
-    /// Of a file that is synced; commit() syncs its folder. row.id is ignored. @return its id
-    std::uint64_t add_segment(const SegmentRow& row);
+    /// Of a file that is synced; commit() syncs its folder. row.id is ignored.
+    /// @param image  its bytes, where row.in_truth(). @return its id
+    std::uint64_t add_segment(const SegmentRow& row, std::span<const std::byte> image = {});
     void update_segment_deleted(const SegmentRow& row);
     void remove_segment(std::uint64_t id);  ///< its file is unlinked after the commit
     /// The number that commit() will give.

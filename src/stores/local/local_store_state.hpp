@@ -85,7 +85,7 @@ struct Changes {
   std::map<std::string, std::uint64_t, std::less<>> counters;
   std::set<std::uint32_t> models;                       ///< that were given vectors
   std::map<std::string, std::filesystem::path> unlink;  ///< by name, when it is committed
-  bool new_segments = false;                            ///< their folder is synced before
+  bool new_files = false;                               ///< of segments: their folder is synced before
 };
 
 struct LocalStore::Reading::State {

@@ -93,6 +93,10 @@ std::vector<GroupRow> LocalStore::Reading::groups() const {
   return all;
 }
 
+std::vector<std::byte> LocalStore::Reading::segment_image(const SegmentRow& row) const {
+  return rows::read_image(state_->connection(), row.id);
+}
+
 std::vector<SegmentRow> LocalStore::Reading::segments() const {
   std::vector<SegmentRow> all;
   Query query = state_->connection().query("SELECT * FROM segments ORDER BY grp, kind, first_node, id");

@@ -62,6 +62,7 @@ class Repairer {
     }
     for (const std::uint32_t document : documents) drop_document(document);
     run("DELETE FROM nodes WHERE grp = ?", group);
+    run("DELETE FROM images WHERE segment IN (SELECT id FROM segments WHERE grp = ?)", group);
     run("DELETE FROM segments WHERE grp = ?", group);
     run("DELETE FROM embedded WHERE grp = ?", group);
     run("DELETE FROM groups WHERE id = ?", group);
@@ -70,6 +71,7 @@ class Repairer {
   }
 
   void drop_segment(std::uint64_t id) {
+    run("DELETE FROM images WHERE segment = ?", static_cast<std::int64_t>(id));
     run("DELETE FROM segments WHERE id = ?", static_cast<std::int64_t>(id));
     done_.push_back(fmt::format("segment {} was dropped: it is built again", id));
   }

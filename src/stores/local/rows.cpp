@@ -1,8 +1,11 @@
 #include "stores/local/rows.hpp"
 
+#include <fmt/format.h>
+
 #include <cstring>
 
 #include "core/metadata.hpp"
+#include "hasten/error.hpp"
 
 namespace hasten::rows {
 namespace {
@@ -170,6 +173,31 @@ void write_segment(Connection& connection, const SegmentRow& row) {
       .integer(row.deleted_nodes)
       .integer(row.deleted_length)
       .blob(pack(row.deleted))
+      .run();
+}
+
+std::vector<std::byte> read_image(Query& query) {
+  RowReader row(query, "images");
+  row.integer();
+  const auto bytes = std::as_bytes(std::span(row.blob()));
+  std::vector<std::byte> image(bytes.begin(), bytes.end());
+  row.check();
+  return image;
+}
+
+std::vector<std::byte> read_image(Connection& connection, std::uint64_t segment) {
+  Query query = connection.query("SELECT * FROM images WHERE segment = ?");
+  query.bind(static_cast<std::int64_t>(segment));
+  if (query.step()) return read_image(query);
+  throw Error(Code::damaged,
+              fmt::format("{}: the image of segment {} is missing", connection.file().string(), segment));
+}
+
+void write_image(Connection& connection, std::uint64_t segment, std::span<const std::byte> image) {
+  Query query = connection.query("INSERT INTO images VALUES (?, ?, ?)");
+  RowWriter(query, "images")
+      .integer(segment)
+      .blob({reinterpret_cast<const char*>(image.data()), image.size()})
       .run();
 }
 

@@ -22,6 +22,7 @@ NodeRow read_node(sqlite::Query& query);
 GroupRow read_group(sqlite::Query& query);
 SegmentRow read_segment(sqlite::Query& query);
 Model read_model(sqlite::Query& query);
+std::vector<std::byte> read_image(sqlite::Query& query);
 std::pair<std::string, std::string> read_setting(sqlite::Query& query);
 std::pair<std::string, std::uint64_t> read_counter_row(sqlite::Query& query);
 
@@ -30,6 +31,10 @@ void write_document(sqlite::Connection& connection, const DocumentRow& row);
 void write_group(sqlite::Connection& connection, const GroupRow& row);
 void write_segment(sqlite::Connection& connection, const SegmentRow& row);
 void write_model(sqlite::Connection& connection, const Model& row);
+
+void write_image(sqlite::Connection& connection, std::uint64_t segment, std::span<const std::byte> image);
+/// @throws Error(damaged) it is missing, too.
+std::vector<std::byte> read_image(sqlite::Connection& connection, std::uint64_t segment);
 
 /// Writes a node's row with `query`, which is one of these two, compiled once for many.
 constexpr std::string_view kInsertNode = "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";

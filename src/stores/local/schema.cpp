@@ -66,6 +66,17 @@ CREATE TABLE segments (
 );
 )sql";
 
+// Of segments that are too small to be worth a file.
+constexpr const char* kImagesSchema = R"sql(
+CREATE TABLE images (
+  segment INTEGER PRIMARY KEY REFERENCES segments (id), bytes BLOB NOT NULL, hash INTEGER NOT NULL
+);
+)sql";
+
+void set_version(sqlite::Connection& connection) {
+  connection.execute(fmt::format("PRAGMA user_version={}", kFormatVersion));
+}
+
 }  // namespace
 
 void remove_database(const std::filesystem::path& file) {
@@ -83,8 +94,9 @@ void create_truth(const std::filesystem::path& file) {
     connection.execute("PRAGMA journal_mode=WAL");
     sqlite::Transaction transaction(connection, "BEGIN IMMEDIATE");
     connection.execute(kSchema);
-    connection.execute(
-        fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId, kFormatVersion));
+    connection.execute(kImagesSchema);
+    connection.execute(fmt::format("PRAGMA application_id={}", kApplicationId));
+    set_version(connection);
     write_counter(connection, counter::kCommit, 0);
     transaction.commit();
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -109,6 +121,16 @@ void check_format(sqlite::Connection& connection) {
   }
   if (version < 1) throw Error(Code::damaged, name + ": its format number is not one of ours");
 }
+
+void upgrade(sqlite::Connection& connection) {
+  if (connection.integer("PRAGMA user_version") == kFormatVersion) return;
+  sqlite::Transaction transaction(connection, "BEGIN IMMEDIATE");
+  connection.execute(kImagesSchema);
+  set_version(connection);
+  transaction.commit();
+}
+
+bool has_images(sqlite::Connection& connection) { return connection.integer("PRAGMA user_version") >= 2; }
 
 std::string counter::nodes_of_group(std::uint32_t group) { return fmt::format("nodes/{}", group); }
 

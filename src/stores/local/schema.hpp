@@ -8,7 +8,7 @@
 namespace hasten {
 
 /// The version of truth.db that this code writes; it reads no newer one.
-constexpr std::int64_t kFormatVersion = 1;
+constexpr std::int64_t kFormatVersion = 2;
 
 /// Makes an empty truth.db: whole under its name, or not there. The caller holds the writer's lock.
 void create_truth(const std::filesystem::path& file);
@@ -18,6 +18,12 @@ void remove_database(const std::filesystem::path& file);
 
 /// @throws Error(damaged) not a truth.db; Error(mismatch) of a newer format.
 void check_format(sqlite::Connection& connection);
+
+/// Brings a file of an older format to this one, in one transaction.
+void upgrade(sqlite::Connection& connection);
+
+/// Whether its format knows small segments within truth.db; a reader may see one that no writer has upgraded.
+bool has_images(sqlite::Connection& connection);
 
 /// Numbers that rise or count, kept so that no question about them scans a table.
 namespace counter {

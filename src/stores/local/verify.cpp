@@ -98,12 +98,16 @@ class Verifier {
           found_.groups.insert(u32(q.integer(0)));
           problem(what);
         });
+    const auto of_segment = [&](Query& q, const char* what) {
+      found_.segments.insert(static_cast<std::uint64_t>(q.integer(0)));
+      problem(what);
+    };
     scan(
-        "segments", "SELECT * FROM segments", [](Query& q) { rows::read_segment(q); },
-        [&](Query& q, const char* what) {
-          found_.segments.insert(static_cast<std::uint64_t>(q.integer(0)));
-          problem(what);
-        });
+        "segments", "SELECT * FROM segments", [](Query& q) { rows::read_segment(q); }, of_segment);
+    if (has_images(session_.connection)) {
+      scan(
+          "images", "SELECT * FROM images", [](Query& q) { rows::read_image(q); }, of_segment);
+    }
     scan(
         "settings", "SELECT * FROM settings", [](Query& q) { rows::read_setting(q); },
         [&](Query& q, const char* what) {

@@ -190,12 +190,16 @@ void LocalStore::Writing::add_vectors(std::string_view model, std::span<const Id
   state_->count(counter::kVectors, added);
 }
 
-std::uint64_t LocalStore::Writing::add_segment(const SegmentRow& row) {
+std::uint64_t LocalStore::Writing::add_segment(const SegmentRow& row, std::span<const std::byte> image) {
   Connection& connection = state_->connection();
   SegmentRow segment = row;
   segment.id = state_->next(counter::kLastSegment);
-  state_->changes->new_segments = true;
   rows::write_segment(connection, segment);
+  if (row.in_truth()) {
+    rows::write_image(connection, segment.id, image);
+  } else {
+    state_->changes->new_files = true;
+  }
   return segment.id;
 }
 
@@ -212,11 +216,13 @@ void LocalStore::Writing::update_segment_deleted(const SegmentRow& row) {
 }
 
 void LocalStore::Writing::remove_segment(std::uint64_t id) {
-  Query query = state_->connection().query("DELETE FROM segments WHERE id = ? RETURNING file");
+  Connection& connection = state_->connection();
+  connection.query("DELETE FROM images WHERE segment = ?").bind(static_cast<std::int64_t>(id)).run();
+  Query query = connection.query("DELETE FROM segments WHERE id = ? RETURNING file");
   query.bind(static_cast<std::int64_t>(id));
   if (query.step()) {
     const std::string file(query.text(0));
-    state_->changes->unlink[file] = state_->store.segments_folder() / file;
+    if (!is_image_name(file)) state_->changes->unlink[file] = state_->store.segments_folder() / file;
   }
   query.run();
 }
@@ -233,9 +239,11 @@ std::uint64_t LocalStore::Writing::commit() {
     }
   }
   state_->set_counter(counter::kCommit, commit_number());
-  for (const SegmentRow& segment : segments()) changes.unlink.erase(segment.file);
+  if (!changes.unlink.empty()) {
+    for (const SegmentRow& segment : segments()) changes.unlink.erase(segment.file);
+  }
   for (const auto& [name, value] : changes.counters) write_counter(connection, name, value);
-  if (changes.new_segments) sync_folder(state_->store.segments_folder());
+  if (changes.new_files) sync_folder(state_->store.segments_folder());
   state_->transaction->commit();
   // What is not removed now, the next writer removes: no commit names it any more.
   for (const auto& [name, file] : changes.unlink) {

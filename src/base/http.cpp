@@ -1,4 +1,4 @@
-#include "models/http.hpp"
+#include "base/http.hpp"
 
 #include <curl/curl.h>
 #include <fmt/format.h>
@@ -13,8 +13,6 @@
 namespace hasten {
 namespace {
 
-constexpr long kConnectTimeoutMs = 5000;
-constexpr long kSilenceSecondsMax = 120;
 constexpr int kPollMs = 50;
 constexpr std::size_t kErrorBytesMax = 4096;
 
@@ -60,9 +58,9 @@ class Transfer {
     set(CURLOPT_FOLLOWLOCATION, 0L);
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_NOSIGNAL, 1L);
-    set(CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
+    set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connecting.count()));
     set(CURLOPT_LOW_SPEED_LIMIT, 1L);
-    set(CURLOPT_LOW_SPEED_TIME, kSilenceSecondsMax);
+    set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(request.silence.count()));
     set(CURLOPT_WRITEFUNCTION, collect);
     set(CURLOPT_WRITEDATA, &arrived_);
     set(CURLOPT_ERRORBUFFER, error_);
@@ -70,6 +68,7 @@ class Transfer {
       set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
       set(CURLOPT_POSTFIELDS, request.body.c_str());
     }
+    if (!request.method.empty()) set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
     curl_multi_add_handle(multi_.get(), easy_.get());
   }
   Transfer(const Transfer&) = delete;
