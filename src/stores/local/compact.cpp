@@ -87,7 +87,7 @@ std::vector<LocalStore::MovedVectors> LocalStore::compact(const OnMoved& within)
   Writing writing = write();
   Reading::State& state = *writing.state_;
   Connection& connection = state.connection();
-  std::lock_guard lock(state_->appending);
+  std::unique_lock lock(state_->appending);
   std::vector<MovedVectors> moved =
       rewrite_vectors(connection, state_->vectors_folder(), {}, state.changes->unlink);
   const std::int64_t vectors = connection.integer("SELECT count(*) FROM vectors");
@@ -95,21 +95,16 @@ std::vector<LocalStore::MovedVectors> LocalStore::compact(const OnMoved& within)
   if (within && !moved.empty()) within(writing, moved);
   state_->appenders.clear();  // they hold the files of before; rolled back, they are opened anew
   writing.commit();
+  lock.unlock();  // who waits for it may have the turn to write, which wiping waits for
   state_->wipe();
   return moved;
 }
 
 // Deleted texts lie in free pages until VACUUM and in the log until it is cut to nothing.
 void LocalStore::State::wipe() {
-  turn.take();
-  try {
-    writer->connection.execute("VACUUM");
-    writer->connection.execute("PRAGMA wal_checkpoint(TRUNCATE)");
-  } catch (...) {
-    turn.give_back();
-    throw;
-  }
-  turn.give_back();
+  const HeldTurn held(turn);
+  writer->connection.execute("VACUUM");
+  writer->connection.execute("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 }  // namespace hasten

@@ -33,6 +33,18 @@ class WriteTurn {
   bool taken_ = false;
 };
 
+/// The right to write, for a scope that needs the writer's connection outside of a transaction.
+class HeldTurn {
+ public:
+  explicit HeldTurn(WriteTurn& turn) : turn_(turn) { turn_.take(); }
+  HeldTurn(const HeldTurn&) = delete;
+  HeldTurn& operator=(const HeldTurn&) = delete;
+  ~HeldTurn() { turn_.give_back(); }
+
+ private:
+  WriteTurn& turn_;
+};
+
 /// The mapped vector files. Thread-safe.
 class VectorReaders {
  public:

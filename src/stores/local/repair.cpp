@@ -165,11 +165,15 @@ Findings examine(Connection& connection, Session& session, const std::filesystem
 std::vector<std::string> LocalStore::repair(const OnMoved& within) {
   state_->require_writer();
   Connection& connection = state_->writer->connection;
-  restore_commit_number(connection);
-  Findings found = examine(connection, *state_->writer, state_->vectors_folder());
-  if (found.unreadable) {
-    connection.execute("REINDEX");
+  Findings found;
+  {
+    const HeldTurn held(state_->turn);
+    restore_commit_number(connection);
     found = examine(connection, *state_->writer, state_->vectors_folder());
+    if (found.unreadable) {
+      connection.execute("REINDEX");
+      found = examine(connection, *state_->writer, state_->vectors_folder());
+    }
   }
   if (found.unreadable) {
     throw Error(Code::damaged, state_->truth().string() +
