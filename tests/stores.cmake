@@ -1,0 +1,13 @@
+# The suite of vector stores, a program a store: the suite, and what starts and connects that store.
+# LABEL fast: its server is there on every machine that can build; servers: tools/test_venv fetches it.
+function(hasten_vector_store_test name label)
+  file(GLOB sources CONFIGURE_DEPENDS stores/${name}/*.cpp)
+  add_executable(test_vectors_${name} stores/vector_store_suite.cpp ${sources})
+  target_include_directories(test_vectors_${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(test_vectors_${name} PRIVATE hasten_stores GTest::gtest_main ${ARGN})
+  target_compile_definitions(test_vectors_${name} PRIVATE HASTEN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_test(NAME vectors_${name} COMMAND test_vectors_${name})
+  set_tests_properties(vectors_${name} PROPERTIES LABELS ${label} TIMEOUT 900)
+endfunction()
+
+hasten_vector_store_test(memory fast)
