@@ -14,7 +14,7 @@ namespace {
 std::string pending_key(const GroupRow& group) { return "group.pending." + group.name; }
 
 /// The fingerprint of the embedder of that name, which must be the one that is kept, if one is.
-std::string agreed_fingerprint(const KnowledgeBase& kb, const LocalStore::Reading& reading,
+std::string agreed_fingerprint(const KnowledgeBase& kb, const SegmentStore::Reading& reading,
                                const std::string& name, const OnProgress& progress) {
   const std::string fingerprint = kb.models.fingerprint(name, progress);
   const auto before = reading.setting(stored::kFingerprint);
@@ -30,17 +30,17 @@ std::string agreed_fingerprint(const KnowledgeBase& kb, const LocalStore::Readin
 }  // namespace
 
 Agreement agree(KnowledgeBase& kb, const IngestOptions& options, const OnProgress& progress) {
-  LocalStore& store = kb.writable();
+  SegmentStore& store = kb.writable();
   Agreement agreement;
   std::string embedder, fingerprint;
   std::vector<std::string> used;
   std::vector<GroupRow> rows;
   {
     const auto reading = store.read();
-    embedder = kb.embedder_name(reading);
-    fingerprint = agreed_fingerprint(kb, reading, embedder, progress);
-    used = split_lines(reading.setting(stored::kGroups).value_or(""));
-    rows = reading.groups();
+    embedder = kb.embedder_name(*reading);
+    fingerprint = agreed_fingerprint(kb, *reading, embedder, progress);
+    used = split_lines(reading->setting(stored::kGroups).value_or(""));
+    rows = reading->groups();
   }
   const auto want = [&](const std::string& name) {
     if (std::find(used.begin(), used.end(), name) == used.end()) used.push_back(name);
@@ -54,11 +54,11 @@ Agreement agree(KnowledgeBase& kb, const IngestOptions& options, const OnProgres
   auto writing = store.write();
   bool changed = false;
   const auto set = [&](std::string_view key, const std::string& value) {
-    if (writing.setting(key) == value) return;
-    writing.set_setting(key, value);
+    if (writing->setting(key) == value) return;
+    writing->set_setting(key, value);
     changed = true;
   };
-  const bool has_documents = writing.counts().documents > 0;
+  const bool has_documents = writing->counts().documents > 0;
   for (PlannedGroup& group : agreement.plan) {
     const auto known = std::find_if(rows.begin(), rows.end(), [&](const GroupRow& row) {
       return row.name == group.row.name && row.signature == group.row.signature;
@@ -67,11 +67,11 @@ Agreement agree(KnowledgeBase& kb, const IngestOptions& options, const OnProgres
     if (known != rows.end()) {
       group.row.id = known->id;
     } else {
-      group.row.id = writing.put_group(group.row);
+      group.row.id = writing->put_group(group.row);
       if (has_documents) set(pending, "1");
       changed = true;
     }
-    if (writing.setting(pending) == "1") agreement.missing.push_back(group);
+    if (writing->setting(pending) == "1") agreement.missing.push_back(group);
   }
   for (const GroupRow& row : rows) {  // of a signature that is no more
     const bool planned = std::any_of(agreement.plan.begin(), agreement.plan.end(),
@@ -84,20 +84,20 @@ Agreement agree(KnowledgeBase& kb, const IngestOptions& options, const OnProgres
   set(stored::kEmbedder, embedder);
   set(stored::kFingerprint, fingerprint);
   if (changed) {
-    index_unindexed_groups(writing, store);
-    writing.commit();
+    index_unindexed_groups(*writing, store);
+    writing->commit();
   }
   return agreement;
 }
 
-void conclude(LocalStore& store, const Agreement& agreement) {
+void conclude(SegmentStore& store, const Agreement& agreement) {
   if (agreement.missing.empty() && agreement.outdated_groups.empty()) return;
   auto writing = store.write();
   for (const PlannedGroup& group : agreement.missing) {
-    writing.set_setting(pending_key(group.row), "0");
+    writing->set_setting(pending_key(group.row), "0");
   }
-  for (const std::uint32_t id : agreement.outdated_groups) writing.remove_group(id);
-  writing.commit();
+  for (const std::uint32_t id : agreement.outdated_groups) writing->remove_group(id);
+  writing->commit();
 }
 
 }  // namespace hasten

@@ -21,6 +21,6 @@ struct Agreement {
 Agreement agree(KnowledgeBase& kb, const IngestOptions& options, const OnProgress& progress);
 
 /// Every document has its nodes of `agreement.missing` now: forgets what is outdated.
-void conclude(LocalStore& store, const Agreement& agreement);
+void conclude(SegmentStore& store, const Agreement& agreement);
 
 }  // namespace hasten

@@ -168,7 +168,7 @@ class Asking {
   }
 
   std::vector<double> cosines_of(std::span<const std::string_view> texts) {
-    const auto embedder = kb_.models.embedder(kb_.embedder_name(kb_.store.read()));
+    const auto embedder = kb_.models.embedder(kb_.embedder_name(*kb_.store.read()));
     const Matrix vectors = embedder->embed(texts, Role::passage, stop_);
     std::vector<double> cosines;
     for (std::size_t i = 0; i < vectors.rows; ++i) {

@@ -13,6 +13,7 @@
 #include "engine/search.hpp"
 #include "engine/segment_writing.hpp"
 #include "engine/tune.hpp"
+#include "stores/local/local_store.hpp"
 
 namespace hasten {
 Document::Document(std::unique_ptr<KnowledgeBase> kb) : kb_(std::move(kb)) {}
@@ -23,15 +24,15 @@ Document::~Document() = default;
 Document Document::open(const std::filesystem::path& folder, Settings settings, Access access) {
   return Document(std::make_unique<KnowledgeBase>(
       folder, std::move(settings),
-      access == Access::write ? LocalStore::Access::write : LocalStore::Access::read, "hasten"));
+      access == Access::write ? SegmentStore::Access::write : SegmentStore::Access::read, "hasten"));
 }
 
 std::vector<std::string> Document::salvage(const std::filesystem::path& folder) {
   auto done = LocalStore::salvage(folder, "salvage");
-  LocalStore store(folder, LocalStore::Access::write, "salvage");
+  LocalStore store(folder, SegmentStore::Access::write, "salvage");
   auto writing = store.write();
-  rebuild_segments(writing, store);
-  writing.commit();
+  rebuild_segments(*writing, store);
+  writing->commit();
   done.push_back("segments built anew");
   return done;
 }

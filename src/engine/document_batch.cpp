@@ -12,7 +12,7 @@ namespace {
 class Batch {
  public:
   Batch(KnowledgeBase& kb, const std::vector<PlannedGroup>& plan)
-      : kb_(kb), plan_(plan), writing_(kb.writable().write()), snapshot_(kb.snapshots.at(writing_)) {}
+      : kb_(kb), plan_(plan), writing_(kb.writable().write()), snapshot_(kb.snapshots.at(*writing_)) {}
 
   void add(PreparedDocument& document) {
     find_again(document.row);
@@ -24,14 +24,14 @@ class Batch {
   }
 
   NodeChanges commit(const std::optional<EmbeddedTexts>& embedded) {
-    mark_deleted(writing_, *snapshot_, removed_);
-    change_fields(writing_, kb_.store, *snapshot_, std::move(fields_));
-    add_word_segments(writing_, kb_.store, plan_, added_);
+    mark_deleted(*writing_, *snapshot_, removed_);
+    change_fields(*writing_, kb_.store, *snapshot_, std::move(fields_));
+    add_word_segments(*writing_, kb_.store, plan_, added_);
     if (embedded) {
-      store_vectors(kb_.store, writing_, *embedded);
-      add_flat_segments(writing_, kb_.store, *snapshot_, embedded->fingerprint);
+      store_vectors(kb_.store, *writing_, *embedded);
+      add_flat_segments(*writing_, kb_.store, *snapshot_, embedded->fingerprint);
     }
-    kb_.snapshots.commit(writing_);
+    kb_.snapshots.commit(*writing_);
     const std::uint32_t root = plan_.front().row.id;
     NodeChanges changes;
     for (const NewNode& node : added_) changes.added += node.row.group != root;
@@ -44,8 +44,8 @@ class Batch {
 
   void put(DocumentRow& row, const std::string* text) {
     Metadata fields = document_fields(row);
-    const auto before = row.number == 0 ? std::nullopt : writing_.document(row.number);
-    row.number = writing_.put_document(row, text);
+    const auto before = row.number == 0 ? std::nullopt : writing_->document(row.number);
+    row.number = writing_->put_document(row, text);
     if (before && document_fields(*before) == fields) return;
     if (before) fields_.stale_documents.push_back(row.number);
     fields_.documents.push_back({row.number, row.number, std::move(fields)});
@@ -53,15 +53,15 @@ class Batch {
 
   /// Another thread may have removed the document, or added one of its path, since it was prepared.
   void find_again(DocumentRow& row) {
-    if (row.number != 0 && writing_.document(row.number)) return;
-    const auto now = writing_.find_document(row.root, row.path);
+    if (row.number != 0 && writing_->document(row.number)) return;
+    const auto now = writing_->find_document(row.root, row.path);
     row.number = now && now->id == row.id ? now->number : 0;
   }
 
   /// Whether there is an earlier version to keep: then only the failure is recorded.
   bool keep_last_version(DocumentRow& row) {
     if (row.number == 0 || row.error == Code::empty) return false;
-    const auto before = writing_.document(row.number);
+    const auto before = writing_->document(row.number);
     if (!before || before->text_bytes == 0) return false;
     row.format = before->format;
     row.metadata = before->metadata;
@@ -92,10 +92,10 @@ class Batch {
         old.erase(same);
       }
     }
-    writing_.add_nodes(fresh);
+    writing_->add_nodes(fresh);
     for (std::size_t i = 0; i < fresh.size(); ++i) added_[first + i].row.number = fresh[i].number;
     for (const NodeRow& node : fresh) add_fields(node);
-    writing_.update_nodes(kept);
+    writing_->update_nodes(kept);
     remove(old);
   }
 
@@ -106,7 +106,7 @@ class Batch {
 
   NodesById nodes_of(std::uint32_t document) const {
     NodesById nodes;
-    for (NodeRow& node : writing_.nodes_of(document)) {
+    for (NodeRow& node : writing_->nodes_of(document)) {
       std::string id = node.id.to_string();
       nodes.emplace(std::move(id), std::move(node));
     }
@@ -120,12 +120,12 @@ class Batch {
       if (!node.metadata.empty()) fields_.stale_nodes[node.group].push_back(node.number);
       removed_.push_back(std::move(node));
     }
-    writing_.remove_nodes(numbers);
+    writing_->remove_nodes(numbers);
   }
 
   KnowledgeBase& kb_;
   const std::vector<PlannedGroup>& plan_;
-  LocalStore::Writing writing_;
+  std::unique_ptr<SegmentStore::Writing> writing_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<NewNode> added_;
   std::vector<NodeRow> removed_;
@@ -134,7 +134,7 @@ class Batch {
 
 }  // namespace
 
-void store_vectors(LocalStore& store, LocalStore::Writing& writing, const EmbeddedTexts& embedded) {
+void store_vectors(SegmentStore& store, SegmentStore::Writing& writing, const EmbeddedTexts& embedded) {
   const Matrix& vectors = embedded.vectors;
   const std::uint64_t row =
       store.append_vectors(embedded.fingerprint, vectors.dim, embedded.text_hashes, vectors.values);

@@ -26,7 +26,7 @@ struct EmbeddedTexts {
 
 /// Appends vectors to their file and records them. Within the transaction, as compacting, which gives
 /// vectors other rows, then cannot come between the two.
-void store_vectors(LocalStore& store, LocalStore::Writing& writing, const EmbeddedTexts& embedded);
+void store_vectors(SegmentStore& store, SegmentStore::Writing& writing, const EmbeddedTexts& embedded);
 
 /// What a batch did to the nodes, without those of root.
 struct NodeChanges {

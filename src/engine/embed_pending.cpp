@@ -20,11 +20,11 @@ class PendingVectors {
   PendingVectors(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop)
       : kb_(kb), store_(kb.writable()), progress_(progress), stop_(std::move(stop)) {
     const auto reading = store_.read();
-    model_ = kb.embedder_name(reading);
-    fingerprint_ = reading.setting(stored::kFingerprint).value_or("");
+    model_ = kb.embedder_name(*reading);
+    fingerprint_ = reading->setting(stored::kFingerprint).value_or("");
     std::vector<std::uint32_t> groups;
-    for (const GroupRow& group : searched_groups(reading)) groups.push_back(group.id);
-    pending_ = reading.texts_without_vectors(fingerprint_, groups);
+    for (const GroupRow& group : searched_groups(*reading)) groups.push_back(group.id);
+    pending_ = reading->texts_without_vectors(fingerprint_, groups);
   }
 
   std::uint64_t run(Trace* trace) {
@@ -67,9 +67,9 @@ class PendingVectors {
       done_ += size_of(text);
     }
     auto writing = store_.write();
-    store_vectors(store_, writing, embedded);
-    if (publishing) publish(writing);
-    kb_.snapshots.commit(writing);
+    store_vectors(store_, *writing, embedded);
+    if (publishing) publish(*writing);
+    kb_.snapshots.commit(*writing);
   }
 
   std::vector<std::string> load(std::span<const PendingText> window) const {
@@ -82,7 +82,7 @@ class PendingVectors {
         texts.push_back(text.derived_text);
         continue;
       }
-      if (text.document != document) whole = reading.text(document = text.document);
+      if (text.document != document) whole = reading->text(document = text.document);
       texts.push_back(whole.substr(text.span.from, text.span.size()));
     }
     return texts;
@@ -90,11 +90,11 @@ class PendingVectors {
 
   void publish() {
     auto writing = store_.write();
-    if (publish(writing)) kb_.snapshots.commit(writing);
+    if (publish(*writing)) kb_.snapshots.commit(*writing);
   }
 
   /// @return whether there was anything to commit.
-  bool publish(LocalStore::Writing& writing) {
+  bool publish(SegmentStore::Writing& writing) {
     bool changed = add_flat_segments(writing, store_, *kb_.snapshots.at(writing), fingerprint_);
     if (unrelated_of(writing).count == 0 && writing.counts().vectors > 0) {
       if (!embedder_) embedder_ = kb_.models.embedder(model_, progress_);
@@ -109,7 +109,7 @@ class PendingVectors {
   }
 
   KnowledgeBase& kb_;
-  LocalStore& store_;
+  SegmentStore& store_;
   const OnProgress& progress_;
   std::stop_token stop_;
   std::string model_, fingerprint_;
@@ -119,7 +119,7 @@ class PendingVectors {
 };
 
 /// Texts of searched groups that have no vector yet, each once.
-std::map<Id, std::string_view> texts_to_embed(const LocalStore::Reading& reading,
+std::map<Id, std::string_view> texts_to_embed(const SegmentStore::Reading& reading,
                                               std::string_view fingerprint,
                                               const std::vector<PlannedGroup>& plan,
                                               std::span<const PreparedDocument> batch) {
@@ -145,9 +145,9 @@ std::optional<EmbeddedTexts> embed_ahead(KnowledgeBase& kb, const std::vector<Pl
   std::vector<std::string_view> texts;
   {
     const auto reading = kb.store.read();
-    model = kb.embedder_name(reading);
-    embedded.fingerprint = reading.setting(stored::kFingerprint).value_or("");
-    for (const auto& [hash, text] : texts_to_embed(reading, embedded.fingerprint, plan, batch)) {
+    model = kb.embedder_name(*reading);
+    embedded.fingerprint = reading->setting(stored::kFingerprint).value_or("");
+    for (const auto& [hash, text] : texts_to_embed(*reading, embedded.fingerprint, plan, batch)) {
       embedded.text_hashes.push_back(hash);
       texts.push_back(text);
     }

@@ -49,7 +49,7 @@ void decide_nodes(Filtered& filtered, const GroupSnapshot& group, NodesAnswer an
 }
 
 /// The nodes of a group with fields of their own that are mentioned, decided by reading them all.
-NodesAnswer nodes_by_rows(const LocalStore::Reading& reading, std::uint32_t group, const Filter& filter) {
+NodesAnswer nodes_by_rows(const SegmentStore::Reading& reading, std::uint32_t group, const Filter& filter) {
   NodesAnswer answer;
   std::unordered_map<std::uint32_t, Metadata> documents;
   reading.for_each_node(group, 0, UINT64_MAX, [&](const NodeRow& node) {
@@ -141,7 +141,7 @@ Filtered filter_by_columns(const Snapshot& snapshot, const GroupSnapshot* group,
   return filtered;
 }
 
-Filtered filter_by_rows(const LocalStore::Reading& reading, const GroupSnapshot* group,
+Filtered filter_by_rows(const SegmentStore::Reading& reading, const GroupSnapshot* group,
                         const Filter& filter) {
   Filtered filtered;
   filtered.by_columns = false;
@@ -166,7 +166,7 @@ void explain(Trace::Span& span, const Filtered& filtered) {
   if (!filtered.steps.empty()) span.note("plan", plan_text(filtered));
 }
 
-std::pair<std::shared_ptr<const Filtered>, bool> FilterCache::evaluate(const LocalStore::Reading& reading,
+std::pair<std::shared_ptr<const Filtered>, bool> FilterCache::evaluate(const SegmentStore::Reading& reading,
                                                                        const Snapshot& snapshot,
                                                                        const GroupSnapshot* group,
                                                                        const Filter& filter) {

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "core/document_set.hpp"
+#include "core/segment_store.hpp"
 #include "engine/snapshot.hpp"
 #include "hasten/filter.hpp"
 #include "hasten/trace.hpp"
 #include "indexes/fields_filter.hpp"
-#include "stores/local/local_store.hpp"
 
 namespace hasten {
 
@@ -51,7 +51,8 @@ struct Filtered {
 Filtered filter_by_columns(const Snapshot& snapshot, const GroupSnapshot* group, const Filter& filter);
 
 /// The slow twin: reads the rows of all documents, and of the group's nodes.
-Filtered filter_by_rows(const LocalStore::Reading& reading, const GroupSnapshot* group, const Filter& filter);
+Filtered filter_by_rows(const SegmentStore::Reading& reading, const GroupSnapshot* group,
+                        const Filter& filter);
 
 /// What was let through, by which indexes, and how that compares with what had been expected.
 void explain(Trace::Span& span, const Filtered& filtered);
@@ -61,7 +62,7 @@ class FilterCache {
  public:
   /// @param filter  not empty.
   /// @return what passes, and whether it was there already. @throws Error(damaged)
-  std::pair<std::shared_ptr<const Filtered>, bool> evaluate(const LocalStore::Reading& reading,
+  std::pair<std::shared_ptr<const Filtered>, bool> evaluate(const SegmentStore::Reading& reading,
                                                             const Snapshot& snapshot,
                                                             const GroupSnapshot* group, const Filter& filter);
 

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/segment_store.hpp"
 #include "hasten/settings.hpp"
 #include "hasten/transform.hpp"
-#include "stores/local/local_store.hpp"
 
 namespace hasten {
 

@@ -69,9 +69,9 @@ class Ingest {
   void commit(std::vector<PreparedDocument>& batch);
   void finish();
 
-  std::optional<PreparedDocument> prepare_text(const LocalStore::Reading& reading,
+  std::optional<PreparedDocument> prepare_text(const SegmentStore::Reading& reading,
                                                const TextDocument& document);
-  Id new_document_id(const LocalStore::Reading& reading, const std::string& path);
+  Id new_document_id(const SegmentStore::Reading& reading, const std::string& path);
   void count(const PreparedDocument& document);
   void count_failure(const std::string& path, Code error, const std::string& message);
   void say(std::string_view stage, std::uint64_t done, std::uint64_t total, std::string_view unit,
@@ -84,7 +84,7 @@ class Ingest {
   }
 
   KnowledgeBase& kb_;
-  LocalStore& store_;
+  SegmentStore& store_;
   const IngestOptions& options_;
   const OnProgress& progress_;
   std::stop_token stop_;
@@ -114,7 +114,7 @@ void Ingest::look(std::span<const std::filesystem::path> paths) {
   Trace::Span span(&trace_, "ingest.scan");
   say("scan", 0, 0, "files");
   ScanResult found = scan(paths, options_.include, options_.exclude, stop_);
-  const KnownFiles known = known_files(store_.read());
+  const KnownFiles known = known_files(*store_.read());
   report_.files_seen = found.files.size();
   report_.files_skipped = std::erase_if(found.files, [&](const FoundFile& file) {
     return !known.contains(file.absolute().string()) && !has_reader(file.absolute());
@@ -139,23 +139,23 @@ void Ingest::look(std::span<const std::filesystem::path> paths) {
 void Ingest::relocate(const std::vector<Relocation>& relocations) {
   if (relocations.empty()) return;
   auto writing = store_.write();
-  const auto snapshot = kb_.snapshots.at(writing);
+  const auto snapshot = kb_.snapshots.at(*writing);
   FieldChanges fields;
   for (const Relocation& relocation : relocations) {
-    auto row = writing.document(relocation.number);
+    auto row = writing->document(relocation.number);
     if (!row) continue;
     row->root = relocation.file.root;
     row->shown = relocation.file.shown;
     row->path = relocation.file.path;
     row->size = relocation.file.size;
     row->mtime_ns = relocation.file.mtime_ns;
-    writing.put_document(*row, nullptr);
+    writing->put_document(*row, nullptr);
     fields.stale_documents.push_back(row->number);
     fields.documents.push_back({row->number, row->number, document_fields(*row)});
     report_.files_moved += relocation.moved;
   }
-  change_fields(writing, store_, *snapshot, std::move(fields));
-  kb_.snapshots.commit(writing);
+  change_fields(*writing, store_, *snapshot, std::move(fields));
+  kb_.snapshots.commit(*writing);
 }
 
 // --- Reading -----------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ void Ingest::read_and_index(const std::vector<FileJob>& jobs) {
       const auto reading = store_.read();
       for (std::size_t i = first; i < last; ++i) {
         batch[i - first].row.id =
-            jobs[i].known ? jobs[i].known->id : new_document_id(reading, jobs[i].file.path);
+            jobs[i].known ? jobs[i].known->id : new_document_id(*reading, jobs[i].file.path);
       }
     }
     std::atomic<std::uint64_t> read{0};
@@ -239,7 +239,7 @@ void Ingest::make_searchable(PreparedDocument& prepared) const {
   prepared.nodes = make_nodes(agreement_.plan, row, prepared.text);
 }
 
-Id Ingest::new_document_id(const LocalStore::Reading& reading, const std::string& path) {
+Id Ingest::new_document_id(const SegmentStore::Reading& reading, const std::string& path) {
   for (int n = 0;; ++n) {
     const Id id = id_of({"document", path, std::to_string(n)});
     if (ids_given_.contains(id) || reading.has_document_id(id)) continue;
@@ -287,7 +287,7 @@ void Ingest::backfill_groups() {
   if (!agreement_.missing.empty()) {
     Trace::Span span(&trace_, "ingest.groups");
     std::vector<DocumentRow> documents;
-    store_.read().for_each_document([&](const DocumentRow& row) {
+    store_.read()->for_each_document([&](const DocumentRow& row) {
       if (row.text_bytes > 0) documents.push_back(row);
     });
     for (std::size_t first = 0; first < documents.size(); first += kBatchFiles) {
@@ -296,7 +296,7 @@ void Ingest::backfill_groups() {
           batch.size(), threads_,
           [&](std::size_t i) {
             batch[i].row = documents[first + i];
-            batch[i].text = store_.read().text(batch[i].row.number);
+            batch[i].text = store_.read()->text(batch[i].row.number);
             make_searchable(batch[i]);
           },
           stop_);
@@ -341,7 +341,7 @@ IngestReport Ingest::files(std::span<const std::filesystem::path> paths) {
   return std::move(report_);
 }
 
-std::optional<PreparedDocument> Ingest::prepare_text(const LocalStore::Reading& reading,
+std::optional<PreparedDocument> Ingest::prepare_text(const SegmentStore::Reading& reading,
                                                      const TextDocument& document) {
   PreparedDocument prepared;
   DocumentRow& row = prepared.row;
@@ -372,7 +372,7 @@ IngestReport Ingest::texts(std::span<const TextDocument> documents) {
     const auto reading = store_.read();
     for (const TextDocument& document : documents) {
       if (newest.at(document.path) != &document) continue;
-      if (auto prepared = prepare_text(reading, document)) batch.push_back(std::move(*prepared));
+      if (auto prepared = prepare_text(*reading, document)) batch.push_back(std::move(*prepared));
     }
   }
   for (std::size_t first = 0; first < batch.size(); first += kBatchFiles) {
@@ -392,20 +392,20 @@ IngestReport Ingest::texts(std::span<const TextDocument> documents) {
 
 std::uint64_t remove_documents(KnowledgeBase& kb, std::span<const std::uint32_t> documents) {
   auto writing = kb.writable().write();
-  const auto snapshot = kb.snapshots.at(writing);
+  const auto snapshot = kb.snapshots.at(*writing);
   std::vector<NodeRow> removed;
   for (const std::uint32_t document : documents) {
-    for (NodeRow& node : writing.nodes_of(document)) removed.push_back(std::move(node));
+    for (NodeRow& node : writing->nodes_of(document)) removed.push_back(std::move(node));
   }
-  mark_deleted(writing, *snapshot, removed);
+  mark_deleted(*writing, *snapshot, removed);
   FieldChanges fields;
   fields.stale_documents.assign(documents.begin(), documents.end());
   for (const NodeRow& node : removed) {
     if (!node.metadata.empty()) fields.stale_nodes[node.group].push_back(node.number);
   }
-  change_fields(writing, kb.store, *snapshot, std::move(fields));
-  for (const std::uint32_t document : documents) writing.remove_document(document);
-  kb.snapshots.commit(writing);
+  change_fields(*writing, kb.store, *snapshot, std::move(fields));
+  for (const std::uint32_t document : documents) writing->remove_document(document);
+  kb.snapshots.commit(*writing);
   return static_cast<std::uint64_t>(std::count_if(removed.begin(), removed.end(), [&](const NodeRow& node) {
     return node.derived || node.parent.has_value();
   }));

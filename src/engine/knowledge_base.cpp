@@ -5,14 +5,16 @@
 
 #include "engine/scan.hpp"
 #include "hasten/error.hpp"
+#include "stores/local/local_store.hpp"
 
 namespace hasten {
 
-KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given, LocalStore::Access wanted,
+KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given, SegmentStore::Access wanted,
                              std::string_view owner)
     : settings(std::move(given)),
       access(wanted),
-      store(folder, wanted, owner),
+      owned_store(std::make_unique<LocalStore>(folder, wanted, owner)),
+      store(*owned_store),
       snapshots(store.segments_folder()),
       models(settings.threads),
       token_cache(token_cache_folder(folder), settings.token_cache_bytes) {}
@@ -21,8 +23,8 @@ std::filesystem::path token_cache_folder(const std::filesystem::path& knowledge_
   return knowledge_base / "cache" / "tokens";
 }
 
-LocalStore& KnowledgeBase::writable() {
-  if (access != LocalStore::Access::write) {
+SegmentStore& KnowledgeBase::writable() {
+  if (access != SegmentStore::Access::write) {
     throw Error(Code::locked,
                 store.folder().string() + " was opened for reading; open it with Access::write to change it");
   }
@@ -33,16 +35,16 @@ KnowledgeBase::Newest KnowledgeBase::newest() {
   for (std::optional<std::uint64_t> before;;) {
     auto reading = store.read();
     try {
-      auto snapshot = snapshots.at(reading);
+      auto snapshot = snapshots.at(*reading);
       return {std::move(reading), std::move(snapshot)};
     } catch (const Error& error) {
-      if (error.code() != Code::damaged || before == reading.commit()) throw;
-      before = reading.commit();
+      if (error.code() != Code::damaged || before == reading->seen()) throw;
+      before = reading->seen();
     }
   }
 }
 
-std::string KnowledgeBase::embedder_name(const LocalStore::Reading& reading) const {
+std::string KnowledgeBase::embedder_name(const SegmentStore::Reading& reading) const {
   if (!settings.embedder.empty()) return settings.embedder;
   return reading.setting(stored::kEmbedder).value_or(std::string(kDefaultEmbedder));
 }
@@ -70,11 +72,11 @@ std::vector<std::string> split_lines(const std::string& text) {
   return lines;
 }
 
-std::string text_of(const LocalStore::Reading& reading, const NodeRow& node) {
+std::string text_of(const SegmentStore::Reading& reading, const NodeRow& node) {
   return node.derived ? node.text : reading.text(node.document, node.span);
 }
 
-DocumentSet documents_where(const LocalStore::Reading& reading,
+DocumentSet documents_where(const SegmentStore::Reading& reading,
                             const std::function<bool(const DocumentRow&)>& passes) {
   std::vector<std::uint32_t> passed;
   std::size_t documents = 0;
@@ -87,7 +89,7 @@ DocumentSet documents_where(const LocalStore::Reading& reading,
   return set;
 }
 
-ScoreMoments unrelated_of(const LocalStore::Reading& reading) {
+ScoreMoments unrelated_of(const SegmentStore::Reading& reading) {
   const auto stored = reading.setting(stored::kUnrelated);
   if (!stored) return {};
   const auto values = nlohmann::json::parse(*stored, nullptr, false);
@@ -97,12 +99,12 @@ ScoreMoments unrelated_of(const LocalStore::Reading& reading) {
   return {values[0].get<std::uint64_t>(), values[1].get<double>(), values[2].get<double>()};
 }
 
-void store_unrelated(LocalStore::Writing& writing, const ScoreMoments& moments) {
+void store_unrelated(SegmentStore::Writing& writing, const ScoreMoments& moments) {
   writing.set_setting(stored::kUnrelated,
                       nlohmann::json{moments.count, moments.sum, moments.sum_of_squares}.dump());
 }
 
-std::vector<GroupRow> searched_groups(const LocalStore::Reading& reading) {
+std::vector<GroupRow> searched_groups(const SegmentStore::Reading& reading) {
   const auto names = split_lines(reading.setting(stored::kGroups).value_or(""));
   std::vector<GroupRow> groups = reading.groups();
   std::erase_if(groups, [&](const GroupRow& group) {

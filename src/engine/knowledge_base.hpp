@@ -10,6 +10,7 @@
 
 #include "caches/disk_cache.hpp"
 #include "core/document_set.hpp"
+#include "core/segment_store.hpp"
 #include "engine/filtering.hpp"
 #include "engine/groups.hpp"
 #include "engine/loaded_models.hpp"
@@ -18,7 +19,6 @@
 #include "engine/snapshot.hpp"
 #include "engine/user_indexes.hpp"
 #include "hasten/document.hpp"
-#include "stores/local/local_store.hpp"
 
 namespace hasten {
 
@@ -32,12 +32,13 @@ inline constexpr std::string_view kGroups = "groups";                 ///< used 
 
 /// An open knowledge base: what the parts of the engine share.
 struct KnowledgeBase {
-  KnowledgeBase(const std::filesystem::path& folder, Settings given, LocalStore::Access wanted,
+  KnowledgeBase(const std::filesystem::path& folder, Settings given, SegmentStore::Access wanted,
                 std::string_view owner);
 
   Settings settings;
-  LocalStore::Access access;
-  LocalStore store;
+  SegmentStore::Access access;
+  std::unique_ptr<SegmentStore> owned_store;
+  SegmentStore& store;
   Snapshots snapshots;
   LoadedModels models;
   DiskCache token_cache;  ///< of late interaction
@@ -50,17 +51,17 @@ struct KnowledgeBase {
   double merge_seconds = 0;  ///< what ingests may still spend on it; guarded by `merging`
 
   /// @throws Error(locked) it was opened for reading.
-  LocalStore& writable();
+  SegmentStore& writable();
   /// The newest commit. A writer may have merged a segment away between our reading of the manifest and
   /// our opening of the file: then it is read again.
   /// @throws Error(damaged) a segment is missing, and the manifest still names it.
   struct Newest {
-    LocalStore::Reading reading;
+    std::unique_ptr<SegmentStore::Reading> reading;
     std::shared_ptr<const Snapshot> snapshot;  // shared with the other readers of this commit
   };
   Newest newest();
   /// The embedder's name: the settings', else the stored one, else the default.
-  std::string embedder_name(const LocalStore::Reading& reading) const;
+  std::string embedder_name(const SegmentStore::Reading& reading) const;
   /// Built-in groups, the settings' and the user's, with their splitters.
   std::map<std::string, GroupDefinition> group_definitions(
       const std::shared_ptr<const TokenCounter>& tokens) const;
@@ -70,18 +71,18 @@ struct KnowledgeBase {
 std::filesystem::path token_cache_folder(const std::filesystem::path& knowledge_base);
 
 /// The groups that are searched, as the knowledge base keeps them.
-std::vector<GroupRow> searched_groups(const LocalStore::Reading& reading);
+std::vector<GroupRow> searched_groups(const SegmentStore::Reading& reading);
 
 /// A node's text: its own where it is derived, else what its span says of its document's.
-std::string text_of(const LocalStore::Reading& reading, const NodeRow& node);
+std::string text_of(const SegmentStore::Reading& reading, const NodeRow& node);
 
 /// The documents that pass.
-DocumentSet documents_where(const LocalStore::Reading& reading,
+DocumentSet documents_where(const SegmentStore::Reading& reading,
                             const std::function<bool(const DocumentRow&)>& passes);
 
 /// The stored moments of the embedder's unrelated cosines; none before anything was embedded.
-ScoreMoments unrelated_of(const LocalStore::Reading& reading);
-void store_unrelated(LocalStore::Writing& writing, const ScoreMoments& moments);
+ScoreMoments unrelated_of(const SegmentStore::Reading& reading);
+void store_unrelated(SegmentStore::Writing& writing, const ScoreMoments& moments);
 
 /// The non-empty lines of a text.
 std::vector<std::string> split_lines(const std::string& text);

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 /// Problems of segments, as text.
 void check_segments(KnowledgeBase& kb, VerifyReport& report, const OnProgress& progress) {
-  const std::uint64_t total = kb.store.read().segments().size();
+  const std::uint64_t total = kb.store.read()->segments().size();
   const auto damaged = damaged_segments(kb.store, true, [&] {
     const std::uint64_t done = ++report.checked["segments"];
     if (progress) progress({"verify", done, total, "segments", {}});
@@ -34,14 +34,14 @@ void check_segments(KnowledgeBase& kb, VerifyReport& report, const OnProgress& p
 /// word segments, and where it has fields of its own in one of fields.
 void check_coverage(KnowledgeBase& kb, VerifyReport& report) {
   const auto [reading, snapshot] = kb.newest();
-  if (const auto documents = reading.counts().documents; documents != snapshot->documents_in_columns()) {
+  if (const auto documents = reading->counts().documents; documents != snapshot->documents_in_columns()) {
     report.problems.push_back(fmt::format("{} documents, but the fields of {} are indexed", documents,
                                           snapshot->documents_in_columns()));
   }
-  for (const GroupRow& searched : searched_groups(reading)) {
+  for (const GroupRow& searched : searched_groups(*reading)) {
     const GroupSnapshot& group = *snapshot->find(searched.name);
     std::uint64_t nodes = 0, with_fields = 0, in_columns = 0;
-    reading.for_each_node(group.row.id, 0, UINT64_MAX, [&](const NodeRow& node) {
+    reading->for_each_node(group.row.id, 0, UINT64_MAX, [&](const NodeRow& node) {
       ++nodes;
       with_fields += node.metadata.empty() ? 0 : 1;
     });
@@ -59,7 +59,7 @@ void check_coverage(KnowledgeBase& kb, VerifyReport& report) {
 }
 
 /// Of a segment; 0 where it is missing or damaged, which is for verify to tell.
-std::uint64_t segment_bytes(KnowledgeBase& kb, const LocalStore::Reading& reading, const SegmentRow& row) {
+std::uint64_t segment_bytes(KnowledgeBase& kb, const SegmentStore::Reading& reading, const SegmentRow& row) {
   try {
     if (row.in_truth()) return reading.segment_image(row).size();
   } catch (const Error& error) {
@@ -77,23 +77,23 @@ Status status(KnowledgeBase& kb) {
   const auto reading = kb.store.read();
   Status status;
   status.folder = kb.store.folder().string();
-  status.commit = reading.commit();
-  const StoreCounts counts = reading.counts();
+  status.commit = reading->seen();
+  const StoreCounts counts = reading->counts();
   status.documents = counts.documents;
   status.documents_failed = counts.documents_failed;
   status.texts_bytes = counts.text_bytes;
   for (const auto& [group, n] : counts.nodes) status.nodes[group] = n;
   status.vectors = counts.vectors;
-  const std::string fingerprint = reading.setting(stored::kFingerprint).value_or("");
-  status.segments = reading.segments().size();
+  const std::string fingerprint = reading->setting(stored::kFingerprint).value_or("");
+  status.segments = reading->segments().size();
   std::vector<std::uint32_t> searched;
-  for (const GroupRow& group : searched_groups(reading)) searched.push_back(group.id);
-  status.vectors_missing = reading.texts_without_vectors(fingerprint, searched).size();
+  for (const GroupRow& group : searched_groups(*reading)) searched.push_back(group.id);
+  status.vectors_missing = reading->texts_without_vectors(fingerprint, searched).size();
   const fs::path folder = kb.store.folder();
   status.bytes["fields"] = status.bytes["segments"] = 0;
-  for (const SegmentRow& row : reading.segments()) {
+  for (const SegmentRow& row : reading->segments()) {
     const bool of_fields = row.kind == kFields || row.kind == kNodeFields;
-    status.bytes[of_fields ? "fields" : "segments"] += segment_bytes(kb, reading, row);
+    status.bytes[of_fields ? "fields" : "segments"] += segment_bytes(kb, *reading, row);
   }
   status.bytes["vectors"] = folder_bytes(folder / "vectors");
   status.bytes["token_cache"] = folder_bytes(token_cache_folder(folder));
@@ -102,7 +102,7 @@ Status status(KnowledgeBase& kb) {
   const std::uint64_t all = folder_bytes(folder);
   status.bytes["truth"] = all - std::min(all, others);
   status.fingerprints["embedder"] = fingerprint;
-  for (const GroupRow& row : reading.groups()) status.fingerprints["group " + row.name] = row.signature;
+  for (const GroupRow& row : reading->groups()) status.fingerprints["group " + row.name] = row.signature;
   return status;
 }
 
@@ -116,13 +116,13 @@ VerifyReport verify(KnowledgeBase& kb, bool repair, const OnProgress& progress) 
   if (report.problems.empty()) check_coverage(kb, report);
   if (!repair || report.problems.empty()) return report;
 
-  LocalStore& store = kb.writable();
-  report.repaired =
-      store.repair([&](LocalStore::Writing& writing, const auto&) { rebuild_flat_segments(writing, store); });
+  SegmentStore& store = kb.writable();
+  report.repaired = store.repair(
+      [&](SegmentStore::Writing& writing, const auto&) { rebuild_flat_segments(writing, store); });
   kb.snapshots.forget();
   auto writing = store.write();
-  rebuild_segments(writing, store);
-  writing.commit();
+  rebuild_segments(*writing, store);
+  writing->commit();
   merge_segments(kb, {.seconds = 0}, progress);
   report.repaired.push_back("segments built anew");
   return report;
@@ -143,11 +143,11 @@ void remove_caches(const fs::path& folder) {
 }  // namespace
 
 std::uint64_t compact(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop) {
-  LocalStore& store = kb.writable();
+  SegmentStore& store = kb.writable();
   const std::uint64_t before = folder_bytes(store.folder());
   remove_caches(store.folder());
   merge_segments(kb, {.all = true}, progress, stop);
-  store.compact([&](LocalStore::Writing& writing, const auto&) { rebuild_flat_segments(writing, store); });
+  store.compact([&](SegmentStore::Writing& writing, const auto&) { rebuild_flat_segments(writing, store); });
   kb.snapshots.forget();
   merge_segments(kb, {.seconds = 0}, progress, stop);
   try {
@@ -173,10 +173,10 @@ std::vector<std::uint32_t> documents_under(KnowledgeBase& kb, const fs::path& pa
   const auto reading = kb.store.read();
   std::vector<std::uint32_t> documents;
   const auto add = [&](std::string_view root, std::string_view within) {
-    const auto found = reading.documents_under(root, within);
+    const auto found = reading->documents_under(root, within);
     documents.insert(documents.end(), found.begin(), found.end());
   };
-  for (const std::string& root : reading.roots()) {
+  for (const std::string& root : reading->roots()) {
     if (root.empty()) {
       add(root, shown);
     } else if (is_under(root, absolute)) {
@@ -186,7 +186,7 @@ std::vector<std::uint32_t> documents_under(KnowledgeBase& kb, const fs::path& pa
     }
   }
   if (!documents.empty()) return documents;
-  reading.for_each_document([&](const DocumentRow& row) {  // from elsewhere, as its path was shown
+  reading->for_each_document([&](const DocumentRow& row) {  // from elsewhere, as its path was shown
     if (is_under(shown_path(row.shown, row.path), shown)) documents.push_back(row.number);
   });
   return documents;

@@ -171,16 +171,16 @@ class NewSegment {
   /// Puts it in the place of its inputs. @return false: they are not all there any more.
   bool publish(KnowledgeBase& kb, const Merge& merge) {
     auto writing = kb.store.write();
-    const auto rows = writing.segments();
+    const auto rows = writing->segments();
     SegmentRow merged = written_.row;
     for (const SegmentPart& input : merge.inputs) {
       const auto now = std::ranges::find(rows, input.row.id, &SegmentRow::id);
       if (now == rows.end()) return false;
       bury(input, *now, merged);
-      writing.remove_segment(now->id);
+      writing->remove_segment(now->id);
     }
-    if (merged.nodes > 0) writing.add_segment(merged, written_.image);
-    kb.snapshots.commit(writing);
+    if (merged.nodes > 0) writing->add_segment(merged, written_.image);
+    kb.snapshots.commit(*writing);
     committed_ = merged.nodes > 0;
     return true;
   }

@@ -42,7 +42,7 @@ const DocumentRow* NodeRows::document(std::uint32_t number) {
   return at->second ? &*at->second : nullptr;
 }
 
-Node node_of(const LocalStore::Reading& reading, const NodeRow& row, const DocumentRow& document,
+Node node_of(const SegmentStore::Reading& reading, const NodeRow& row, const DocumentRow& document,
              const std::string& group) {
   Node node;
   node.id = row.id;

@@ -7,16 +7,16 @@
 #include <unordered_map>
 #include <vector>
 
-#include "stores/local/local_store.hpp"
+#include "core/segment_store.hpp"
 
 namespace hasten {
 
 /// The rows that one search reads, each read once. One thread at a time; borrows the reading.
 class NodeRows {
  public:
-  explicit NodeRows(const LocalStore::Reading& reading) : reading_(&reading) {}
+  explicit NodeRows(const SegmentStore::Reading& reading) : reading_(&reading) {}
 
-  const LocalStore::Reading& reading() const noexcept { return *reading_; }
+  const SegmentStore::Reading& reading() const noexcept { return *reading_; }
   /// Reads these nodes; deleted ones are left out.
   void load(std::span<const NodeNumber> numbers);
   /// Null: there is no such node. What is returned stays where it is as long as this lives.
@@ -29,14 +29,14 @@ class NodeRows {
  private:
   const NodeRow* keep(NodeRow row);
 
-  const LocalStore::Reading* reading_;
+  const SegmentStore::Reading* reading_;
   std::unordered_map<NodeNumber, NodeRow> rows_;
   std::unordered_map<std::uint32_t, std::vector<const NodeRow*>> by_document_;
   std::unordered_map<std::uint32_t, std::optional<DocumentRow>> documents_;
 };
 
 /// The node of a row, with its text and the fields of its document.
-Node node_of(const LocalStore::Reading& reading, const NodeRow& row, const DocumentRow& document,
+Node node_of(const SegmentStore::Reading& reading, const NodeRow& row, const DocumentRow& document,
              const std::string& group);
 
 }  // namespace hasten

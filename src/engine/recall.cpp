@@ -18,7 +18,7 @@ constexpr std::size_t kTenth = 10;
 
 /// What a filter lets pass may have nothing to do with a question, or lie in one place, as what is in one
 /// folder is mostly of one subject: every tenth document, and a tenth of them that came one after the other.
-std::vector<DocumentSet> tenths(const LocalStore::Reading& reading) {
+std::vector<DocumentSet> tenths(const SegmentStore::Reading& reading) {
   const std::uint64_t all = reading.counts().documents;
   std::uint64_t i = 0, j = 0;
   return {documents_where(reading, [&](const DocumentRow&) { return i++ % kTenth == 0; }),
@@ -36,7 +36,7 @@ std::vector<RecallPoint> lower_of(std::vector<RecallPoint> a, std::vector<Recall
 
 }  // namespace
 
-std::vector<std::string> make_questions(const LocalStore::Reading& reading, const GroupSnapshot& group,
+std::vector<std::string> make_questions(const SegmentStore::Reading& reading, const GroupSnapshot& group,
                                         std::size_t wanted) {
   std::vector<NodeNumber> numbers;
   std::size_t nodes = 0;
@@ -66,15 +66,15 @@ void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_t
   const auto [reading, snapshot] = kb.newest();
   for (const GroupSnapshot& group : snapshot->groups) {
     const std::string files = indexed_files(group);
-    if (files.empty() || kb.recall.find(reading, group)) continue;
+    if (files.empty() || kb.recall.find(*reading, group)) continue;
     if (progress) progress({"measure recall", 0, 0, {}, {}});
-    const auto questions = make_questions(reading, group, kQuestions);
+    const auto questions = make_questions(*reading, group, kQuestions);
     const std::vector<std::string_view> texts(questions.begin(), questions.end());
-    const auto embedder = kb.models.embedder(kb.embedder_name(reading), progress);
+    const auto embedder = kb.models.embedder(kb.embedder_name(*reading), progress);
     const Matrix vectors = embedder->embed(texts, Role::query, stop);
     const std::string fingerprint = group.flat.front().row.signature;
     const auto full = kb.store.vectors(fingerprint);
-    const std::vector<DocumentSet> filters = tenths(reading);
+    const std::vector<DocumentSet> filters = tenths(*reading);
     RecallMeasured measured{.curves = {}, .questions = vectors.rows, .files = files};
     for (const std::size_t k : kDepths) {
       const auto measure = [&](const DocumentSet* allowed) {
@@ -84,8 +84,8 @@ void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_t
       measured.curves.push_back({.k = k, .all = measure(nullptr), .filtered = filtered});
     }
     auto writing = kb.writable().write();
-    writing.set_setting(recall_setting(group.row.id), to_text(measured));
-    writing.commit();
+    writing->set_setting(recall_setting(group.row.id), to_text(measured));
+    writing->commit();
   }
 }
 

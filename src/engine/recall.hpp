@@ -14,7 +14,7 @@ void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_t
 /// Questions made from a group's passages, about as many as wanted: beginnings of sentences from everywhere
 /// in it. What people ask is short and in other words than the passages, and a piece of a passage comes
 /// nearest to that.
-std::vector<std::string> make_questions(const LocalStore::Reading& reading, const GroupSnapshot& group,
+std::vector<std::string> make_questions(const SegmentStore::Reading& reading, const GroupSnapshot& group,
                                         std::size_t wanted);
 
 }  // namespace hasten

@@ -70,7 +70,7 @@ std::string indexed_files(const GroupSnapshot& group) {
   return files;
 }
 
-std::shared_ptr<const RecallMeasured> RecallSettings::find(const LocalStore::Reading& reading,
+std::shared_ptr<const RecallMeasured> RecallSettings::find(const SegmentStore::Reading& reading,
                                                            const GroupSnapshot& group) {
   auto text = reading.setting(recall_setting(group.row.id));
   if (!text) return nullptr;

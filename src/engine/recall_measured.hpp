@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "core/segment_store.hpp"
 #include "engine/snapshot.hpp"
 #include "indexes/recall.hpp"
-#include "stores/local/local_store.hpp"
 
 namespace hasten {
 
@@ -45,7 +45,8 @@ class RecallSettings {
  public:
   /// What was measured of a group; null where it has no index, or another one than was measured.
   /// @throws Error(damaged)
-  std::shared_ptr<const RecallMeasured> find(const LocalStore::Reading& reading, const GroupSnapshot& group);
+  std::shared_ptr<const RecallMeasured> find(const SegmentStore::Reading& reading,
+                                             const GroupSnapshot& group);
 
  private:
   struct Read {

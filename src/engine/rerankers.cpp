@@ -23,7 +23,7 @@ constexpr std::string_view kNone = "none";  // what a request says against the s
 using Made = std::shared_ptr<const Reranker>;
 
 Made make_late_interaction(KnowledgeBase& kb, std::string_view /*rules*/) {
-  return std::make_shared<LateInteraction>(kb.models.embedder(kb.embedder_name(kb.store.read())),
+  return std::make_shared<LateInteraction>(kb.models.embedder(kb.embedder_name(*kb.store.read())),
                                            kb.token_cache, kb.settings.token_cache_groups);
 }
 

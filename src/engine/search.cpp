@@ -14,6 +14,7 @@
 #include "engine/shape.hpp"
 #include "hasten/error.hpp"
 #include "retrieval/fuse.hpp"
+#include "stores/local/local_store.hpp"
 
 namespace hasten {
 namespace {
@@ -56,7 +57,7 @@ class Search {
   /// @return whether everything is there at one commit.
   bool open() {
     Trace::Span span(trace_, "search.open");
-    reading_.emplace(kb_.store.read());
+    reading_ = kb_.store.read();
     rows_.emplace(*reading_);
     snapshot_ = kb_.snapshots.at(*reading_);
     snapshot_->check_files();
@@ -258,7 +259,7 @@ class Search {
   SearchOptions options_;
   Trace* trace_;
   std::stop_token stop_;
-  std::optional<LocalStore::Reading> reading_;
+  std::unique_ptr<SegmentStore::Reading> reading_;
   std::optional<NodeRows> rows_;
   std::shared_ptr<const Snapshot> snapshot_;
   SearchPlan plan_;
@@ -271,11 +272,11 @@ class Search {
 
 /// Rebuilds what is damaged, in place when this process may write, else through a writer of its own.
 std::vector<std::string> repair(KnowledgeBase& kb) {
-  if (kb.access == LocalStore::Access::write) {
+  if (kb.access == SegmentStore::Access::write) {
     return rebuild_damaged_segments(kb.store, kb.snapshots, true, {});
   }
   kb.snapshots.forget();
-  LocalStore writer(kb.store.folder(), LocalStore::Access::write, "repair");
+  LocalStore writer(kb.store.folder(), SegmentStore::Access::write, "repair");
   Snapshots snapshots(writer.segments_folder());
   return rebuild_damaged_segments(writer, snapshots, true, {});
 }
@@ -298,12 +299,12 @@ Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& opt
     try {
       return attempt();
     } catch (const OutdatedRow&) {
-      if (before == kb.store.read().commit()) throw;
+      if (before == kb.store.read()->seen()) throw;
     } catch (const Error& error) {
       if (error.code() != Code::damaged) throw;
     }
     kb.snapshots.forget();
-    const std::uint64_t commit = kb.store.read().commit();
+    const std::uint64_t commit = kb.store.read()->seen();
     if (before == commit) break;
     before = commit;
   }

@@ -34,7 +34,7 @@ std::string segment_name(std::string_view kind, std::uint32_t group, std::uint64
 }
 
 /// Writes a segment and records it in the manifest, unless it has no entries.
-void add_segment(LocalStore::Writing& writing, const LocalStore& store, std::string_view kind,
+void add_segment(SegmentStore::Writing& writing, const SegmentStore& store, std::string_view kind,
                  std::uint32_t group, std::string_view signature, int part, const WriteSegment& write) {
   SegmentRow row;
   row.kind = kind;
@@ -46,7 +46,7 @@ void add_segment(LocalStore::Writing& writing, const LocalStore& store, std::str
 }
 
 /// Builds word segments of a group from its nodes' texts, as many as the memory bound makes.
-void build_words(LocalStore::Writing& writing, const LocalStore& store, std::uint32_t group) {
+void build_words(SegmentStore::Writing& writing, const SegmentStore& store, std::uint32_t group) {
   auto builder = std::make_unique<Bm25Builder>();
   int part = 0;
   const auto flush = [&] {
@@ -74,8 +74,8 @@ void build_words(LocalStore::Writing& writing, const LocalStore& store, std::uin
 
 /// Builds flat segments of a group's nodes from `first` on, up to the first without a vector. They have
 /// no index: building one takes long, and others wait for this transaction. Merging adds it.
-int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint32_t group, NodeNumber first,
-               const std::string& fingerprint) {
+int build_flat(SegmentStore::Writing& writing, const SegmentStore& store, std::uint32_t group,
+               NodeNumber first, const std::string& fingerprint) {
   std::unique_ptr<VectorBuilder> builder;
   int part = 0;
   const auto flush = [&] {
@@ -102,7 +102,7 @@ int build_flat(LocalStore::Writing& writing, const LocalStore& store, std::uint3
 /// Writes segments of fields, as many as the memory bound makes.
 class FieldsSegments {
  public:
-  FieldsSegments(LocalStore::Writing& writing, const LocalStore& store, std::string_view kind,
+  FieldsSegments(SegmentStore::Writing& writing, const SegmentStore& store, std::string_view kind,
                  std::uint32_t group)
       : writing_(writing), store_(store), kind_(kind), group_(group) {}
 
@@ -119,22 +119,22 @@ class FieldsSegments {
   }
 
  private:
-  LocalStore::Writing& writing_;
-  const LocalStore& store_;
+  SegmentStore::Writing& writing_;
+  const SegmentStore& store_;
   std::string_view kind_;
   std::uint32_t group_;
   FieldsBuilder builder_;
   int part_ = 0;
 };
 
-void build_document_fields(LocalStore::Writing& writing, const LocalStore& store, std::uint32_t root) {
+void build_document_fields(SegmentStore::Writing& writing, const SegmentStore& store, std::uint32_t root) {
   FieldsSegments segments(writing, store, kFields, root);
   writing.for_each_document(
       [&](const DocumentRow& row) { segments.add(row.number, row.number, document_fields(row)); });
   segments.flush();
 }
 
-void build_node_fields(LocalStore::Writing& writing, const LocalStore& store, std::uint32_t group) {
+void build_node_fields(SegmentStore::Writing& writing, const SegmentStore& store, std::uint32_t group) {
   FieldsSegments segments(writing, store, kNodeFields, group);
   writing.for_each_node(group, 0, UINT64_MAX, [&](const NodeRow& node) {
     if (!node.metadata.empty()) segments.add(node.number, node.document, node.metadata);
@@ -143,7 +143,7 @@ void build_node_fields(LocalStore::Writing& writing, const LocalStore& store, st
 }
 
 /// The group that rows of documents' fields name; nothing before the first ingest.
-std::optional<std::uint32_t> root_group(const LocalStore::Reading& reading) {
+std::optional<std::uint32_t> root_group(const SegmentStore::Reading& reading) {
   for (const GroupRow& group : reading.groups()) {
     if (group.name == kRoot) return group.id;
   }
@@ -151,7 +151,7 @@ std::optional<std::uint32_t> root_group(const LocalStore::Reading& reading) {
 }
 
 /// Whether documents are not in columns: an earlier program wrote here.
-bool lacks_fields(const LocalStore::Reading& reading, std::span<const SegmentRow> rows) {
+bool lacks_fields(const SegmentStore::Reading& reading, std::span<const SegmentRow> rows) {
   std::uint64_t documents = 0;
   for (const SegmentRow& row : rows) {
     if (row.kind == kFields) documents += row.nodes - row.deleted_nodes;
@@ -160,8 +160,8 @@ bool lacks_fields(const LocalStore::Reading& reading, std::span<const SegmentRow
 }
 
 /// Builds the segments of one kind and group anew.
-void build(LocalStore::Writing& writing, const LocalStore& store, std::string_view kind, std::uint32_t group,
-           const std::string& fingerprint) {
+void build(SegmentStore::Writing& writing, const SegmentStore& store, std::string_view kind,
+           std::uint32_t group, const std::string& fingerprint) {
   if (kind == kWords) build_words(writing, store, group);
   if (kind == kFlat) build_flat(writing, store, group, 0, fingerprint);
   if (kind == kFields) build_document_fields(writing, store, group);
@@ -169,7 +169,7 @@ void build(LocalStore::Writing& writing, const LocalStore& store, std::string_vi
 }
 
 /// Marks entries of these numbers as deleted.
-void mark_deleted(LocalStore::Writing& writing, const SegmentPart& part,
+void mark_deleted(SegmentStore::Writing& writing, const SegmentPart& part,
                   std::span<const NodeNumber> numbers) {
   SegmentRow row = part.row;
   bool changed = false;
@@ -229,7 +229,7 @@ bool mark_deleted(SegmentRow& row, const OpenSegment& open, NodeNumber number) {
   return true;
 }
 
-void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
+void add_word_segments(SegmentStore::Writing& writing, const SegmentStore& store,
                        const std::vector<PlannedGroup>& plan, std::span<const NewNode> nodes) {
   for (const PlannedGroup& group : plan) {
     if (!group.indexed) continue;
@@ -245,7 +245,7 @@ void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
   }
 }
 
-bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store, const Snapshot& snapshot,
+bool add_flat_segments(SegmentStore::Writing& writing, const SegmentStore& store, const Snapshot& snapshot,
                        const std::string& fingerprint) {
   bool any = false;
   for (const GroupRow& searched : searched_groups(writing)) {
@@ -260,7 +260,8 @@ bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store, co
   return any;
 }
 
-void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot, std::span<const NodeRow> removed) {
+void mark_deleted(SegmentStore::Writing& writing, const Snapshot& snapshot,
+                  std::span<const NodeRow> removed) {
   for (const GroupSnapshot& group : snapshot.groups) {
     std::vector<NodeNumber> numbers;
     for (const NodeRow& node : removed) {
@@ -275,7 +276,7 @@ void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot, std::s
   }
 }
 
-void change_fields(LocalStore::Writing& writing, const LocalStore& store, const Snapshot& snapshot,
+void change_fields(SegmentStore::Writing& writing, const SegmentStore& store, const Snapshot& snapshot,
                    FieldChanges changes) {
   const std::vector<NodeNumber> stale(changes.stale_documents.begin(), changes.stale_documents.end());
   for (const SegmentPart& part : snapshot.fields) mark_deleted(writing, part, stale);
@@ -306,7 +307,7 @@ std::optional<std::string> damage_of(const OpenSegment& open, const SegmentRow& 
   return std::nullopt;
 }
 
-std::optional<std::string> damage_of(const LocalStore& store, const LocalStore::Reading& reading,
+std::optional<std::string> damage_of(const SegmentStore& store, const SegmentStore::Reading& reading,
                                      const SegmentRow& row, bool deep) {
   try {
     const auto open = open_segment(reading, store.segments_folder(), row);
@@ -318,11 +319,11 @@ std::optional<std::string> damage_of(const LocalStore& store, const LocalStore::
 }
 
 /// Whether nothing is wrong or lacking that opening shows. Of what is open already nothing is opened again.
-bool opens_whole(const LocalStore& store, Snapshots& snapshots) {
+bool opens_whole(const SegmentStore& store, Snapshots& snapshots) {
   try {
     const auto reading = store.read();
-    const auto snapshot = snapshots.at(reading);
-    if (snapshot->documents_in_columns() != reading.counts().documents) return false;
+    const auto snapshot = snapshots.at(*reading);
+    if (snapshot->documents_in_columns() != reading->counts().documents) return false;
     snapshot->check_files();
     for (const auto* parts : snapshot->parts()) {
       for (const SegmentPart& part : *parts) {
@@ -340,25 +341,25 @@ bool opens_whole(const LocalStore& store, Snapshots& snapshots) {
 
 }  // namespace
 
-std::vector<DamagedSegment> damaged_segments(const LocalStore& store, bool deep,
+std::vector<DamagedSegment> damaged_segments(const SegmentStore& store, bool deep,
                                              const std::function<void()>& checked) {
   std::vector<DamagedSegment> found;
   {
     const auto reading = store.read();
-    for (const SegmentRow& row : reading.segments()) {
-      if (auto what = damage_of(store, reading, row, deep)) found.push_back({row, std::move(*what)});
+    for (const SegmentRow& row : reading->segments()) {
+      if (auto what = damage_of(store, *reading, row, deep)) found.push_back({row, std::move(*what)});
       if (checked) checked();
     }
   }
   if (found.empty()) return found;
-  const auto now = store.read().segments();  // a file may be missing because it was merged meanwhile
+  const auto now = store.read()->segments();  // a file may be missing because it was merged meanwhile
   std::erase_if(found, [&](const DamagedSegment& damaged) {
     return std::ranges::find(now, damaged.row.id, &SegmentRow::id) == now.end();
   });
   return found;
 }
 
-std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& snapshots, bool deep,
+std::vector<std::string> rebuild_damaged_segments(SegmentStore& store, Snapshots& snapshots, bool deep,
                                                   const OnProgress& progress) {
   if (!deep && opens_whole(store, snapshots)) return {};
   std::set<std::pair<std::string, std::uint32_t>> wrong;  // kind, group
@@ -369,9 +370,9 @@ std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& 
   };
   {
     const auto reading = store.read();
-    if (lacks_fields(reading, reading.segments())) {
-      wrong.emplace(kFields, *root_group(reading));
-      for (const GroupRow& group : reading.groups()) wrong.emplace(kNodeFields, group.id);
+    if (lacks_fields(*reading, reading->segments())) {
+      wrong.emplace(kFields, *root_group(*reading));
+      for (const GroupRow& group : reading->groups()) wrong.emplace(kNodeFields, group.id);
       say("the fields of all documents and nodes were indexed, as filters read them there");
     }
   }
@@ -382,19 +383,19 @@ std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& 
   if (wrong.empty()) return rebuilt;
   snapshots.forget();
   auto writing = store.write();
-  const std::string fingerprint = writing.setting(stored::kFingerprint).value_or("");
-  const auto rows = writing.segments();
+  const std::string fingerprint = writing->setting(stored::kFingerprint).value_or("");
+  const auto rows = writing->segments();
   for (const auto& [kind, group] : wrong) {
     for (const SegmentRow& row : rows) {
-      if (row.kind == kind && row.group == group) writing.remove_segment(row.id);
+      if (row.kind == kind && row.group == group) writing->remove_segment(row.id);
     }
-    build(writing, store, kind, group, fingerprint);
+    build(*writing, store, kind, group, fingerprint);
   }
-  writing.commit();
+  writing->commit();
   return rebuilt;
 }
 
-void index_unindexed_groups(LocalStore::Writing& writing, const LocalStore& store) {
+void index_unindexed_groups(SegmentStore::Writing& writing, const SegmentStore& store) {
   const auto rows = writing.segments();
   for (const GroupRow& group : searched_groups(writing)) {
     const bool indexed = std::any_of(rows.begin(), rows.end(), [&](const SegmentRow& row) {
@@ -404,7 +405,7 @@ void index_unindexed_groups(LocalStore::Writing& writing, const LocalStore& stor
   }
 }
 
-void rebuild_flat_segments(LocalStore::Writing& writing, const LocalStore& store) {
+void rebuild_flat_segments(SegmentStore::Writing& writing, const SegmentStore& store) {
   const std::string fingerprint = writing.setting(stored::kFingerprint).value_or("");
   for (const SegmentRow& row : writing.segments()) {
     if (row.kind == kFlat) writing.remove_segment(row.id);
@@ -414,7 +415,7 @@ void rebuild_flat_segments(LocalStore::Writing& writing, const LocalStore& store
   }
 }
 
-void rebuild_segments(LocalStore::Writing& writing, const LocalStore& store) {
+void rebuild_segments(SegmentStore::Writing& writing, const SegmentStore& store) {
   for (const SegmentRow& row : writing.segments()) {
     if (row.kind != kFlat) writing.remove_segment(row.id);
   }

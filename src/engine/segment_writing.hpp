@@ -8,20 +8,20 @@
 #include <string>
 #include <vector>
 
+#include "core/segment_store.hpp"
 #include "engine/groups.hpp"
 #include "engine/snapshot.hpp"
 #include "hasten/settings.hpp"
-#include "stores/local/local_store.hpp"
 
 namespace hasten {
 
 /// Writes the word segments of new nodes, one a group, and records them in the transaction.
-void add_word_segments(LocalStore::Writing& writing, const LocalStore& store,
+void add_word_segments(SegmentStore::Writing& writing, const SegmentStore& store,
                        const std::vector<PlannedGroup>& plan, std::span<const NewNode> nodes);
 
 /// Writes flat segments of the nodes after each group's last covered one, up to the first that has
 /// no vector yet. @return whether any was written.
-bool add_flat_segments(LocalStore::Writing& writing, const LocalStore& store, const Snapshot& snapshot,
+bool add_flat_segments(SegmentStore::Writing& writing, const SegmentStore& store, const Snapshot& snapshot,
                        const std::string& fingerprint);
 
 /// A segment that was written and stands in no manifest yet.
@@ -42,7 +42,7 @@ WrittenSegment write_segment(SegmentRow row, const std::filesystem::path& folder
 bool mark_deleted(SegmentRow& row, const OpenSegment& open, NodeNumber number);
 
 /// Marks nodes as deleted in the word and vector segments of their group.
-void mark_deleted(LocalStore::Writing& writing, const Snapshot& snapshot, std::span<const NodeRow> removed);
+void mark_deleted(SegmentStore::Writing& writing, const Snapshot& snapshot, std::span<const NodeRow> removed);
 
 /// The fields of a document, or a node's own.
 struct NumberedFields {
@@ -60,7 +60,7 @@ struct FieldChanges {
 };
 
 /// Marks what is stale in the segments of fields, and writes segments of what is new.
-void change_fields(LocalStore::Writing& writing, const LocalStore& store, const Snapshot& snapshot,
+void change_fields(SegmentStore::Writing& writing, const SegmentStore& store, const Snapshot& snapshot,
                    FieldChanges changes);
 
 struct DamagedSegment {
@@ -72,22 +72,22 @@ struct DamagedSegment {
 /// rules of words or fields; with `deep` every checksum is looked at. A segment that another thread merges
 /// away meanwhile is none.
 /// @param checked  called after each segment.
-std::vector<DamagedSegment> damaged_segments(const LocalStore& store, bool deep,
+std::vector<DamagedSegment> damaged_segments(const SegmentStore& store, bool deep,
                                              const std::function<void()>& checked = {});
 
 /// Removes and rebuilds, from the truth, the segments of every kind and group of which one is damaged; and
 /// builds those of fields where an earlier program wrote none. @return what was rebuilt.
-std::vector<std::string> rebuild_damaged_segments(LocalStore& store, Snapshots& snapshots, bool deep,
+std::vector<std::string> rebuild_damaged_segments(SegmentStore& store, Snapshots& snapshots, bool deep,
                                                   const OnProgress& progress);
 
 /// Builds the word segments of searched groups that have none: groups whose nodes were only made as
 /// parents so far.
-void index_unindexed_groups(LocalStore::Writing& writing, const LocalStore& store);
+void index_unindexed_groups(SegmentStore::Writing& writing, const SegmentStore& store);
 
 /// Builds all flat segments anew: their vectors' rows have moved.
-void rebuild_flat_segments(LocalStore::Writing& writing, const LocalStore& store);
+void rebuild_flat_segments(SegmentStore::Writing& writing, const SegmentStore& store);
 
 /// Builds every segment anew from the truth.
-void rebuild_segments(LocalStore::Writing& writing, const LocalStore& store);
+void rebuild_segments(SegmentStore::Writing& writing, const SegmentStore& store);
 
 }  // namespace hasten

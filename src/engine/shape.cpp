@@ -126,7 +126,7 @@ class Target {
 // ---- diversity ----
 
 std::optional<std::span<const float>> vector_of(const NodeRow& row, const Snapshot& snapshot,
-                                                const LocalStore& store) {
+                                                const SegmentStore& store) {
   for (const GroupSnapshot& group : snapshot.groups) {
     if (group.row.id != row.group) continue;
     for (const SegmentPart& part : group.flat) {
@@ -173,7 +173,7 @@ std::vector<Ranked> without_duplicates(const std::vector<Ranked>& hits, double s
 }
 
 std::vector<Ranked> diversified(const std::vector<Ranked>& hits, double diversity, std::size_t k,
-                                const Snapshot& snapshot, const LocalStore& store, NodeRows& rows,
+                                const Snapshot& snapshot, const SegmentStore& store, NodeRows& rows,
                                 const std::stop_token& stop) {
   std::vector<double> relevance;
   std::vector<std::span<const float>> vectors;

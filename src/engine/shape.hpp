@@ -23,7 +23,7 @@ std::vector<Ranked> without_duplicates(const std::vector<Ranked>& hits, double s
 /// The k hits that maximal marginal relevance chooses, in the order in which it does: by the cosines of
 /// their vectors where all have one, else by the words that they share.
 std::vector<Ranked> diversified(const std::vector<Ranked>& hits, double diversity, std::size_t k,
-                                const Snapshot& snapshot, const LocalStore& store, NodeRows& rows,
+                                const Snapshot& snapshot, const SegmentStore& store, NodeRows& rows,
                                 const std::stop_token& stop);
 
 /// A hit as it is returned.

@@ -28,7 +28,7 @@ std::size_t OpenSegment::find(NodeNumber number) const {
   return flat ? flat->find(number) : fields->find(number);
 }
 
-std::shared_ptr<const OpenSegment> open_segment(const LocalStore::Reading& reading,
+std::shared_ptr<const OpenSegment> open_segment(const SegmentStore::Reading& reading,
                                                 const std::filesystem::path& folder, const SegmentRow& row) {
   SegmentFile file = row.in_truth() ? SegmentFile(row.file, reading.segment_image(row), row.kind)
                                     : SegmentFile(folder / row.file, row.kind);
@@ -97,8 +97,8 @@ void Snapshots::keep(std::shared_ptr<const Snapshot>& place, std::shared_ptr<con
   std::erase_if(files_, [](const auto& entry) { return entry.second.expired(); });
 }
 
-std::shared_ptr<const Snapshot> Snapshots::at(const LocalStore::Reading& reading) {
-  const std::uint64_t commit = reading.commit();
+std::shared_ptr<const Snapshot> Snapshots::at(const SegmentStore::Reading& reading) {
+  const std::uint64_t commit = reading.seen();
   if (auto snapshot = find(commit)) return snapshot;
   const std::lock_guard lock(making_);
   if (auto snapshot = find(commit)) return snapshot;
@@ -107,7 +107,7 @@ std::shared_ptr<const Snapshot> Snapshots::at(const LocalStore::Reading& reading
   return snapshot;
 }
 
-void Snapshots::commit(LocalStore::Writing& writing) {
+void Snapshots::commit(SegmentStore::Writing& writing) {
   const std::uint64_t number = writing.commit_number();
   keep(coming_, make(writing, number));
   try {
@@ -119,7 +119,7 @@ void Snapshots::commit(LocalStore::Writing& writing) {
   find(number);
 }
 
-std::shared_ptr<const Snapshot> Snapshots::make(const LocalStore::Reading& reading, std::uint64_t commit) {
+std::shared_ptr<const Snapshot> Snapshots::make(const SegmentStore::Reading& reading, std::uint64_t commit) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->commit = commit;
   for (auto& row : reading.groups()) snapshot->groups.push_back({std::move(row), {}, {}, {}, {}});
@@ -151,7 +151,7 @@ void Snapshots::forget() {
   files_.clear();
 }
 
-std::shared_ptr<const OpenSegment> Snapshots::open(const LocalStore::Reading& reading,
+std::shared_ptr<const OpenSegment> Snapshots::open(const SegmentStore::Reading& reading,
                                                    const SegmentRow& row) {
   {
     const std::lock_guard lock(mutex_);

@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "core/segment_store.hpp"
 #include "indexes/bm25.hpp"
 #include "indexes/fields.hpp"
 #include "indexes/vectors.hpp"
 #include "segments/segment_file.hpp"
-#include "stores/local/local_store.hpp"
 
 namespace hasten {
 
@@ -43,7 +43,7 @@ struct OpenSegment {
 
 /// Opens a segment of the manifest that `reading` sees, its file mapped or its image copied.
 /// @param folder  of the files. @throws Error(not_found|damaged|mismatch)
-std::shared_ptr<const OpenSegment> open_segment(const LocalStore::Reading& reading,
+std::shared_ptr<const OpenSegment> open_segment(const SegmentStore::Reading& reading,
                                                 const std::filesystem::path& folder, const SegmentRow& row);
 
 /// A segment of one snapshot: the file, and what was deleted in it at that commit.
@@ -87,17 +87,17 @@ class Snapshots {
   explicit Snapshots(std::filesystem::path segments_folder) : folder_(std::move(segments_folder)) {}
   /// The snapshot of the commit that `reading` sees; its manifest is read only when it is a new one.
   /// @throws Error(damaged) a segment file is missing or damaged, naming it.
-  std::shared_ptr<const Snapshot> at(const LocalStore::Reading& reading);
+  std::shared_ptr<const Snapshot> at(const SegmentStore::Reading& reading);
   /// Commits, and has the snapshot of that commit ready before the first search sees it: none waits for it.
-  /// @throws as LocalStore::Writing::commit(), and as at().
-  void commit(LocalStore::Writing& writing);
+  /// @throws as SegmentStore::Writing::commit(), and as at().
+  void commit(SegmentStore::Writing& writing);
   void forget();
 
  private:
   std::shared_ptr<const Snapshot> find(std::uint64_t commit);
   void keep(std::shared_ptr<const Snapshot>& place, std::shared_ptr<const Snapshot> snapshot);
-  std::shared_ptr<const Snapshot> make(const LocalStore::Reading& reading, std::uint64_t commit);
-  std::shared_ptr<const OpenSegment> open(const LocalStore::Reading& reading, const SegmentRow& row);
+  std::shared_ptr<const Snapshot> make(const SegmentStore::Reading& reading, std::uint64_t commit);
+  std::shared_ptr<const OpenSegment> open(const SegmentStore::Reading& reading, const SegmentRow& row);
 
   std::filesystem::path folder_;
   std::mutex making_;  // one search makes the snapshot of a commit, the others wait for it

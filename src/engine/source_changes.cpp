@@ -149,7 +149,7 @@ class Comparison {
 
 }  // namespace
 
-KnownFiles known_files(const LocalStore::Reading& reading) {
+KnownFiles known_files(const SegmentStore::Reading& reading) {
   KnownFiles files;
   reading.for_each_document([&](const DocumentRow& row) {
     const std::string absolute =

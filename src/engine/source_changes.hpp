@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/segment_store.hpp"
 #include "engine/scan.hpp"
-#include "stores/local/local_store.hpp"
 
 namespace hasten {
 
@@ -50,7 +50,7 @@ struct SourceChanges {
   std::vector<std::string> notices;
 };
 
-KnownFiles known_files(const LocalStore::Reading& reading);
+KnownFiles known_files(const SegmentStore::Reading& reading);
 
 /// Compares what was found with what is known. A file of unchanged size and time is not read; others
 /// are hashed (in parallel). A vanished path and a new one of the same content are one document,

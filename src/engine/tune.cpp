@@ -116,10 +116,10 @@ TuneOptions checked(TuneOptions options, const Settings& settings) {
 Matrix embed_questions(KnowledgeBase& kb, const GroupSnapshot& group, const TuneOptions& options,
                        const OnProgress& progress, const std::stop_token& stop) {
   const auto reading = kb.store.read();
-  const std::string name = kb.embedder_name(reading);
+  const std::string name = kb.embedder_name(*reading);
   check_embedder(kb, name, group.flat.front().row.signature);
   const auto questions =
-      options.queries.empty() ? make_questions(reading, group, kQuestions) : options.queries;
+      options.queries.empty() ? make_questions(*reading, group, kQuestions) : options.queries;
   if (questions.empty()) throw Error(Code::empty, "no question can be made from these passages; give some");
   const std::vector<std::string_view> texts(questions.begin(), questions.end());
   if (progress) progress({"embed", 0, texts.size(), "questions", {}});

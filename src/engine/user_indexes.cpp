@@ -20,7 +20,7 @@ constexpr std::size_t kBatch = 1024;  // nodes that update() is given at once
 
 /// The nodes of the group at one commit.
 struct UserIndex::Live {
-  Live(const LocalStore::Reading& reading, const GroupSnapshot* of);
+  Live(const SegmentStore::Reading& reading, const GroupSnapshot* of);
   bool has_vector(NodeNumber number) const { return vectors.contains(number); }
 
   const GroupSnapshot* group;
@@ -28,7 +28,7 @@ struct UserIndex::Live {
   std::unordered_map<NodeNumber, std::uint64_t> vectors;  ///< their rows in the vector file
 };
 
-UserIndex::Live::Live(const LocalStore::Reading& reading, const GroupSnapshot* of) : group(of) {
+UserIndex::Live::Live(const SegmentStore::Reading& reading, const GroupSnapshot* of) : group(of) {
   if (group == nullptr) return;
   for (const SegmentPart& part : group->words) {
     const Bm25Segment& segment = *part.open->words;
@@ -69,26 +69,26 @@ auto UserIndex::call(std::string_view name, Function function) const {
   }
 }
 
-std::optional<UserIndex::Lease> UserIndex::at(const LocalStore::Reading& reading, const Snapshot& snapshot,
-                                              const LocalStore& store, std::stop_token stop) {
+std::optional<UserIndex::Lease> UserIndex::at(const SegmentStore::Reading& reading, const Snapshot& snapshot,
+                                              const SegmentStore& store, std::stop_token stop) {
   Lease lease;
   lease.index_ = this;
   lease.shared_ = std::shared_lock(mutex_);
-  if (commit_ == reading.commit()) return lease;
+  if (commit_ == reading.seen()) return lease;
   lease.shared_.unlock();
   lease.alone_ = std::unique_lock(mutex_);
-  if (commit_ && *commit_ > reading.commit()) return std::nullopt;
-  if (commit_ != reading.commit()) bring_to(reading, snapshot, store, std::move(stop));
+  if (commit_ && *commit_ > reading.seen()) return std::nullopt;
+  if (commit_ != reading.seen()) bring_to(reading, snapshot, store, std::move(stop));
   return lease;
 }
 
-void UserIndex::bring_to(const LocalStore::Reading& reading, const Snapshot& snapshot,
-                         const LocalStore& store, std::stop_token stop) {
+void UserIndex::bring_to(const SegmentStore::Reading& reading, const Snapshot& snapshot,
+                         const SegmentStore& store, std::stop_token stop) {
   const Live live(reading, snapshot.find(group_));
   commit_.reset();  // until all is done it is of no commit
   remove_gone(live);
   for (const bool with_vectors : {false, true}) add_new(reading, store, live, with_vectors, stop);
-  commit_ = reading.commit();
+  commit_ = reading.seen();
 }
 
 void UserIndex::remove_gone(const Live& live) {
@@ -109,7 +109,7 @@ void UserIndex::remove_gone(const Live& live) {
   }
 }
 
-void UserIndex::add_new(const LocalStore::Reading& reading, const LocalStore& store, const Live& live,
+void UserIndex::add_new(const SegmentStore::Reading& reading, const SegmentStore& store, const Live& live,
                         bool with_vectors, std::stop_token stop) {
   std::vector<NodeNumber> fresh;
   for (const NodeNumber number : live.numbers) {

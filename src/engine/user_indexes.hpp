@@ -12,11 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include "core/segment_store.hpp"
 #include "engine/filtering.hpp"
 #include "engine/snapshot.hpp"
 #include "hasten/index.hpp"
 #include "retrieval/fuse.hpp"
-#include "stores/local/local_store.hpp"
 
 namespace hasten {
 
@@ -44,8 +44,8 @@ class UserIndex {
   /// The index as of the commit that is read; brought there first where it is behind.
   /// @return nothing: it is ahead already, a newer reading is needed.
   /// @throws Error(unavailable) the user's code failed; Error(damaged); Error(cancelled).
-  std::optional<Lease> at(const LocalStore::Reading& reading, const Snapshot& snapshot,
-                          const LocalStore& store, std::stop_token stop);
+  std::optional<Lease> at(const SegmentStore::Reading& reading, const Snapshot& snapshot,
+                          const SegmentStore& store, std::stop_token stop);
 
   /// What it finds, sorted, cut to k; hits that it was not told of or that may not answer are left
   /// out. Only while a lease is held. May be called from many threads.
@@ -64,10 +64,10 @@ class UserIndex {
   };
   struct Live;
 
-  void bring_to(const LocalStore::Reading& reading, const Snapshot& snapshot, const LocalStore& store,
+  void bring_to(const SegmentStore::Reading& reading, const Snapshot& snapshot, const SegmentStore& store,
                 std::stop_token stop);
   void remove_gone(const Live& live);
-  void add_new(const LocalStore::Reading& reading, const LocalStore& store, const Live& live,
+  void add_new(const SegmentStore::Reading& reading, const SegmentStore& store, const Live& live,
                bool with_vectors, std::stop_token stop);
   [[noreturn]] void fail(std::string_view function, std::string_view message) const;
   template <class Function>

@@ -91,7 +91,7 @@ class Filtering : public ::testing::Test {
 
   void remove_some() {
     std::vector<std::uint32_t> numbers;
-    kb_->store.read().for_each_document([&](const DocumentRow& row) {
+    kb_->store.read()->for_each_document([&](const DocumentRow& row) {
       if (random_() % 4 == 0) numbers.push_back(row.number);
     });
     remove_documents(*kb_, numbers);
@@ -100,7 +100,7 @@ class Filtering : public ::testing::Test {
   /// The nodes that pass, of the searched group.
   std::vector<NodeNumber> passing(const Filtered& filtered, const GroupSnapshot& group) const {
     std::vector<NodeNumber> found;
-    kb_->store.read().for_each_node(group.row.id, 0, UINT64_MAX, [&](const NodeRow& node) {
+    kb_->store.read()->for_each_node(group.row.id, 0, UINT64_MAX, [&](const NodeRow& node) {
       if (filtered.documents.test(node.document) && filtered.accepts(node.number, group))
         found.push_back(node.number);
     });
@@ -110,9 +110,9 @@ class Filtering : public ::testing::Test {
   std::vector<NodeNumber> passing_by_definition(const Filter& filter, const GroupSnapshot& group) const {
     std::vector<NodeNumber> found;
     const auto reading = kb_->store.read();
-    reading.for_each_node(group.row.id, 0, UINT64_MAX, [&](const NodeRow& node) {
+    reading->for_each_node(group.row.id, 0, UINT64_MAX, [&](const NodeRow& node) {
       Metadata fields = node.metadata;
-      fields.merge(document_fields(*reading.document(node.document)));
+      fields.merge(document_fields(*reading->document(node.document)));
       if (filter.matches(fields)) found.push_back(node.number);
     });
     return found;
@@ -120,13 +120,13 @@ class Filtering : public ::testing::Test {
 
   void expect_columns_say_what_rows_say() {
     const auto reading = kb_->store.read();
-    const auto snapshot = kb_->snapshots.at(reading);
+    const auto snapshot = kb_->snapshots.at(*reading);
     const GroupSnapshot* const group = snapshot->find("MediumChunk");
-    ASSERT_EQ(snapshot->documents_in_columns(), reading.counts().documents);
+    ASSERT_EQ(snapshot->documents_in_columns(), reading->counts().documents);
     for (const std::string& expression : kFilters) {
       const Filter filter = Filter::parse(expression);
       const Filtered columns = filter_by_columns(*snapshot, group, filter);
-      const Filtered rows = filter_by_rows(reading, group, filter);
+      const Filtered rows = filter_by_rows(*reading, group, filter);
       EXPECT_TRUE(std::ranges::equal(columns.documents.words(), rows.documents.words())) << expression;
       EXPECT_EQ(columns.documents.count(), rows.documents.count()) << expression;
       const auto wanted = passing_by_definition(filter, *group);
@@ -146,7 +146,7 @@ class Filtering : public ::testing::Test {
 
   std::vector<std::string> filters_that_search_agrees_with() {
     const auto reading = kb_->store.read();
-    const auto snapshot = kb_->snapshots.at(reading);
+    const auto snapshot = kb_->snapshots.at(*reading);
     const GroupSnapshot& group = *snapshot->find("MediumChunk");
     std::vector<std::string> agreed;
     for (const std::string& expression : kFilters) {
@@ -166,10 +166,10 @@ class Filtering : public ::testing::Test {
 
   void drop_fields() {
     auto writing = kb_->store.write();
-    for (const SegmentRow& row : writing.segments()) {
-      if (row.kind == kFields || row.kind == kNodeFields) writing.remove_segment(row.id);
+    for (const SegmentRow& row : writing->segments()) {
+      if (row.kind == kFields || row.kind == kNodeFields) writing->remove_segment(row.id);
     }
-    writing.commit();
+    writing->commit();
   }
 
   std::mt19937_64 random_{11};
@@ -206,9 +206,9 @@ TEST_F(Filtering, AKnowledgeBaseWithoutColumnsIsReadByRowsUntilTheNextIngest) {
   drop_fields();
   const auto by = [&] {
     const auto reading = kb_->store.read();
-    const auto snapshot = kb_->snapshots.at(reading);
+    const auto snapshot = kb_->snapshots.at(*reading);
     return FilterCache()
-        .evaluate(reading, *snapshot, snapshot->find("MediumChunk"), Filter::parse("year > 0"))
+        .evaluate(*reading, *snapshot, snapshot->find("MediumChunk"), Filter::parse("year > 0"))
         .first->by_columns;
   };
   EXPECT_FALSE(by());
@@ -227,7 +227,7 @@ TEST_F(Filtering, ADamagedOrMissingSegmentOfFieldsIsRebuilt) {
       write_images_to_files(folder_ / "kb.hasten");
       open();
       std::string file;
-      for (const SegmentRow& row : kb_->store.read().segments()) {
+      for (const SegmentRow& row : kb_->store.read()->segments()) {
         if (row.kind == kind) file = row.file;
       }
       ASSERT_FALSE(file.empty()) << kind;
@@ -247,8 +247,8 @@ TEST_F(Filtering, WhatPassesIsKeptUntilTheNextCommit) {
   const Filter filter = Filter::parse("year >= 2000");
   const auto evaluate = [&] {
     const auto reading = kb_->store.read();
-    const auto snapshot = kb_->snapshots.at(reading);
-    return kb_->filters.evaluate(reading, *snapshot, snapshot->find("MediumChunk"), filter).second;
+    const auto snapshot = kb_->snapshots.at(*reading);
+    return kb_->filters.evaluate(*reading, *snapshot, snapshot->find("MediumChunk"), filter).second;
   };
   EXPECT_FALSE(evaluate());
   EXPECT_TRUE(evaluate());

@@ -91,11 +91,15 @@ TEST_F(Rerank, AUsersRerankerOrdersTheBestAndLeavesOut) {
   EXPECT_EQ(hits.front().score, 49);
   std::set<std::size_t> ranks;
   for (std::size_t i = 0; i < hits.size(); ++i) {
-    if (i > 0) EXPECT_LT(hits[i].score, hits[i - 1].score);
+    if (i > 0) {
+      EXPECT_LT(hits[i].score, hits[i - 1].score);
+    }
     ASSERT_TRUE(hits[i].first_stage);
     ranks.insert(hits[i].first_stage->rank);
     const std::size_t rank = hits[i].first_stage->rank;
-    if (rank <= plain.size()) EXPECT_EQ(plain[rank - 1].score, hits[i].first_stage->score);
+    if (rank <= plain.size()) {
+      EXPECT_EQ(plain[rank - 1].score, hits[i].first_stage->score);
+    }
   }
   EXPECT_EQ(ranks.size(), 40U);
   EXPECT_FALSE(plain.front().first_stage);

@@ -108,7 +108,9 @@ TEST_F(Composition, RetrieversHaveGroupsFiltersCutOffsAndDepthsOfTheirOwn) {
   for (const Hit& hit : document.search("boiling water", options).hits) {
     groups.insert(hit.node.group);
     EXPECT_NE(hit.path, "copy.txt");
-    if (hit.node.group == "Passages") EXPECT_EQ(hit.path, "volcano.txt");
+    if (hit.node.group == "Passages") {
+      EXPECT_EQ(hit.path, "volcano.txt");
+    }
   }
   EXPECT_EQ(groups, (std::set<std::string>{"Passages", "Sentences"}));
 

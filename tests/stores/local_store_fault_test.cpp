@@ -45,31 +45,31 @@ void append_round(LocalStore& store, LocalStore::Writing& writing, std::span<con
 
 /// Brings the store from one round to the next, in one commit.
 void advance(LocalStore& store) {
-  LocalStore::Writing writing = store.write();
-  const int round = round_of(writing) + 1;
-  const std::vector<GroupRow> groups = writing.groups();
-  const std::uint32_t group = groups.empty() ? writing.put_group({0, "G", "root", "s"}) : groups[0].id;
+  auto writing = store.write();
+  const int round = round_of(*writing) + 1;
+  const std::vector<GroupRow> groups = writing->groups();
+  const std::uint32_t group = groups.empty() ? writing->put_group({0, "G", "root", "s"}) : groups[0].id;
   for (int i = 0; i < kDocuments; ++i) {
     const std::string path = "p" + std::to_string(i);
     const std::string text = text_of(round, i);
-    if (const auto old = writing.find_document("/root", path)) writing.remove_document(old->number);
-    const std::uint32_t number = writing.put_document(make_document(path, text), &text);
+    if (const auto old = writing->find_document("/root", path)) writing->remove_document(old->number);
+    const std::uint32_t number = writing->put_document(make_document(path, text), &text);
     std::vector<NodeRow> nodes;
     for (std::uint64_t from = 0; from < text.size(); from += 500) {
       nodes.push_back(make_node(number, group, text, {from, std::min(from + 500, text.size())}));
     }
-    writing.add_nodes(nodes);
-    append_round(store, writing, nodes);
+    writing->add_nodes(nodes);
+    append_round(store, *writing, nodes);
   }
-  for (const SegmentRow& row : writing.segments()) writing.remove_segment(row.id);
+  for (const SegmentRow& row : writing->segments()) writing->remove_segment(row.id);
   const std::string file = "segment" + std::to_string(round);
   write_file(store.segments_folder() / file, file);
-  writing.add_segment({.kind = "words", .group = group, .file = file});
+  writing->add_segment({.kind = "words", .group = group, .file = file});
   const std::string image = text_of(round, 0);
-  writing.add_segment({.kind = "flat", .group = group, .file = file + std::string(kImageName)},
-                      std::as_bytes(std::span(image)));
-  writing.set_setting("round", std::to_string(round));
-  writing.commit();
+  writing->add_segment({.kind = "flat", .group = group, .file = file + std::string(kImageName)},
+                       std::as_bytes(std::span(image)));
+  writing->set_setting("round", std::to_string(round));
+  writing->commit();
 }
 
 std::string image_of(const LocalStore::Reading& reading, const SegmentRow& row) {
@@ -79,20 +79,20 @@ std::string image_of(const LocalStore::Reading& reading, const SegmentRow& row) 
 
 /// Whether the store is exactly as advance() left it after some round. @return that round.
 int check_round(const LocalStore& store) {
-  const LocalStore::Reading reading = store.read();
-  const int round = round_of(reading);
+  const auto reading = store.read();
+  const int round = round_of(*reading);
   if (round == 0) return 0;
   for (int i = 0; i < kDocuments; ++i) {
-    const auto row = reading.find_document("/root", "p" + std::to_string(i));
+    const auto row = reading->find_document("/root", "p" + std::to_string(i));
     EXPECT_TRUE(row.has_value());
     if (!row) continue;
     const std::string text = text_of(round, i);
-    EXPECT_EQ(reading.text(row->number), text);
+    EXPECT_EQ(reading->text(row->number), text);
     std::uint64_t covered = 0;
-    for (const NodeRow& node : reading.nodes_of(row->number)) {
+    for (const NodeRow& node : reading->nodes_of(row->number)) {
       covered += node.span.size();
       EXPECT_EQ(node.text_hash, id_of({text.substr(node.span.from, node.span.size())}));
-      const auto at = reading.vector_row("m", node.text_hash);
+      const auto at = reading->vector_row("m", node.text_hash);
       EXPECT_TRUE(at.has_value());
       if (at) {
         EXPECT_EQ(vector_of(store, "m", *at), make_vector(node.text_hash, kDim));
@@ -100,9 +100,9 @@ int check_round(const LocalStore& store) {
     }
     EXPECT_EQ(covered, text.size());
   }
-  const std::vector<SegmentRow> segments = reading.segments();
+  const std::vector<SegmentRow> segments = reading->segments();
   EXPECT_EQ(segments.size(), 2u);
-  EXPECT_EQ(image_of(reading, segments.at(0)), text_of(round, 0));
+  EXPECT_EQ(image_of(*reading, segments.at(0)), text_of(round, 0));
   EXPECT_TRUE(fs::exists(store.segments_folder() / segments.at(1).file));
   return round;
 }
@@ -124,7 +124,7 @@ std::size_t files_in(const fs::path& folder) {
   LocalStore store = open_store(folder);
   for (int n = 1;; ++n) {
     advance(store);
-    const int round = round_of(store.read());
+    const int round = round_of(*store.read());
     if (::write(pipe, &round, sizeof round) != sizeof round) ::_exit(1);
     if (n % 4 == 0) store.compact();
   }
@@ -240,31 +240,31 @@ Contents read_all(const fs::path& folder, const std::vector<NodeRow>& nodes) {
   Contents contents;
   try {
     const LocalStore store = open_store(folder, LocalStore::Access::read);
-    const LocalStore::Reading reading = store.read();
+    const auto reading = store.read();
     for (std::uint32_t d = 1; d <= kDocuments; ++d) {
       read_into(contents, "document " + std::to_string(d), [&]() -> std::string {
-        const auto row = reading.document(d);
+        const auto row = reading->document(d);
         return row ? row->path + row->content_hash + std::to_string(row->pages.at(1)) : "missing";
       });
-      read_into(contents, "text " + std::to_string(d), [&] { return reading.text(d); });
+      read_into(contents, "text " + std::to_string(d), [&] { return reading->text(d); });
     }
     for (const NodeRow& node : nodes) {
       read_into(contents, "id " + node.id.to_string(), [&]() -> std::string {
-        const auto row = reading.find_node(node.id);
+        const auto row = reading->find_node(node.id);
         return row ? told(*row) : "missing";
       });
       read_into(contents, "vector " + node.text_hash.to_string(), [&]() -> std::string {
-        const auto row = reading.vector_row("m", node.text_hash);
+        const auto row = reading->vector_row("m", node.text_hash);
         if (!row) return "missing";
         const std::vector<float> vector = vector_of(store, "m", *row);
         return vector == make_vector(node.text_hash, kDim) ? "right" : "wrong";
       });
     }
-    read_into(contents, "round", [&] { return reading.setting("round").value_or("missing"); });
+    read_into(contents, "round", [&] { return reading->setting("round").value_or("missing"); });
     read_into(contents, "image", [&]() -> std::string {
-      const auto segments = reading.segments();
+      const auto segments = reading->segments();
       const auto row = std::ranges::find_if(segments, &SegmentRow::in_truth);
-      return row == segments.end() ? "missing" : image_of(reading, *row);
+      return row == segments.end() ? "missing" : image_of(*reading, *row);
     });
   } catch (const Error& error) {
     contents["open"] = to_string(error.code());
@@ -287,9 +287,9 @@ class DamageTest : public StoreTest {
   void SetUp() override {
     LocalStore store = open_store(folder());
     advance(store);
-    const LocalStore::Reading reading = store.read();
+    const auto reading = store.read();
     for (std::uint32_t d = 1; d <= kDocuments; ++d) {
-      for (NodeRow& node : reading.nodes_of(d)) nodes_.push_back(std::move(node));
+      for (NodeRow& node : reading->nodes_of(d)) nodes_.push_back(std::move(node));
     }
   }
 
@@ -412,8 +412,8 @@ TEST_F(DamageTest, AVectorFileCutShortOrGoneIsAnErrorAndIsMended) {
 
 TEST_F(DamageTest, AFileCutShortUnderItsMappingIsAnErrorNotACrash) {
   const LocalStore store = open_store(folder(), LocalStore::Access::read);
-  const LocalStore::Reading reading = store.read();
-  const std::uint64_t row = reading.vector_row("m", nodes_.back().text_hash).value();
+  const auto reading = store.read();
+  const std::uint64_t row = reading->vector_row("m", nodes_.back().text_hash).value();
   EXPECT_EQ(vector_of(store, "m", row), make_vector(nodes_.back().text_hash, kDim));
   fs::resize_file(vector_file(folder()), 4096);
   EXPECT_EQ(code_thrown([&] { store.vector("m", row); }), "damaged");

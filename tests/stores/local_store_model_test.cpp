@@ -23,15 +23,15 @@ TEST_F(LocalStoreModelTest, TenThousandRandomStepsAgreeWithPlainMaps) {
   while (step < kSteps) {
     StoreModel working = committed;
     {
-      LocalStore::Writing writing = store.write();
+      auto writing = store.write();
       for (std::size_t n = 1 + random.below(60); n > 0; --n, ++step) {
-        random.change(store, writing, working);
+        random.change(store, *writing, working);
       }
       if (random.below(4) != 0) {
         committed = std::move(working);
-        committed.commit = writing.commit();
+        committed.commit = writing->commit();
       } else {
-        ASSERT_EQ(difference(store, writing, working), "") << "within, at step " << step;
+        ASSERT_EQ(difference(store, *writing, working), "") << "within, at step " << step;
         random.forget_group();
       }
     }
@@ -42,12 +42,12 @@ TEST_F(LocalStoreModelTest, TenThousandRandomStepsAgreeWithPlainMaps) {
       forget_unused(committed);
       ++committed.commit;
     }
-    const LocalStore::Reading reading = store.read();
-    ASSERT_EQ(reading.commit(), committed.commit) << "at step " << step;
+    const auto reading = store.read();
+    ASSERT_EQ(reading->seen(), committed.commit) << "at step " << step;
     if (next >= 5) continue;
-    ASSERT_EQ(difference(store, reading, committed), "") << "at step " << step;
+    ASSERT_EQ(difference(store, *reading, committed), "") << "at step " << step;
   }
-  EXPECT_EQ(difference(store, store.read(), committed), "");
+  EXPECT_EQ(difference(store, *store.read(), committed), "");
   EXPECT_TRUE(store.verify().empty());
 }
 

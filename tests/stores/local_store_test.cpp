@@ -24,10 +24,10 @@ using LocalStoreTest = StoreTest;
 TEST_F(LocalStoreTest, GivesBackWhatWasPut) {
   LocalStore store = open_store(folder());
   const Made made = put(store, "a.txt", "first half second half");
-  const LocalStore::Reading reading = store.read();
-  EXPECT_EQ(reading.commit(), 1u);
+  const auto reading = store.read();
+  EXPECT_EQ(reading->seen(), 1u);
   const DocumentRow want = make_document("a.txt", "first half second half");
-  const DocumentRow got = reading.document(made.document).value();
+  const DocumentRow got = reading->document(made.document).value();
   EXPECT_EQ(got.id, want.id);
   EXPECT_EQ(got.root, want.root);
   EXPECT_EQ(got.shown, want.shown);
@@ -39,15 +39,15 @@ TEST_F(LocalStoreTest, GivesBackWhatWasPut) {
   EXPECT_EQ(got.metadata, want.metadata);
   EXPECT_EQ(got.pages, want.pages);
   EXPECT_EQ(got.text_bytes, 22u);
-  EXPECT_EQ(reading.find_document("/root", "a.txt")->number, made.document);
-  EXPECT_FALSE(reading.find_document("/root", "b.txt"));
-  EXPECT_TRUE(reading.has_document_id(want.id));
-  EXPECT_FALSE(reading.has_document_id({1, 2}));
-  EXPECT_EQ(reading.text(made.document), "first half second half");
-  EXPECT_EQ(reading.text(made.document, {6, 10}), "half");
-  EXPECT_EQ(reading.nodes_of(made.document).size(), 2u);
-  EXPECT_EQ(reading.find_node(made.nodes[1].id)->number, made.nodes[1].number);
-  EXPECT_EQ(reading.counts().nodes[0].second, 2u);
+  EXPECT_EQ(reading->find_document("/root", "a.txt")->number, made.document);
+  EXPECT_FALSE(reading->find_document("/root", "b.txt"));
+  EXPECT_TRUE(reading->has_document_id(want.id));
+  EXPECT_FALSE(reading->has_document_id({1, 2}));
+  EXPECT_EQ(reading->text(made.document), "first half second half");
+  EXPECT_EQ(reading->text(made.document, {6, 10}), "half");
+  EXPECT_EQ(reading->nodes_of(made.document).size(), 2u);
+  EXPECT_EQ(reading->find_node(made.nodes[1].id)->number, made.nodes[1].number);
+  EXPECT_EQ(reading->counts().nodes[0].second, 2u);
 }
 
 TEST_F(LocalStoreTest, KeepsEveryFieldOfANode) {
@@ -67,14 +67,14 @@ TEST_F(LocalStoreTest, KeepsEveryFieldOfANode) {
   empty.parent.reset();
   std::vector<NodeRow> rows = {derived, empty};
   {
-    LocalStore::Writing writing = store.write();
-    writing.add_nodes(rows);
-    writing.commit();
+    auto writing = store.write();
+    writing->add_nodes(rows);
+    writing->commit();
   }
-  const LocalStore::Reading reading = store.read();
-  for (const NodeRow& row : rows) EXPECT_EQ(reading.find_node(row.id), row);
+  const auto reading = store.read();
+  for (const NodeRow& row : rows) EXPECT_EQ(reading->find_node(row.id), row);
   const std::vector<NodeNumber> asked = {rows[1].number, 12345, rows[0].number};
-  const std::vector<NodeRow> got = reading.nodes(asked);
+  const std::vector<NodeRow> got = reading->nodes(asked);
   EXPECT_EQ(got, (std::vector<NodeRow>{rows[1], rows[0]}));
 }
 
@@ -89,11 +89,11 @@ TEST_F(LocalStoreTest, UpdatesOnlyWhatMayMoveUnderANode) {
   NodeRow other = moved;
   other.text_hash = {5, 5};  // identity: stays as it was
   {
-    LocalStore::Writing writing = store.write();
-    writing.update_nodes(std::array{other});
-    writing.commit();
+    auto writing = store.write();
+    writing->update_nodes(std::array{other});
+    writing->commit();
   }
-  EXPECT_EQ(store.read().find_node(moved.id), moved);
+  EXPECT_EQ(store.read()->find_node(moved.id), moved);
   EXPECT_TRUE(store.verify().empty());
 }
 
@@ -158,11 +158,11 @@ TEST_F(LocalStoreTest, RefusesRowsThatContradictOthers) {
       {"a segment that is not there", "not_found", [&](auto& w) { w.update_segment_deleted({.id = 5}); }},
   };
   for (const Case& c : cases) {
-    LocalStore::Writing writing = store.write();
-    EXPECT_EQ(code_thrown([&] { c.act(writing); }), c.code) << c.what;
+    auto writing = store.write();
+    EXPECT_EQ(code_thrown([&] { c.act(*writing); }), c.code) << c.what;
   }
   EXPECT_TRUE(store.verify().empty());
-  EXPECT_EQ(store.read().commit(), 1u);
+  EXPECT_EQ(store.read()->seen(), 1u);
 }
 
 TEST_F(LocalStoreTest, TextsOfAnyShapeComeBackWholeAndInParts) {
@@ -176,51 +176,51 @@ TEST_F(LocalStoreTest, TextsOfAnyShapeComeBackWholeAndInParts) {
                                           chinese, bytes};
   std::vector<std::uint32_t> numbers;
   {
-    LocalStore::Writing writing = store.write();
+    auto writing = store.write();
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      numbers.push_back(writing.put_document(make_document(std::to_string(i), texts[i]), &texts[i]));
+      numbers.push_back(writing->put_document(make_document(std::to_string(i), texts[i]), &texts[i]));
     }
-    writing.commit();
+    writing->commit();
   }
-  const LocalStore::Reading reading = store.read();
+  const auto reading = store.read();
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    EXPECT_EQ(reading.text(numbers[i]), texts[i]);
+    EXPECT_EQ(reading->text(numbers[i]), texts[i]);
     for (int round = 0; round < 50 && !texts[i].empty(); ++round) {
       const std::uint64_t from = random() % texts[i].size();
       const std::uint64_t to = from + random() % (texts[i].size() - from + 1);
-      EXPECT_EQ(reading.text(numbers[i], {from, to}), texts[i].substr(from, to - from));
+      EXPECT_EQ(reading->text(numbers[i], {from, to}), texts[i].substr(from, to - from));
     }
     EXPECT_EQ(code_thrown([&] {
-                reading.text(numbers[i], {texts[i].size(), texts[i].size() + 1});
+                reading->text(numbers[i], {texts[i].size(), texts[i].size() + 1});
               }),
               "damaged");
   }
-  EXPECT_EQ(code_thrown([&] { reading.text(99); }), "not_found");
+  EXPECT_EQ(code_thrown([&] { reading->text(99); }), "not_found");
 }
 
 TEST_F(LocalStoreTest, ReplacingATextKeepsTheNumberAndCounts) {
   LocalStore store = open_store(folder());
   const Made made = put(store, "a.txt", std::string(100'000, 'x'));
-  DocumentRow row = store.read().document(made.document).value();
+  DocumentRow row = store.read()->document(made.document).value();
   {
-    LocalStore::Writing writing = store.write();
-    writing.remove_nodes(std::array{made.nodes[0].number, made.nodes[1].number});
+    auto writing = store.write();
+    writing->remove_nodes(std::array{made.nodes[0].number, made.nodes[1].number});
     const std::string text = "short";
-    EXPECT_EQ(writing.put_document(row, &text), made.document);
+    EXPECT_EQ(writing->put_document(row, &text), made.document);
     row.failed = true;
     row.error = Code::too_large;
     row.message = "now it is too large";
-    writing.put_document(row, nullptr);  // keeps the text
-    EXPECT_EQ(writing.counts().text_bytes, 5u);
-    writing.commit();
+    writing->put_document(row, nullptr);  // keeps the text
+    EXPECT_EQ(writing->counts().text_bytes, 5u);
+    writing->commit();
   }
-  const LocalStore::Reading reading = store.read();
-  EXPECT_EQ(reading.text(made.document), "short");
-  EXPECT_EQ(reading.document(made.document)->error, Code::too_large);
-  EXPECT_EQ(reading.counts().text_bytes, 5u);
-  EXPECT_EQ(reading.counts().documents, 1u);
-  EXPECT_EQ(reading.counts().documents_failed, 1u);
-  EXPECT_EQ(reading.counts().nodes[0].second, 0u);
+  const auto reading = store.read();
+  EXPECT_EQ(reading->text(made.document), "short");
+  EXPECT_EQ(reading->document(made.document)->error, Code::too_large);
+  EXPECT_EQ(reading->counts().text_bytes, 5u);
+  EXPECT_EQ(reading->counts().documents, 1u);
+  EXPECT_EQ(reading->counts().documents_failed, 1u);
+  EXPECT_EQ(reading->counts().nodes[0].second, 0u);
   EXPECT_TRUE(store.verify().empty());
 }
 
@@ -228,17 +228,17 @@ TEST_F(LocalStoreTest, VectorsAreMappedOnceCommitted) {
   LocalStore store = open_store(folder());
   const Made made = put(store, "a.txt", "first half second half");
   embed_missing(store, "model/1");
-  const LocalStore::Reading reading = store.read();
+  const auto reading = store.read();
   for (const NodeRow& node : made.nodes) {
-    const std::uint64_t row = reading.vector_row("model/1", node.text_hash).value();
+    const std::uint64_t row = reading->vector_row("model/1", node.text_hash).value();
     EXPECT_EQ(vector_of(store, "model/1", row), make_vector(node.text_hash, kDim));
     store.fetch_vector("model/1", row);
     EXPECT_EQ(store.read_vector("model/1", row), make_vector(node.text_hash, kDim));
   }
-  EXPECT_FALSE(reading.vector_row("model/2", made.nodes[0].text_hash));
-  EXPECT_TRUE(reading.texts_without_vectors("model/1", std::array{made.group}).empty());
-  EXPECT_EQ(reading.texts_without_vectors("model/2", std::array{made.group}).size(), 2u);
-  EXPECT_EQ(reading.counts().vectors, 2u);
+  EXPECT_FALSE(reading->vector_row("model/2", made.nodes[0].text_hash));
+  EXPECT_TRUE(reading->texts_without_vectors("model/1", std::array{made.group}).empty());
+  EXPECT_EQ(reading->texts_without_vectors("model/2", std::array{made.group}).size(), 2u);
+  EXPECT_EQ(reading->counts().vectors, 2u);
   EXPECT_EQ(code_thrown([&] { store.vector("model/1", 2); }), "damaged");
   EXPECT_EQ(code_thrown([&] { store.vector("model/2", 0); }), "not_found");
   store.fetch_vector("model/1", 2);
@@ -281,18 +281,18 @@ TEST_F(LocalStoreTest, EqualTextIsPendingOnceAndOnlyInGroupsAsked) {
   const Made b = put(store, "b.txt", "same other");
   std::uint32_t other = 0;
   {
-    LocalStore::Writing writing = store.write();
-    other = writing.put_group({0, "Other", "root", "s"});
+    auto writing = store.write();
+    other = writing->put_group({0, "Other", "root", "s"});
     std::vector<NodeRow> rows = {make_node(b.document, other, "same other", {0, 10})};
-    writing.add_nodes(rows);
-    writing.commit();
+    writing->add_nodes(rows);
+    writing->commit();
   }
-  const LocalStore::Reading reading = store.read();
-  const std::vector<PendingText> one = reading.texts_without_vectors("m", std::array{a.group});
+  const auto reading = store.read();
+  const std::vector<PendingText> one = reading->texts_without_vectors("m", std::array{a.group});
   ASSERT_EQ(one.size(), 2u);  // "same ", " other" cut as halves: "same " twice in a, once in b
   EXPECT_EQ(one[0].document, a.document);
-  EXPECT_EQ(reading.texts_without_vectors("m", std::array{other}).size(), 1u);
-  EXPECT_EQ(reading.texts_without_vectors("m", std::array{other, a.group}).size(), 3u);
+  EXPECT_EQ(reading->texts_without_vectors("m", std::array{other}).size(), 1u);
+  EXPECT_EQ(reading->texts_without_vectors("m", std::array{other, a.group}).size(), 3u);
 }
 
 TEST_F(LocalStoreTest, SegmentsComeInOrderAndTheirFilesGoAtTheCommit) {
@@ -313,31 +313,31 @@ TEST_F(LocalStoreTest, SegmentsComeInOrderAndTheirFilesGoAtTheCommit) {
   std::uint64_t gone = 0;
   std::uint64_t late = 0;
   {
-    LocalStore::Writing writing = store.write();
-    late = writing.add_segment(row("late", 50));
-    gone = writing.add_segment(row("gone", 60));
-    writing.add_segment(row("early", 1));
-    writing.commit();
+    auto writing = store.write();
+    late = writing->add_segment(row("late", 50));
+    gone = writing->add_segment(row("gone", 60));
+    writing->add_segment(row("early", 1));
+    writing->commit();
   }
   {
-    LocalStore::Writing writing = store.write();
-    writing.remove_segment(gone);
+    auto writing = store.write();
+    writing->remove_segment(gone);
     EXPECT_TRUE(fs::exists(store.segments_folder() / "gone"));
   }
   EXPECT_TRUE(fs::exists(store.segments_folder() / "gone")) << "rolled back";
   {
-    LocalStore::Writing writing = store.write();
-    writing.remove_segment(gone);
+    auto writing = store.write();
+    writing->remove_segment(gone);
     SegmentRow deleted = row("late", 50);
     deleted.id = late;
     deleted.deleted = {3, 1};
     deleted.deleted_nodes = 3;
     deleted.deleted_length = 12;
-    writing.update_segment_deleted(deleted);
-    writing.commit();
+    writing->update_segment_deleted(deleted);
+    writing->commit();
   }
   EXPECT_FALSE(fs::exists(store.segments_folder() / "gone"));
-  const std::vector<SegmentRow> rows = store.read().segments();
+  const std::vector<SegmentRow> rows = store.read()->segments();
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0].file, "early");
   EXPECT_EQ(rows[1].deleted, (std::vector<std::uint64_t>{3, 1}));
@@ -356,23 +356,23 @@ TEST_F(LocalStoreTest, SmallSegmentsLieInTheTruthAndGoWithTheirRows) {
   for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<std::byte>(i * 7);
   SegmentRow row{.kind = "words", .group = made.group, .file = "words-1.row"};
   {
-    LocalStore::Writing writing = store.write();
-    row.id = writing.add_segment(row, image);
-    EXPECT_TRUE(writing.segment_image(row) == image) << "a transaction reads what it has written";
-    writing.commit();
+    auto writing = store.write();
+    row.id = writing->add_segment(row, image);
+    EXPECT_TRUE(writing->segment_image(row) == image) << "a transaction reads what it has written";
+    writing->commit();
   }
   reopen(store);
-  EXPECT_TRUE(store.read().segments().at(0).in_truth());
-  EXPECT_TRUE(store.read().segment_image(row) == image);
+  EXPECT_TRUE(store.read()->segments().at(0).in_truth());
+  EXPECT_TRUE(store.read()->segment_image(row) == image);
   EXPECT_TRUE(fs::is_empty(store.segments_folder()));
-  const LocalStore::Reading before = store.read();
+  const auto before = store.read();
   {
-    LocalStore::Writing writing = store.write();
-    writing.remove_segment(row.id);
-    writing.commit();
+    auto writing = store.write();
+    writing->remove_segment(row.id);
+    writing->commit();
   }
-  EXPECT_TRUE(before.segment_image(row) == image) << "a reading stays at its commit";
-  EXPECT_EQ(code_thrown([&] { store.read().segment_image(row); }), "damaged");
+  EXPECT_TRUE(before->segment_image(row) == image) << "a reading stays at its commit";
+  EXPECT_EQ(code_thrown([&] { store.read()->segment_image(row); }), "damaged");
   EXPECT_TRUE(store.verify().empty());
 }
 
@@ -387,16 +387,16 @@ TEST_F(LocalStoreTest, TheFormatBeforeIsReadAsItIsAndUpgradedByAWriter) {
   }
   {
     const LocalStore reader = open_store(folder(), LocalStore::Access::read);
-    EXPECT_EQ(reader.read().counts().documents, 1u);
+    EXPECT_EQ(reader.read()->counts().documents, 1u);
     EXPECT_TRUE(reader.verify().empty());
   }
   LocalStore store = open_store(folder());
-  LocalStore::Writing writing = store.write();
-  const auto group = writing.groups().at(0).id;
-  const SegmentRow row{.id = writing.add_segment({.kind = "words", .group = group, .file = "w.row"},
-                                                 std::vector(3, std::byte{1}))};
-  writing.commit();
-  EXPECT_EQ(store.read().segment_image(row).size(), 3u);
+  auto writing = store.write();
+  const auto group = writing->groups().at(0).id;
+  const SegmentRow row{.id = writing->add_segment({.kind = "words", .group = group, .file = "w.row"},
+                                                  std::vector(3, std::byte{1}))};
+  writing->commit();
+  EXPECT_EQ(store.read()->segment_image(row).size(), 3u);
   EXPECT_TRUE(store.verify().empty());
 }
 
@@ -406,16 +406,16 @@ TEST_F(LocalStoreTest, RemovingAGroupTakesItsNodesAndSegments) {
   embed_missing(store, "m");
   write_file(store.segments_folder() / "words", "bytes");
   {
-    LocalStore::Writing writing = store.write();
-    writing.add_segment({.kind = "words", .group = made.group, .file = "words"});
-    writing.commit();
+    auto writing = store.write();
+    writing->add_segment({.kind = "words", .group = made.group, .file = "words"});
+    writing->commit();
   }
-  LocalStore::Writing writing = store.write();
-  writing.remove_group(made.group);
-  EXPECT_NE(writing.put_group({0, "Next", "root", "s"}), made.group) << "numbers never come again";
-  writing.commit();
-  EXPECT_TRUE(store.read().nodes_of(made.document).empty());
-  EXPECT_TRUE(store.read().segments().empty());
+  auto writing = store.write();
+  writing->remove_group(made.group);
+  EXPECT_NE(writing->put_group({0, "Next", "root", "s"}), made.group) << "numbers never come again";
+  writing->commit();
+  EXPECT_TRUE(store.read()->nodes_of(made.document).empty());
+  EXPECT_TRUE(store.read()->segments().empty());
   EXPECT_FALSE(fs::exists(store.segments_folder() / "words"));
   EXPECT_TRUE(store.verify().empty());
 }
@@ -424,47 +424,47 @@ TEST_F(LocalStoreTest, ATransactionIsAllOrNothing) {
   LocalStore store = open_store(folder());
   put(store, "a.txt", "text");
   {
-    LocalStore::Writing writing = store.write();
-    writing.set_setting("key", "value");
+    auto writing = store.write();
+    writing->set_setting("key", "value");
     const std::string text = "other";
-    writing.put_document(make_document("b.txt", text), &text);
-    EXPECT_EQ(writing.setting("key"), "value") << "it reads what it wrote";
-    EXPECT_EQ(writing.counts().documents, 2u);
-    EXPECT_FALSE(store.read().setting("key")) << "others do not";
-    EXPECT_EQ(writing.commit_number(), 2u);
+    writing->put_document(make_document("b.txt", text), &text);
+    EXPECT_EQ(writing->setting("key"), "value") << "it reads what it wrote";
+    EXPECT_EQ(writing->counts().documents, 2u);
+    EXPECT_FALSE(store.read()->setting("key")) << "others do not";
+    EXPECT_EQ(writing->commit_number(), 2u);
   }
-  EXPECT_EQ(store.read().commit(), 1u);
-  EXPECT_EQ(store.read().counts().documents, 1u);
-  LocalStore::Writing writing = store.write();
-  writing.set_setting("key", "value");
-  EXPECT_EQ(writing.commit(), 2u);
-  EXPECT_EQ(code_thrown([&] { writing.set_setting("key", "late"); }), "io");
-  EXPECT_EQ(store.write().setting("key"), "value");
+  EXPECT_EQ(store.read()->seen(), 1u);
+  EXPECT_EQ(store.read()->counts().documents, 1u);
+  auto writing = store.write();
+  writing->set_setting("key", "value");
+  EXPECT_EQ(writing->commit(), 2u);
+  EXPECT_EQ(code_thrown([&] { writing->set_setting("key", "late"); }), "io");
+  EXPECT_EQ(store.write()->setting("key"), "value");
 }
 
 TEST_F(LocalStoreTest, AReadingStaysAtItsCommit) {
   LocalStore store = open_store(folder());
   const Made made = put(store, "a.txt", "some text");
-  const LocalStore::Reading before = store.read();
+  const auto before = store.read();
   {
-    LocalStore::Writing writing = store.write();
-    writing.remove_document(made.document);
-    writing.commit();
+    auto writing = store.write();
+    writing->remove_document(made.document);
+    writing->commit();
   }
-  EXPECT_EQ(before.text(made.document), "some text");
-  EXPECT_EQ(before.nodes_of(made.document).size(), 2u);
-  EXPECT_FALSE(store.read().document(made.document));
+  EXPECT_EQ(before->text(made.document), "some text");
+  EXPECT_EQ(before->nodes_of(made.document).size(), 2u);
+  EXPECT_FALSE(store.read()->document(made.document));
 }
 
 TEST_F(LocalStoreTest, NestedIterationWorks) {
   LocalStore store = open_store(folder());
   put(store, "a.txt", "some text");
   put(store, "b.txt", "more text");
-  const LocalStore::Reading reading = store.read();
+  const auto reading = store.read();
   std::size_t pairs = 0;
-  reading.for_each_document([&](const DocumentRow& outer) {
-    reading.for_each_document([&](const DocumentRow& inner) {
-      pairs += reading.text(inner.number).size() == reading.text(outer.number).size() ? 1 : 0;
+  reading->for_each_document([&](const DocumentRow& outer) {
+    reading->for_each_document([&](const DocumentRow& inner) {
+      pairs += reading->text(inner.number).size() == reading->text(outer.number).size() ? 1 : 0;
     });
   });
   EXPECT_EQ(pairs, 4u);
@@ -476,11 +476,11 @@ TEST_F(LocalStoreTest, CompactDropsUnusedVectorsAndTellsWhereTheOthersWent) {
   const Made b = put(store, "b.txt", "third half fourth half");
   embed_missing(store, "m");
   EXPECT_TRUE(store.compact().empty()) << "nothing to drop: nothing moves";
-  const std::uint64_t old_row = store.read().vector_row("m", b.nodes[1].text_hash).value();
+  const std::uint64_t old_row = store.read()->vector_row("m", b.nodes[1].text_hash).value();
   {
-    LocalStore::Writing writing = store.write();
-    writing.remove_document(a.document);
-    writing.commit();
+    auto writing = store.write();
+    writing->remove_document(a.document);
+    writing->commit();
   }
   int calls = 0;
   const auto moved = store.compact([&](LocalStore::Writing& writing, const auto& moves) {
@@ -493,15 +493,15 @@ TEST_F(LocalStoreTest, CompactDropsUnusedVectorsAndTellsWhereTheOthersWent) {
   EXPECT_EQ(calls, 1);
   ASSERT_EQ(moved.size(), 1u);
   EXPECT_EQ(moved[0].rows.size(), 2u);
-  EXPECT_EQ(store.read().setting("within"), "yes");
-  EXPECT_EQ(store.read().counts().vectors, 2u);
+  EXPECT_EQ(store.read()->setting("within"), "yes");
+  EXPECT_EQ(store.read()->counts().vectors, 2u);
   LocalStore reader = open_store(folder(), Access::read);
   EXPECT_EQ(code_thrown([&] { reader.vector("m", old_row); }), "not_found");
   EXPECT_TRUE(store.verify().empty());
   // And it goes on from there.
   put(store, "c.txt", "fifth half sixth half");
   embed_missing(store, "m");
-  EXPECT_EQ(store.read().counts().vectors, 4u);
+  EXPECT_EQ(store.read()->counts().vectors, 4u);
   reopen(store);
   EXPECT_TRUE(store.verify().empty());
   EXPECT_TRUE(store.compact().empty());
@@ -513,14 +513,14 @@ TEST_F(LocalStoreTest, AFailedCompactionChangesNothing) {
   const Made b = put(store, "b.txt", "third half fourth half");
   embed_missing(store, "m");
   {
-    LocalStore::Writing writing = store.write();
-    writing.remove_document(a.document);
-    writing.commit();
+    auto writing = store.write();
+    writing->remove_document(a.document);
+    writing->commit();
   }
   EXPECT_EQ(
       code_thrown([&] { store.compact([](auto&, const auto&) { throw Error(Code::cancelled, "stop"); }); }),
       "cancelled");
-  const std::uint64_t row = store.read().vector_row("m", b.nodes[0].text_hash).value();
+  const std::uint64_t row = store.read()->vector_row("m", b.nodes[0].text_hash).value();
   EXPECT_EQ(vector_of(store, "m", row), make_vector(b.nodes[0].text_hash, kDim));
   put(store, "c.txt", "fifth half sixth half");
   embed_missing(store, "m");
@@ -537,21 +537,21 @@ TEST_F(LocalStoreTest, RemovedTextsAreInNoFileAfterCompact) {
   row.metadata = {{"title", canary}};
   std::uint32_t number = 0;
   {
-    LocalStore::Writing writing = store.write();
-    number = writing.put_document(row, &canary);
+    auto writing = store.write();
+    number = writing->put_document(row, &canary);
     NodeRow derived = make_node(number, 1, canary, {0, canary.size()});
     derived.derived = true;
     derived.text = canary;
     std::vector<NodeRow> rows = {derived};
-    writing.add_nodes(rows);
-    writing.commit();
+    writing->add_nodes(rows);
+    writing->commit();
   }
   embed_missing(store, "m");
   ASSERT_TRUE(folder_holds(canary)) << "the test looks at the right place";
   {
-    LocalStore::Writing writing = store.write();
-    writing.remove_document(number);
-    writing.commit();
+    auto writing = store.write();
+    writing->remove_document(number);
+    writing->commit();
   }
   store.compact();
   EXPECT_FALSE(folder_holds(canary));
@@ -655,20 +655,20 @@ TEST_F(LocalStoreTest, ReadOnlyMediaOpenForReadingWithAllThatWasCommitted) {
   medium.seal();
   for (const fs::path& at : {kb, burnt}) {
     const LocalStore store = open_store(at, Access::read);
-    EXPECT_EQ(store.read().commit(), 1u);
-    EXPECT_EQ(store.read().text(document), "some text");
+    EXPECT_EQ(store.read()->seen(), 1u);
+    EXPECT_EQ(store.read()->text(document), "some text");
     EXPECT_TRUE(store.verify().empty());
     EXPECT_EQ(code_thrown([&] { open_store(at); }), "refused");
   }
   const LocalStore reader = open_store(kb, Access::read);
-  EXPECT_EQ(reader.read().commit(), 1u);
+  EXPECT_EQ(reader.read()->seen(), 1u);
   medium.unseal();
   {
     LocalStore store = open_store(kb);
     put(store, "b.txt", "more text");
   }
   medium.seal();
-  EXPECT_EQ(reader.read().commit(), 2u) << "what changed meanwhile is seen";
+  EXPECT_EQ(reader.read()->seen(), 2u) << "what changed meanwhile is seen";
 }
 
 TEST(NetworkFileSystem, IsFoundInTheTableOfMounts) {

@@ -116,17 +116,17 @@ struct Made {
 };
 
 inline Made put(LocalStore& store, const std::string& path, const std::string& text) {
-  LocalStore::Writing writing = store.write();
+  auto writing = store.write();
   Made made;
-  const std::vector<GroupRow> groups = writing.groups();
+  const std::vector<GroupRow> groups = writing->groups();
   made.group =
-      groups.empty() ? writing.put_group({0, "MediumChunk", "root", "sentence(256,25)"}) : groups[0].id;
-  made.document = writing.put_document(make_document(path, text), &text);
+      groups.empty() ? writing->put_group({0, "MediumChunk", "root", "sentence(256,25)"}) : groups[0].id;
+  made.document = writing->put_document(make_document(path, text), &text);
   const std::size_t half = text.size() / 2;
   made.nodes = {make_node(made.document, made.group, text, {0, half}),
                 make_node(made.document, made.group, text, {half, text.size()})};
-  writing.add_nodes(made.nodes);
-  writing.commit();
+  writing->add_nodes(made.nodes);
+  writing->commit();
   return made;
 }
 
@@ -135,9 +135,9 @@ inline void embed_missing(LocalStore& store, const std::string& model) {
   std::vector<std::uint32_t> groups;
   std::vector<Id> hashes;
   {
-    const LocalStore::Reading reading = store.read();
-    for (const GroupRow& group : reading.groups()) groups.push_back(group.id);
-    for (const PendingText& text : reading.texts_without_vectors(model, groups)) {
+    const auto reading = store.read();
+    for (const GroupRow& group : reading->groups()) groups.push_back(group.id);
+    for (const PendingText& text : reading->texts_without_vectors(model, groups)) {
       hashes.push_back(text.text_hash);
     }
   }
@@ -147,9 +147,9 @@ inline void embed_missing(LocalStore& store, const std::string& model) {
     values.insert(values.end(), vector.begin(), vector.end());
   }
   const std::uint64_t first = store.append_vectors(model, kDim, hashes, values);
-  LocalStore::Writing writing = store.write();
-  writing.add_vectors(model, hashes, first);
-  writing.commit();
+  auto writing = store.write();
+  writing->add_vectors(model, hashes, first);
+  writing->commit();
 }
 
 inline void write_file(const std::filesystem::path& file, const std::string& bytes) {

@@ -108,7 +108,9 @@ class VectorStoreSuite : public ::testing::Test {
       ++same;
       EXPECT_NEAR(at->second, hit.score, 1e-4 * std::max(1.0, std::abs(hit.score))) << "node " << hit.node;
     }
-    if (store_->exact()) EXPECT_EQ(same, wanted.size());
+    if (store_->exact()) {
+      EXPECT_EQ(same, wanted.size());
+    }
     return wanted.empty() ? 1 : static_cast<double>(same) / static_cast<double>(wanted.size());
   }
 

@@ -84,8 +84,9 @@ std::vector<LocalStore::MovedVectors> rewrite_vectors(Connection& connection,
 }
 
 std::vector<LocalStore::MovedVectors> LocalStore::compact(const OnMoved& within) {
-  Writing writing = write();
-  Reading::State& state = *writing.state_;
+  state_->require_writer();
+  LocalWriting writing(*state_);
+  LocalTransaction& state = writing.transaction();
   Connection& connection = state.connection();
   std::unique_lock lock(state_->appending);
   std::vector<MovedVectors> moved =

@@ -149,13 +149,13 @@ LocalStore::~LocalStore() = default;
 const fs::path& LocalStore::folder() const noexcept { return state_->folder; }
 fs::path LocalStore::segments_folder() const { return state_->segments_folder(); }
 
-LocalStore::Reading LocalStore::read() const {
-  return Reading(std::make_unique<Reading::State>(*state_, false));
+std::unique_ptr<LocalStore::Reading> LocalStore::read() const {
+  return std::make_unique<LocalReading<Reading>>(*state_, false);
 }
 
-LocalStore::Writing LocalStore::write() {
+std::unique_ptr<LocalStore::Writing> LocalStore::write() {
   state_->require_writer();
-  return Writing(std::make_unique<Reading::State>(*state_, true));
+  return std::make_unique<LocalWriting>(*state_);
 }
 
 OpenVectors& LocalStore::State::open_vectors(std::string_view model, std::size_t dim) {

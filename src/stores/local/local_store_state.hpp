@@ -16,7 +16,7 @@
 #include "stores/local/sessions.hpp"
 #include "stores/local/vector_file.hpp"
 
-// What LocalStore, Reading and Writing are made of; shared by their source files alone.
+// What LocalStore and its transactions are made of; shared by their source files alone.
 namespace hasten {
 
 /// Hands out the right to write, to one transaction at a time. (Not a mutex: the transaction may
@@ -100,11 +100,12 @@ struct Changes {
   bool new_files = false;                               ///< of segments: their folder is synced before
 };
 
-struct LocalStore::Reading::State {
-  State(LocalStore::State& of, bool writing);
-  ~State();
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
+/// A transaction of a reader or of the writer.
+struct LocalTransaction {
+  LocalTransaction(LocalStore::State& of, bool writing);
+  ~LocalTransaction();
+  LocalTransaction(const LocalTransaction&) = delete;
+  LocalTransaction& operator=(const LocalTransaction&) = delete;
 
   /// Rolls back what is not committed and lets the next one begin.
   void end() noexcept;
@@ -122,6 +123,58 @@ struct LocalStore::Reading::State {
   std::optional<sqlite::Transaction> transaction;
   std::optional<Changes> changes;  // of a write transaction
   std::uint64_t commit = 0;
+};
+
+/// What both kinds of transaction read. @tparam Base  SegmentStore::Reading or SegmentStore::Writing.
+template <class Base>
+class LocalReading : public Base {
+ public:
+  LocalReading(LocalStore::State& of, bool writing) : state_(of, writing) {}
+  LocalTransaction& transaction() noexcept { return state_; }
+  std::uint64_t seen() const override;
+  std::optional<std::string> setting(std::string_view key) const override;
+  std::vector<GroupRow> groups() const override;
+  std::vector<SegmentRow> segments() const override;
+  std::vector<std::byte> segment_image(const SegmentRow& row) const override;
+  std::optional<DocumentRow> document(std::uint32_t number) const override;
+  std::optional<DocumentRow> find_document(std::string_view root, std::string_view path) const override;
+  bool has_document_id(const Id& id) const override;
+  std::vector<std::string> roots() const override;
+  std::vector<std::uint32_t> documents_under(std::string_view root, std::string_view path) const override;
+  void for_each_document(const std::function<void(const DocumentRow&)>& function) const override;
+  std::vector<NodeRow> nodes(std::span<const NodeNumber> numbers) const override;
+  std::vector<NodeRow> nodes_of(std::uint32_t document) const override;
+  std::optional<NodeRow> find_node(const Id& id) const override;
+  void for_each_node(std::uint32_t group, NodeNumber first, NodeNumber last,
+                     const std::function<void(const NodeRow&)>& function) const override;
+  std::string text(std::uint32_t document) const override;
+  std::string text(std::uint32_t document, Span span) const override;
+  std::vector<PendingText> texts_without_vectors(std::string_view model,
+                                                 std::span<const std::uint32_t> groups) const override;
+  std::optional<std::uint64_t> vector_row(std::string_view model, const Id& text_hash) const override;
+  StoreCounts counts() const override;
+
+ protected:
+  LocalTransaction state_;
+};
+
+class LocalWriting final : public LocalReading<SegmentStore::Writing> {
+ public:
+  explicit LocalWriting(LocalStore::State& of) : LocalReading(of, true) {}
+  void set_setting(std::string_view key, std::string_view value) override;
+  std::uint32_t put_document(const DocumentRow& row, const std::string* text) override;
+  void remove_document(std::uint32_t number) override;
+  std::uint32_t put_group(const GroupRow& row) override;
+  void add_nodes(std::span<NodeRow> nodes) override;
+  void update_nodes(std::span<const NodeRow> nodes) override;
+  void remove_nodes(std::span<const NodeNumber> numbers) override;
+  void remove_group(std::uint32_t id) override;
+  void add_vectors(std::string_view model, std::span<const Id> text_hashes, std::uint64_t first_row) override;
+  std::uint64_t add_segment(const SegmentRow& row, std::span<const std::byte> image = {}) override;
+  void update_segment_deleted(const SegmentRow& row) override;
+  void remove_segment(std::uint64_t id) override;
+  std::uint64_t commit_number() const override;
+  std::uint64_t commit() override;
 };
 
 }  // namespace hasten

@@ -29,7 +29,7 @@ PendingText pending_of(NodeRow node) {
 
 }  // namespace
 
-LocalStore::Reading::State::State(LocalStore::State& of, bool writing) : store(of) {
+LocalTransaction::LocalTransaction(LocalStore::State& of, bool writing) : store(of) {
   if (writing) {
     store.turn.take();
     changes.emplace();
@@ -49,23 +49,23 @@ LocalStore::Reading::State::State(LocalStore::State& of, bool writing) : store(o
   }
 }
 
-LocalStore::Reading::State::~State() { end(); }
+LocalTransaction::~LocalTransaction() { end(); }
 
-void LocalStore::Reading::State::end() noexcept {
+void LocalTransaction::end() noexcept {
   transaction.reset();
   if (session) store.readers.give_back(std::move(session));
   if (changes) store.turn.give_back();
   changes.reset();
 }
 
-sqlite::Connection& LocalStore::Reading::State::connection() const {
+sqlite::Connection& LocalTransaction::connection() const {
   if (transaction && using_session->connection.in_transaction()) return using_session->connection;
   throw Error(Code::io, store.truth().string() +
                             ": this transaction has ended (committed, or rolled back by an earlier "
                             "error); begin a new one");
 }
 
-std::uint64_t LocalStore::Reading::State::counter(std::string_view name) const {
+std::uint64_t LocalTransaction::counter(std::string_view name) const {
   if (changes) {
     const auto found = changes->counters.find(name);
     if (found != changes->counters.end()) return found->second;
@@ -73,47 +73,52 @@ std::uint64_t LocalStore::Reading::State::counter(std::string_view name) const {
   return read_counter(connection(), name);
 }
 
-LocalStore::Reading::Reading(std::unique_ptr<State> state) : state_(std::move(state)) {}
-LocalStore::Reading::Reading(Reading&&) noexcept = default;
-LocalStore::Reading::~Reading() = default;
+template <class Base>
+std::uint64_t LocalReading<Base>::seen() const {
+  return state_.commit;
+}
 
-std::uint64_t LocalStore::Reading::commit() const { return state_->commit; }
-
-std::optional<std::string> LocalStore::Reading::setting(std::string_view key) const {
-  Query query = state_->connection().query("SELECT * FROM settings WHERE key = ?");
+template <class Base>
+std::optional<std::string> LocalReading<Base>::setting(std::string_view key) const {
+  Query query = state_.connection().query("SELECT * FROM settings WHERE key = ?");
   query.bind(key);
   if (!query.step()) return std::nullopt;
   return rows::read_setting(query).second;
 }
 
-std::vector<GroupRow> LocalStore::Reading::groups() const {
+template <class Base>
+std::vector<GroupRow> LocalReading<Base>::groups() const {
   std::vector<GroupRow> all;
-  Query query = state_->connection().query("SELECT * FROM groups ORDER BY id");
+  Query query = state_.connection().query("SELECT * FROM groups ORDER BY id");
   while (query.step()) all.push_back(rows::read_group(query));
   return all;
 }
 
-std::vector<std::byte> LocalStore::Reading::segment_image(const SegmentRow& row) const {
-  return rows::read_image(state_->connection(), row.id);
+template <class Base>
+std::vector<std::byte> LocalReading<Base>::segment_image(const SegmentRow& row) const {
+  return rows::read_image(state_.connection(), row.id);
 }
 
-std::vector<SegmentRow> LocalStore::Reading::segments() const {
+template <class Base>
+std::vector<SegmentRow> LocalReading<Base>::segments() const {
   std::vector<SegmentRow> all;
-  Query query = state_->connection().query("SELECT * FROM segments ORDER BY grp, kind, first_node, id");
+  Query query = state_.connection().query("SELECT * FROM segments ORDER BY grp, kind, first_node, id");
   while (query.step()) all.push_back(rows::read_segment(query));
   return all;
 }
 
-std::optional<DocumentRow> LocalStore::Reading::document(std::uint32_t number) const {
-  Query query = state_->connection().query("SELECT * FROM documents WHERE number = ?");
+template <class Base>
+std::optional<DocumentRow> LocalReading<Base>::document(std::uint32_t number) const {
+  Query query = state_.connection().query("SELECT * FROM documents WHERE number = ?");
   query.bind(number);
   if (!query.step()) return std::nullopt;
   return rows::read_document(query);
 }
 
-std::optional<DocumentRow> LocalStore::Reading::find_document(std::string_view root,
-                                                              std::string_view path) const {
-  Query query = state_->connection().query("SELECT * FROM documents WHERE root = ? AND path = ?");
+template <class Base>
+std::optional<DocumentRow> LocalReading<Base>::find_document(std::string_view root,
+                                                             std::string_view path) const {
+  Query query = state_.connection().query("SELECT * FROM documents WHERE root = ? AND path = ?");
   query.bind(root).bind(path);
   if (!query.step()) return std::nullopt;
   DocumentRow row = rows::read_document(query);
@@ -121,19 +126,20 @@ std::optional<DocumentRow> LocalStore::Reading::find_document(std::string_view r
   return row;
 }
 
-bool LocalStore::Reading::has_document_id(const Id& id) const {
-  Query query = state_->connection().query("SELECT 1 FROM documents WHERE id = ?");
+template <class Base>
+bool LocalReading<Base>::has_document_id(const Id& id) const {
+  Query query = state_.connection().query("SELECT 1 FROM documents WHERE id = ?");
   query.bind(id);
   return query.step();
 }
 
-std::vector<std::string> LocalStore::Reading::roots() const {
+template <class Base>
+std::vector<std::string> LocalReading<Base>::roots() const {
   std::vector<std::string> all;
-  Query first = state_->connection().query("SELECT root FROM documents ORDER BY root LIMIT 1");
+  Query first = state_.connection().query("SELECT root FROM documents ORDER BY root LIMIT 1");
   if (first.step()) all.emplace_back(first.text(0));
   while (!all.empty()) {  // a jump within the index for each, instead of a scan
-    Query next =
-        state_->connection().query("SELECT root FROM documents WHERE root > ? ORDER BY root LIMIT 1");
+    Query next = state_.connection().query("SELECT root FROM documents WHERE root > ? ORDER BY root LIMIT 1");
     next.bind(all.back());
     if (!next.step()) break;
     all.emplace_back(next.text(0));
@@ -141,11 +147,12 @@ std::vector<std::string> LocalStore::Reading::roots() const {
   return all;
 }
 
-std::vector<std::uint32_t> LocalStore::Reading::documents_under(std::string_view root,
-                                                                std::string_view path) const {
+template <class Base>
+std::vector<std::uint32_t> LocalReading<Base>::documents_under(std::string_view root,
+                                                               std::string_view path) const {
   const auto numbers = [&](std::string_view from, std::string_view to) {
     std::vector<std::uint32_t> found;
-    Query query = state_->connection().query(
+    Query query = state_.connection().query(
         "SELECT number FROM documents WHERE root = ? AND path >= ? AND path < ? ORDER BY path");
     query.bind(root).bind(from).bind(to);
     while (query.step()) found.push_back(static_cast<std::uint32_t>(query.integer(0)));
@@ -160,25 +167,28 @@ std::vector<std::uint32_t> LocalStore::Reading::documents_under(std::string_view
   return found;
 }
 
-void LocalStore::Reading::for_each_document(const std::function<void(const DocumentRow&)>& function) const {
-  Query query = state_->connection().query("SELECT * FROM documents ORDER BY number");
+template <class Base>
+void LocalReading<Base>::for_each_document(const std::function<void(const DocumentRow&)>& function) const {
+  Query query = state_.connection().query("SELECT * FROM documents ORDER BY number");
   while (query.step()) function(rows::read_document(query));
 }
 
-std::vector<NodeRow> LocalStore::Reading::nodes(std::span<const NodeNumber> numbers) const {
+template <class Base>
+std::vector<NodeRow> LocalReading<Base>::nodes(std::span<const NodeNumber> numbers) const {
   std::vector<NodeRow> found;
   found.reserve(numbers.size());
   for (const NodeNumber number : numbers) {
-    Query query = state_->connection().query("SELECT * FROM nodes WHERE number = ?");
+    Query query = state_.connection().query("SELECT * FROM nodes WHERE number = ?");
     query.bind(static_cast<std::int64_t>(number));
     if (query.step()) found.push_back(rows::read_node(query));
   }
   return found;
 }
 
-std::vector<NodeRow> LocalStore::Reading::nodes_of(std::uint32_t document) const {
+template <class Base>
+std::vector<NodeRow> LocalReading<Base>::nodes_of(std::uint32_t document) const {
   std::vector<NodeRow> found;
-  Query query = state_->connection().query("SELECT * FROM nodes WHERE document = ? ORDER BY number");
+  Query query = state_.connection().query("SELECT * FROM nodes WHERE document = ? ORDER BY number");
   query.bind(document);
   while (query.step()) {
     found.push_back(rows::read_node(query));
@@ -187,8 +197,9 @@ std::vector<NodeRow> LocalStore::Reading::nodes_of(std::uint32_t document) const
   return found;
 }
 
-std::optional<NodeRow> LocalStore::Reading::find_node(const Id& id) const {
-  Query query = state_->connection().query("SELECT * FROM nodes WHERE id = ?");
+template <class Base>
+std::optional<NodeRow> LocalReading<Base>::find_node(const Id& id) const {
+  Query query = state_.connection().query("SELECT * FROM nodes WHERE id = ?");
   query.bind(id);
   if (!query.step()) return std::nullopt;
   NodeRow row = rows::read_node(query);
@@ -196,10 +207,11 @@ std::optional<NodeRow> LocalStore::Reading::find_node(const Id& id) const {
   return row;
 }
 
-void LocalStore::Reading::for_each_node(std::uint32_t group, NodeNumber first, NodeNumber last,
-                                        const std::function<void(const NodeRow&)>& function) const {
+template <class Base>
+void LocalReading<Base>::for_each_node(std::uint32_t group, NodeNumber first, NodeNumber last,
+                                       const std::function<void(const NodeRow&)>& function) const {
   constexpr NodeNumber kLast = INT64_MAX;  // of what SQLite numbers
-  Query query = state_->connection().query(
+  Query query = state_.connection().query(
       "SELECT * FROM nodes WHERE number BETWEEN ? AND ? AND grp = ? ORDER BY number");
   query.bind(static_cast<std::int64_t>(std::min(first, kLast)))
       .bind(static_cast<std::int64_t>(std::min(last, kLast)))
@@ -207,19 +219,22 @@ void LocalStore::Reading::for_each_node(std::uint32_t group, NodeNumber first, N
   while (query.step()) function(rows::read_node(query));
 }
 
-std::string LocalStore::Reading::text(std::uint32_t document) const {
+template <class Base>
+std::string LocalReading<Base>::text(std::uint32_t document) const {
   const std::optional<DocumentRow> row = this->document(document);
   if (!row) throw Error(Code::not_found, "no document " + std::to_string(document));
   return text(document, Span{0, row->text_bytes});
 }
 
-std::string LocalStore::Reading::text(std::uint32_t document, Span span) const {
-  return state_->using_session->texts.read(state_->connection(), document, span);
+template <class Base>
+std::string LocalReading<Base>::text(std::uint32_t document, Span span) const {
+  return state_.using_session->texts.read(state_.connection(), document, span);
 }
 
-std::vector<PendingText> LocalStore::Reading::texts_without_vectors(
+template <class Base>
+std::vector<PendingText> LocalReading<Base>::texts_without_vectors(
     std::string_view model, std::span<const std::uint32_t> groups) const {
-  sqlite::Connection& connection = state_->connection();
+  sqlite::Connection& connection = state_.connection();
   const std::optional<rows::Model> known = rows::find_model(connection, model);
   const std::uint32_t model_id = known ? known->id : 0;
   std::vector<std::pair<NodeNumber, PendingText>> found;
@@ -245,9 +260,10 @@ std::vector<PendingText> LocalStore::Reading::texts_without_vectors(
   return texts;
 }
 
-std::optional<std::uint64_t> LocalStore::Reading::vector_row(std::string_view model,
-                                                             const Id& text_hash) const {
-  Query query = state_->connection().query(
+template <class Base>
+std::optional<std::uint64_t> LocalReading<Base>::vector_row(std::string_view model,
+                                                            const Id& text_hash) const {
+  Query query = state_.connection().query(
       "SELECT vectors.* FROM models JOIN vectors ON vectors.model = models.id"
       " WHERE models.fingerprint = ? AND vectors.text_hash = ?");
   query.bind(model).bind(text_hash);
@@ -255,16 +271,20 @@ std::optional<std::uint64_t> LocalStore::Reading::vector_row(std::string_view mo
   return rows::read_vector(query).row;
 }
 
-StoreCounts LocalStore::Reading::counts() const {
+template <class Base>
+StoreCounts LocalReading<Base>::counts() const {
   StoreCounts counts;
-  counts.documents = state_->counter(counter::kDocuments);
-  counts.documents_failed = state_->counter(counter::kDocumentsFailed);
-  counts.text_bytes = state_->counter(counter::kTextBytes);
-  counts.vectors = state_->counter(counter::kVectors);
+  counts.documents = state_.counter(counter::kDocuments);
+  counts.documents_failed = state_.counter(counter::kDocumentsFailed);
+  counts.text_bytes = state_.counter(counter::kTextBytes);
+  counts.vectors = state_.counter(counter::kVectors);
   for (const GroupRow& group : groups()) {
-    counts.nodes.emplace_back(group.name, state_->counter(counter::nodes_of_group(group.id)));
+    counts.nodes.emplace_back(group.name, state_.counter(counter::nodes_of_group(group.id)));
   }
   return counts;
 }
+
+template class LocalReading<SegmentStore::Reading>;
+template class LocalReading<SegmentStore::Writing>;
 
 }  // namespace hasten

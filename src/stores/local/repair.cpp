@@ -183,9 +183,9 @@ std::vector<std::string> LocalStore::repair(const OnMoved& within) {
   if (found.problems.empty()) return {};
   std::vector<std::string> done;
   {
-    Writing writing = write();
+    LocalWriting writing(*state_);
     std::lock_guard lock(state_->appending);
-    Changes& changes = *writing.state_->changes;
+    Changes& changes = *writing.transaction().changes;
     done = Repairer(connection, found).run();
     std::set<std::uint32_t> rewritten = found.models;
     rewritten.merge(found.files_short);

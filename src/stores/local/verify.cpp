@@ -275,8 +275,8 @@ Findings find_problems(Session& session, const std::filesystem::path& vectors_fo
 
 std::vector<StoreProblem> LocalStore::verify(
     std::vector<std::pair<std::string, std::uint64_t>>* checked) const {
-  const Reading reading = read();
-  Findings found = find_problems(*reading.state_->using_session, state_->vectors_folder());
+  LocalReading<Reading> reading(*state_, false);
+  Findings found = find_problems(*reading.transaction().using_session, state_->vectors_folder());
   if (checked != nullptr) *checked = std::move(found.checked);
   return std::move(found.problems);
 }
