@@ -7,7 +7,6 @@
 #include <cstdlib>
 
 #include "engine/rerankers.hpp"
-#include "engine/store_types.hpp"
 #include "hasten/error.hpp"
 
 namespace hasten::cli {
@@ -99,9 +98,9 @@ void add_common_options(CLI::App& app, Options& options) {
       ->default_str("./kb.hasten");
   app.add_option("--config", options.config, "settings; else hasten.toml here or in the folder")
       ->type_name("FILE");
-  app.add_option("--store", options.store, "where it is kept")
-      ->type_name("TYPE")
-      ->check(checked_by(check_store_type))
+  app.add_option("--store", options.store, "where it is kept, over the settings: local, memory, ... or JSON")
+      ->type_name("TYPE|JSON")
+      ->check(checked_by([](const std::string& text) { Stores::parse(text); }))
       ->default_str("local");
   app.add_flag("--json", options.json, "JSON on stdout, and nothing else there");
   app.add_flag("--quiet", options.quiet, "no progress, no notes");
@@ -127,6 +126,7 @@ std::optional<fs::path> settings_file(const Options& options) {
 Settings settings_of(const Options& options) {
   Settings settings;
   if (const auto file = settings_file(options)) settings = Settings::load(*file);
+  if (!options.store.empty()) settings.stores = Stores::parse(options.store);
   if (options.threads) settings.threads = *options.threads;
   if (options.memory_bytes) settings.memory_bytes = *options.memory_bytes;
   return settings;

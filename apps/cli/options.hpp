@@ -17,7 +17,7 @@ inline constexpr char kCommonGroup[] = "Options of all verbs";
 struct Options {
   std::filesystem::path kb = "./kb.hasten";
   std::filesystem::path config;  ///< empty: hasten.toml here or in the knowledge base, if any
-  std::string store = "local";
+  std::string store;             ///< empty: what the settings say
   bool json = false;
   bool quiet = false;
   std::optional<std::uint64_t> threads;

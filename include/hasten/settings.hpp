@@ -9,6 +9,7 @@
 
 #include "hasten/reader.hpp"
 #include "hasten/search.hpp"
+#include "hasten/store.hpp"
 
 namespace hasten {
 
@@ -73,6 +74,7 @@ struct Settings {
   /// walks through a graph go, by what was measured on this knowledge base; 1: everything is scanned.
   double recall = 0.95;
   IndexSettings index;
+  Stores stores;  ///< [store]
   /// What puts the best hits in order again (docs/reranking.md): "late_interaction", "judge",
   /// "keywords:RULES", FILE.gguf of a cross-encoder, the http(s) URL of a server, or the name of a
   /// registered one. Empty: nothing.

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/scan.hpp"
+#include "engine/stores.hpp"
 #include "hasten/error.hpp"
-#include "stores/local/local_store.hpp"
 
 namespace hasten {
 
@@ -13,11 +13,11 @@ KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given
                              std::string_view owner)
     : settings(std::move(given)),
       access(wanted),
-      owned_store(std::make_unique<LocalStore>(folder, wanted, owner)),
+      owned_store(open_segment_store(settings.stores, folder, wanted, owner)),
       store(*owned_store),
       snapshots(store.segments_folder()),
       models(settings.threads),
-      token_cache(token_cache_folder(folder), settings.token_cache_bytes) {}
+      token_cache(token_cache_folder(store.folder()), settings.token_cache_bytes) {}
 
 std::filesystem::path token_cache_folder(const std::filesystem::path& knowledge_base) {
   return knowledge_base / "cache" / "tokens";

@@ -5,7 +5,6 @@
 
 #include "base/files.hpp"
 #include "engine/settings_source.hpp"
-#include "engine/store_types.hpp"
 #include "hasten/error.hpp"
 
 namespace hasten {
@@ -76,39 +75,12 @@ void read_groups(Settings& settings, const Entry& entry) {
     settings.groups.push_back(read_group(settings, entry.item(i)));
 }
 
-void check_type(std::string& type, const Entry& entry) {
-  type = entry.text();
+void read_stores(Settings& settings, const Entry& entry) {
   try {
-    check_store_type(type);
+    settings.stores = Stores::parse(entry.json().dump());
   } catch (const Error& error) {
     entry.fail(error.what());
   }
-}
-
-constexpr Key<std::string> kStoreKeys[] = {
-    {"type", check_type},
-    {"kwargs", [](std::string&, const Entry& e) { e.table(); }},
-};
-
-void read_one_store(std::string& type, const Entry& entry) {
-  if (entry.is_text()) return check_type(type, entry);
-  read_table(type, entry, kStoreKeys);
-  if (type.empty()) entry.fail("a store needs a type");
-}
-
-constexpr Key<std::string> kStorePairKeys[] = {
-    {"segment_store", read_one_store},
-    {"vector_store", read_one_store},
-};
-
-/// "local", {type, kwargs}, or {segment_store, vector_store} of the same shape. Only checked: there
-/// is one type of store, and nothing about it to set.
-void read_store(Settings&, const Entry& entry) {
-  std::string type;
-  if (entry.has("segment_store") || entry.has("vector_store"))
-    read_table(type, entry, kStorePairKeys);
-  else
-    read_one_store(type, entry);
 }
 
 constexpr Key<Retriever> kRetrieverKeys[] = {
@@ -183,24 +155,12 @@ constexpr Key<Settings> kKeys[] = {
     {"rerank_top_k", [](Settings& s, const Entry& e) { s.rerank_top_k = e.whole(1); }},
     {"token_cache", [](Settings& s, const Entry& e) { read_table(s, e, kTokenCacheKeys); }},
     {"bm25", [](Settings& s, const Entry& e) { read_table(s, e, kBm25Keys); }},
-    {"store", read_store},
+    {"store", read_stores},
     {"search", [](Settings& s, const Entry& e) { read_table(s.search, e, kSearchKeys); }},
     {"retrievers", read_retrievers},
 };
 
 }  // namespace
-
-std::span<const std::string_view> store_types() noexcept {
-  static constexpr std::string_view kTypes[] = {"local"};
-  return kTypes;
-}
-
-void check_store_type(std::string_view type) {
-  const auto types = store_types();
-  if (std::ranges::find(types, type) == types.end())
-    throw Error(Code::invalid,
-                fmt::format("no store of type '{}' in this build; it has: {}", type, fmt::join(types, ", ")));
-}
 
 Settings Settings::load(const std::filesystem::path& file) {
   const std::string text = read_file(file, kSettingsBytesMax);

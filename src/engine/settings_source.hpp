@@ -77,8 +77,7 @@ class Entry {
       fail(std::string(message.substr(0, message.find('\n'))));  // a filter's points at its column below
     }
   }
-  bool is_text() const { return value_.is_string(); }
-  bool has(const char* name) const { return value_.is_object() && value_.contains(name); }
+  const nlohmann::json& json() const { return value_; }
   Entry member(const std::string& name) const { return {source_, value_.at(name), pointer_ + "/" + name}; }
   const nlohmann::json& table() const {
     if (!value_.is_object()) fail("takes a table");

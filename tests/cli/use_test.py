@@ -79,7 +79,7 @@ class WrongUse(CliTest):
         (["ask", "x", "--temperature", "-1"], "no number from 0 on"),
         (["ingest", ".", "--memory", "lots"], "write 512M or 2G"),
         (["status", "--threads", "two"], "--threads"),
-        (["status", "--store", "milvus"], "this build; it has: local"),
+        (["status", "--store", "mongo"], "this build; it has: local"),
         (["embed", "x", "--role", "poem"], "known: query, passage"),
         (["split", "-", "--splitter", "character", "--chunk-size", "5", "--chunk-overlap", "5"],
          "--chunk-overlap takes less than --chunk-size"),

@@ -512,7 +512,7 @@ TEST_F(Change, AWriterThatIsKilledLosesNothingThatWasAcknowledged) {
     EXPECT_TRUE(report.problems.empty()) << report.problems.front();
     for (const Mode mode : {Mode::bm25, Mode::vector}) {
       std::set<std::string> found;
-      const auto result = document.search(word(0), {.mode = mode, .top_k = 10'000});
+      const auto result = document.search(word(0), {.mode = mode, .top_k = static_cast<std::size_t>(count) + 10});
       for (const Hit& hit : result.hits) found.insert(hit.path);
       // The step that was killed may be there in part.
       std::set<std::string> before = left_after(count), after = before;

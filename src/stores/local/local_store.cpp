@@ -225,14 +225,14 @@ std::span<const float> LocalStore::vector(std::string_view model, std::uint64_t 
 
 std::function<std::span<const float>(std::uint64_t)> LocalStore::vectors(std::string_view model) const {
   // Of the generation that is asked for first; rows of another one go the long way.
-  struct File {
+  struct ModelFile {
     std::string model;
     const VectorReader* reader = nullptr;
     std::uint64_t generation = 0;
     std::atomic<std::uint64_t> known_bytes = 0;
     std::once_flag once;
   };
-  auto file = std::make_shared<File>();
+  auto file = std::make_shared<ModelFile>();
   file->model = model;
   return [this, file = std::move(file)](std::uint64_t row) {
     return reading_row(state_->readers, file->model, row, [&] {

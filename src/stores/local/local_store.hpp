@@ -15,7 +15,7 @@ namespace hasten {
 
 /// The local knowledge base's truth: SQLite (WAL, synchronous FULL) for documents, texts, nodes,
 /// settings and the manifest of segments; vector files beside it. Layout and rules: docs/format.md.
-class LocalStore final : public SegmentStore {
+class LocalStore : public SegmentStore {
  public:
   /// Opens, or with Access::write makes, the store in `folder`. Writing takes the writer's lock
   /// and removes what a crash left over (temporary and orphaned files, uncommitted vectors).
