@@ -20,6 +20,7 @@ find_package(LibXml2 REQUIRED)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
 find_library(STEMMER stemmer REQUIRED)
 
