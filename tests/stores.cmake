@@ -11,3 +11,4 @@ function(hasten_vector_store_test name label)
 endfunction()
 
 hasten_vector_store_test(memory fast)
+hasten_vector_store_test(postgres servers)
