@@ -12,3 +12,4 @@ endfunction()
 
 hasten_vector_store_test(memory fast)
 hasten_vector_store_test(postgres servers)
+hasten_vector_store_test(chroma servers)
