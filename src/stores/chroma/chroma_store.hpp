@@ -11,7 +11,8 @@
 namespace hasten {
 
 /// Vectors on a Chroma server, 1.5 or later, which searches by HNSW graphs. What it finds is scored again
-/// from the vectors themselves, so scores are exact, and only who is found at all is the graph's choice.
+/// from the vectors that it keeps, so that scores are exact (by cosine it gives them back to within 1.2e-7),
+/// and only who is found at all is the graph's choice.
 ///
 /// nodes() costs about one request a page, and one more for every halving or doubling of the gap between
 /// numbers. A search costs one request, and more where the graph finds fewer than k: then the records that
