@@ -11,7 +11,8 @@
 
 namespace hasten::test {
 
-/// Chroma over a folder of its own.
+/// Chroma over a folder of its own. It writes about 1 KB to its log for every request: into a file, as a pipe
+/// that nobody reads would be full soon, and the server would then answer nothing any more.
 class ChromaServer {
  public:
   /// @param bin  of an environment of Python with chromadb.
@@ -20,7 +21,7 @@ class ChromaServer {
             {"sh",
              {"-c", R"(exec "$@" > "$0/log" 2>&1)", folder_.path().string(), (bin / "chroma").string(), "run",
               "--path", (folder_ / "data").string(), "--host", "127.0.0.1", "--port", std::to_string(port_)},
-             {.environment = {{"ANONYMIZED_TELEMETRY", "False"}}, .ends_with_thread = false},
+             {.environment = {{"ANONYMIZED_TELEMETRY", "False"}}},
              [this] { return answers(); }}) {}
 
   std::string uri() const { return "http://127.0.0.1:" + std::to_string(port_); }
