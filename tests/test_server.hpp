@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -76,7 +77,11 @@ class TestServer {
   /// As a crash ends it.
   void kill() { process_.reset(); }
   /// As a machine that hangs: it takes connections, and answers nothing.
-  void pause() { ::kill(process_->id(), SIGSTOP); }
+  void pause() {
+    ::kill(process_->id(), SIGSTOP);
+    siginfo_t stopped{};
+    ::waitid(P_PID, static_cast<id_t>(process_->id()), &stopped, WSTOPPED);  // all of its threads
+  }
   void resume() { ::kill(process_->id(), SIGCONT); }
   bool running() { return process_ && process_->running(); }
   pid_t id() const { return process_->id(); }
