@@ -12,17 +12,22 @@
 namespace hasten {
 
 struct CacheStatistics {
-  std::uint64_t hits = 0, misses = 0;
+  std::uint64_t hits = 0, misses = 0;    ///< of keys that were asked for
   std::uint64_t puts = 0;                ///< that were kept
   std::uint64_t refused = 0;             ///< too large, not admitted, or the server had no space
   std::uint64_t evicted = 0;             ///< to make room; 0 where the server does not say
-  std::uint64_t errors = 0;              ///< requests that failed or were late, each of which was a miss
-  std::uint64_t skipped = 0;             ///< not sent as the server was down a moment ago
-  std::uint64_t entries = 0, bytes = 0;  ///< now
+  std::uint64_t errors = 0;              ///< requests that failed or were late; of a get() also misses
+  std::uint64_t skipped = 0;             ///< not sent as the server was down a moment ago; likewise
+  std::uint64_t entries = 0, bytes = 0;  ///< now; 0 where a server does not count them for this cache alone
 };
 
 /// Values under keys, any bytes both, kept for a while: nothing in it is needed, and any value may be gone at
-/// any time. A value that is found is whole, and the newest that was put under its key by whoever put it.
+/// any time. A value that is found is whole, and this object never finds one older than it put, or erased,
+/// itself, whether or not the server answered. It is the newest that anybody put, but where
+/// - another process's put or erase was not answered, and that process has not erased the key yet, or ended;
+/// - a tier is nearer than what is shared (see TieredCache);
+/// - a server was started again from an older state of its own (a snapshot of Redis).
+/// Whoever cannot use an older value of a key has the value say what it is valid for.
 /// Thread-safe. No method throws for what a server does: a cache that is down, slow or full has nothing, and
 /// costs one time-out an interval.
 class Cache {
@@ -39,15 +44,18 @@ class Cache {
   /// Keeps a value in place of another; one that is not kept leaves none.
   /// @param ttl  zero: without end.
   virtual void put(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) = 0;
-  /// put() where the value is still `expected`, atomically. @return whether it was.
+  /// put() where the value is still `expected`, atomically. @return whether `value` is there now: false where
+  /// another was, or it was not kept (then none is left), or a server did not answer.
   virtual bool replace(std::string_view key, std::string_view expected, std::string_view value,
                        std::chrono::milliseconds ttl) = 0;
-  /// Removes a value. @return false: it may still be there, as the server did not answer.
+  /// Removes a value. @return false: it may still be there for others, as the server did not answer.
   virtual bool erase(std::string_view key) = 0;
   /// Removes all of this cache's values, and its rankings; those of others on the same server stay.
   virtual bool clear() = 0;
 
-  /// Adds to a member's count in a ranking, which keeps at least its 1,000 highest.
+  /// Adds to a member's count in a ranking, which keeps at least its 1,000 highest: exactly while a ranking has
+  /// up to 10,000 members, then too high by at most a 10,000th of all its counts (see Ranking). Members of more than
+  /// 4,096 bytes are not counted.
   virtual void count(std::string_view ranking, std::string_view member, std::uint64_t by = 1) = 0;
   /// The highest counts, falling; of equal ones by member.
   virtual std::vector<std::pair<std::string, std::uint64_t>> top(std::string_view ranking, std::size_t n) = 0;
