@@ -22,6 +22,8 @@ pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
+pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+pkg_check_modules(libmemcached REQUIRED IMPORTED_TARGET libmemcached)
 find_library(STEMMER stemmer REQUIRED)
 
 # cppjieba: headers and dictionaries. It is compiled as it comes, without our warnings.
