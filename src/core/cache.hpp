@@ -53,9 +53,9 @@ class Cache {
   /// Removes all of this cache's values, and its rankings; those of others on the same server stay.
   virtual bool clear() = 0;
 
-  /// Adds to a member's count in a ranking, which keeps at least its 1,000 highest: exactly while a ranking has
-  /// up to 10,000 members, then too high by at most a 10,000th of all its counts (see Ranking). Members of more than
-  /// 4,096 bytes are not counted.
+  /// Adds to a member's count in a ranking, which keeps at least its 1,000 highest: exactly while a ranking
+  /// has up to 10,000 members, then too high by at most a 10,000th of all its counts (see Ranking). Members
+  /// of more than 4,096 bytes are not counted.
   virtual void count(std::string_view ranking, std::string_view member, std::uint64_t by = 1) = 0;
   /// The highest counts, falling; of equal ones by member.
   virtual std::vector<std::pair<std::string, std::uint64_t>> top(std::string_view ranking, std::size_t n) = 0;

@@ -180,7 +180,7 @@ TEST(Ranking, KeepsTheHighestOfManyMore) {
   const Zipf zipf(200'000, 1.0);
   std::mt19937_64 random(5);
   std::unordered_map<std::string, std::uint64_t> exact;
-  constexpr std::uint64_t kCounts = 500'000;
+  constexpr std::uint64_t kCounts = 300'000;
   for (std::uint64_t i = 0; i < kCounts; ++i) {
     const std::string member = fmt::format("question {}", zipf(random));
     ++exact[member];
