@@ -71,7 +71,7 @@ class TestServer {
         process_.reset();
         throw std::runtime_error(command_.program.string() + " does not start");
       }
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   }
   /// As a crash ends it.
