@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
+#include <utility>
 
 #include "caches/rankings.hpp"
 #include "caches/redis_connection.hpp"
@@ -211,7 +212,7 @@ bool RedisCache::erase_doubts(RedisConnection& connection, const DoubtfulKeys::D
 /// Goes on until half of the time that is left is over.
 void RedisCache::erase_all(RedisConnection& connection, Clock::time_point deadline) {
   const Clock::time_point pause = Clock::now() + (deadline - Clock::now()) / 2;
-  const std::string from = std::exchange(cursor_, "0");  // after a failure from the beginning
+  const std::string from = std::exchange(cursor_, std::string("0"));  // after a failure from the beginning
   const auto ask = [&](const RedisCommands& commands) {
     auto replies = connection.ask(commands, deadline);
     check(replies);
