@@ -1,0 +1,49 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stores/milvus/milvus_client.hpp"
+
+namespace hasten {
+
+/// Makes, checks, loads and drops collections. Thread-safe.
+class MilvusCollections {
+ public:
+  MilvusCollections(MilvusClient& client, const MilvusOptions& options)
+      : client_(client), options_(options) {}
+
+  void open(const VectorCollection& collection);
+  void drop(const std::string& name);
+  std::vector<std::string> names(std::string_view prefix);
+  /// Asks the server to hold it in memory, and waits until it does.
+  void load(const std::string& name, const std::stop_token& stop = {});
+
+  using Parameters = std::map<std::string, std::int64_t>;
+
+ private:
+  struct Index {
+    std::string name, type, metric;
+    Parameters parameters;
+  };
+
+  std::optional<std::size_t> dim_of(const std::string& name);
+  std::optional<Index> index_of(const std::string& name);
+  void create(const VectorCollection& collection);
+  void check_offered();
+  void ensure_index(const VectorCollection& collection, const Parameters& parameters);
+  void create_index(const VectorCollection& collection, const Parameters& parameters);
+  void drop_index(const VectorCollection& collection, const std::string& index);
+  void index_documents(const std::string& name);
+  bool is_lite();
+
+  MilvusClient& client_;
+  const MilvusOptions& options_;
+  std::mutex mutex_;
+  std::string version_;  // under mutex_; "" until it was asked
+};
+
+}  // namespace hasten

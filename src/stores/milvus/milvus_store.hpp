@@ -1,0 +1,18 @@
+#pragma once
+
+#include <memory>
+
+#include "core/vector_store.hpp"
+#include "stores/milvus/milvus_options.hpp"
+
+namespace hasten {
+
+/// Vectors in a Milvus server (2.3 or later) or Milvus Lite's, by gRPC. A collection holds a node's number as
+/// its key, its document, its fields (see milvus_fields.hpp), and its vector. Connects with the first call.
+///
+/// Where consistency_level is not Strong, a search may miss what was just written. Of equal scores the server
+/// chooses which to give where not all are among the best k. At most 16,384 are found at a time.
+/// @throws Error(io) a file of a certificate cannot be read.
+std::unique_ptr<VectorStore> open_milvus(const MilvusOptions& options);
+
+}  // namespace hasten
