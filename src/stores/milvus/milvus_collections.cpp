@@ -41,12 +41,6 @@ void read_parameter(const std::string& key, const std::string& value,
   }
 }
 
-[[noreturn]] void refuse_type(const std::string& where, const std::string& type, std::string_view why,
-                              std::span<const std::string_view> offered) {
-  throw Error(Code::invalid, fmt::format("{} offers no index type {}{}; it offers {}", where, type, why,
-                                         fmt::join(offered, ", ")));
-}
-
 }  // namespace
 
 void MilvusCollections::open(const VectorCollection& collection) {
@@ -99,10 +93,20 @@ void MilvusCollections::create(const VectorCollection& collection) {
   }
 }
 
+/// A server does not say what it offers: those of Lite are known, of others all but the one it has refused.
+void MilvusCollections::refuse_type(const std::string& why) {
+  std::vector<std::string_view> offered = MilvusIndex::types();
+  if (is_lite()) offered.assign(std::begin(kOfLite), std::end(kOfLite));
+  std::erase(offered, options_.index.type);
+  throw Error(Code::invalid,
+              fmt::format("{} offers no index type {}{}; it offers {}", client_.where(), options_.index.type,
+                          why.empty() ? "" : " (" + why + ")", fmt::join(offered, ", ")));
+}
+
 void MilvusCollections::check_offered() {
   const std::string& type = options_.index.type;
   if (std::ranges::find(kOfLite, type) == std::end(kOfLite) && is_lite()) {
-    refuse_type(client_.where(), type, "", kOfLite);
+    refuse_type("");
   }
 }
 
@@ -113,7 +117,10 @@ std::optional<MilvusCollections::Index> MilvusCollections::index_of(const std::s
     const auto answer = client_.call(&Stub::DescribeIndex, request, "looking at the index of " + name);
     for (const auto& description : answer.index_descriptions()) {
       if (description.field_name() != kMilvusVector) continue;
-      Index index{description.index_name(), "", "", {}};
+      Index index{description.index_name(), "", "", {}, ""};
+      if (description.state() == milvus_common::Failed) {
+        index.failed = "it failed: " + description.index_state_fail_reason();
+      }
       for (const auto& pair : description.params()) {
         if (pair.key() == "index_type") index.type = pair.value();
         if (pair.key() == "metric_type") index.metric = pair.value();
@@ -148,10 +155,13 @@ void MilvusCollections::ensure_index(const VectorCollection& collection, const P
     const auto found = index->parameters.find(parameter.first);
     return found == index->parameters.end() || found->second != parameter.second;
   };
-  if (index && (index->type != options_.index.type || std::ranges::any_of(parameters, differs))) {
+  if (!index) return;
+  if (index->type != options_.index.type || std::ranges::any_of(parameters, differs)) {
     // The settings have changed: the server has the vectors, and builds the other one from them.
     drop_index(collection, index->name);
     create_index(collection, parameters);
+  } else if (!index->failed.empty()) {
+    refuse_type(index->failed);  // a server may take a type, and not be able to build it
   }
 }
 
@@ -168,9 +178,7 @@ void MilvusCollections::create_index(const VectorCollection& collection, const P
     client_.call(&Stub::CreateIndex, request, "making the index of " + collection.name);
   } catch (const MilvusError& error) {
     if (std::string_view(error.what()).find("invalid index type") == std::string_view::npos) throw;
-    std::vector<std::string_view> others = MilvusIndex::types();
-    std::erase(others, options_.index.type);
-    refuse_type(client_.where(), options_.index.type, fmt::format(" ({})", error.what()), others);
+    refuse_type(error.what());
   }
 }
 

@@ -28,12 +28,14 @@ class MilvusCollections {
   struct Index {
     std::string name, type, metric;
     Parameters parameters;
+    std::string failed;  ///< why it cannot be built; "": it can
   };
 
   std::optional<std::size_t> dim_of(const std::string& name);
   std::optional<Index> index_of(const std::string& name);
   void create(const VectorCollection& collection);
   void check_offered();
+  [[noreturn]] void refuse_type(const std::string& why);
   void ensure_index(const VectorCollection& collection, const Parameters& parameters);
   void create_index(const VectorCollection& collection, const Parameters& parameters);
   void drop_index(const VectorCollection& collection, const std::string& index);
