@@ -70,6 +70,15 @@ bool is_passing(const milvus_common::Status& status) {
          old_code(status) == milvus_common::RateLimit;
 }
 
+/// Not every request answers with the code for it, but all with words.
+bool lacks_database(const milvus_common::Status& status, const std::string& name) {
+  const auto says = [&](const std::string& words) {
+    return status.reason().find(words) != std::string::npos;
+  };
+  return status.code() == kDatabaseNotFound || says("database not found") ||
+         says("database:" + name + " not found");
+}
+
 bool is_passing(const grpc::Status& status) {
   return status.error_code() == grpc::UNAVAILABLE || status.error_code() == grpc::RESOURCE_EXHAUSTED;
 }
@@ -141,12 +150,12 @@ MilvusError MilvusClient::error_of(const std::string& what, const Outcome& outco
         fmt::format("no answer within {:.1f} s", static_cast<double>(options_.timeout.count()) / 1000));
   }
   if (!transport.ok()) {
-    const bool tls = transport.error_message().find("Ssl handshake") != std::string::npos;
+    const bool tls = options_.tls && transport.error_code() == grpc::UNAVAILABLE;
     return make(code_of(transport), Kind::other,
                 (tls ? "no connection by TLS: " : "") + transport.error_message());
   }
   const milvus_common::Status& server = *outcome.server;
-  if (server.code() == kDatabaseNotFound || server.reason().find("database not found") != std::string::npos) {
+  if (lacks_database(server, options_.db_name)) {
     return make(Code::refused, Kind::other,
                 fmt::format("there is no database '{}' (db_name): {}", options_.db_name, server.reason()));
   }

@@ -35,7 +35,7 @@ class MilvusError : public Error {
 /// ours. Connects with the first call, and again by itself. Thread-safe.
 class MilvusClient {
  public:
-  /// @throws Error(invalid|io) a file of a certificate cannot be read.
+  /// @throws Error(not_found|io) a file of a certificate cannot be read.
   explicit MilvusClient(const MilvusOptions& options);
 
   using Stub = milvus_api::MilvusService::Stub;

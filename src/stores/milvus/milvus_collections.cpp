@@ -17,8 +17,13 @@ using std::chrono::steady_clock;
 using Kind = MilvusError::Kind;
 using Stub = milvus_api::MilvusService::Stub;
 
-/// What Milvus Lite 3.2 builds. It takes IVF_PQ too, and fails when it is to build it.
-constexpr std::string_view kOfLite[] = {"HNSW", "FLAT", "IVF_FLAT", "IVF_SQ8", "AUTOINDEX"};
+/// Types that a server takes, and cannot build later. Milvus Lite 3.2 fails then; Milvus as the Python
+/// package `milvus` carries it tries for ever.
+std::vector<std::string_view> not_built_by(std::string_view version) {
+  if (version.starts_with("milvus_lite")) return {"IVF_PQ", "DISKANN"};
+  if (version.ends_with("-lite")) return {"DISKANN"};
+  return {};
+}
 
 std::optional<std::int64_t> whole(std::string_view text) {
   std::int64_t number = 0;
@@ -93,10 +98,10 @@ void MilvusCollections::create(const VectorCollection& collection) {
   }
 }
 
-/// A server does not say what it offers: those of Lite are known, of others all but the one it has refused.
+/// A server does not say what it offers: all but what it is known not to build, and what it has refused.
 void MilvusCollections::refuse_type(const std::string& why) {
   std::vector<std::string_view> offered = MilvusIndex::types();
-  if (is_lite()) offered.assign(std::begin(kOfLite), std::end(kOfLite));
+  for (const std::string_view type : not_built_by(version())) std::erase(offered, type);
   std::erase(offered, options_.index.type);
   throw Error(Code::invalid,
               fmt::format("{} offers no index type {}{}; it offers {}", client_.where(), options_.index.type,
@@ -104,10 +109,8 @@ void MilvusCollections::refuse_type(const std::string& why) {
 }
 
 void MilvusCollections::check_offered() {
-  const std::string& type = options_.index.type;
-  if (std::ranges::find(kOfLite, type) == std::end(kOfLite) && is_lite()) {
-    refuse_type("");
-  }
+  const auto lacks = not_built_by(version());
+  if (std::ranges::find(lacks, options_.index.type) != lacks.end()) refuse_type("");
 }
 
 std::optional<MilvusCollections::Index> MilvusCollections::index_of(const std::string& name) {
@@ -137,6 +140,8 @@ std::optional<MilvusCollections::Index> MilvusCollections::index_of(const std::s
 void MilvusCollections::ensure_index(const VectorCollection& collection, const Parameters& parameters) {
   std::optional<Index> index = index_of(collection.name);
   if (!index) {
+    index_documents(
+        collection.name);  // first: whoever finds the other one loads both, and adds none afterwards
     try {
       create_index(collection, parameters);
     } catch (const MilvusError& error) {
@@ -144,7 +149,6 @@ void MilvusCollections::ensure_index(const VectorCollection& collection, const P
       if (!index) throw;
     }
     if (!index) index = index_of(collection.name);
-    index_documents(collection.name);
   }
   if (index && index->metric != milvus_metric(collection.metric)) {
     throw Error(Code::mismatch,
@@ -199,17 +203,23 @@ void MilvusCollections::index_documents(const std::string& name) {
   request.set_collection_name(name);
   request.set_field_name(kMilvusDocument);
   request.set_index_name(kMilvusDocument);
-  milvus_parameter(request.mutable_extra_params(), "index_type", is_lite() ? "INVERTED" : "STL_SORT");
-  client_.call(&Stub::CreateIndex, request, "making the index of documents of " + name);
+  milvus_parameter(request.mutable_extra_params(), "index_type",
+                   version().starts_with("milvus_lite") ? "INVERTED" : "STL_SORT");
+  try {
+    client_.call(&Stub::CreateIndex, request, "making the index of documents of " + name);
+  } catch (const MilvusError& error) {
+    // Another client has made it in between. Where it cannot be, searches that name documents are slower.
+    if (error.code() != Code::refused) throw;
+  }
 }
 
-bool MilvusCollections::is_lite() {
+std::string MilvusCollections::version() {
   const std::scoped_lock lock(mutex_);
   if (version_.empty()) {
     version_ =
         client_.call(&Stub::GetVersion, milvus_api::GetVersionRequest(), "asking its version").version();
   }
-  return version_.starts_with("milvus_lite");
+  return version_;
 }
 
 void MilvusCollections::load(const std::string& name, const std::stop_token& stop) {

@@ -40,7 +40,7 @@ class MilvusCollections {
   void create_index(const VectorCollection& collection, const Parameters& parameters);
   void drop_index(const VectorCollection& collection, const std::string& index);
   void index_documents(const std::string& name);
-  bool is_lite();
+  std::string version();  ///< "v2.3.5", "milvus_lite-3.2.2"
 
   MilvusClient& client_;
   const MilvusOptions& options_;
