@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <random>
 #include <span>
 
 #include "base/hashing.hpp"
@@ -35,6 +36,12 @@ Id id_of(std::initializer_list<std::string_view> parts) {
   const Sha256::Digest digest = hash.finish();
   const std::span<const std::uint8_t, 32> bytes(digest);
   return {.high = big_endian(bytes.subspan<0, 8>()), .low = big_endian(bytes.subspan<8, 8>())};
+}
+
+Id random_id() {
+  std::random_device device;
+  const auto word = [&] { return std::uint64_t{device()} << 32 | device(); };
+  return {.high = word(), .low = word()};
 }
 
 }  // namespace hasten

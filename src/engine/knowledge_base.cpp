@@ -9,12 +9,22 @@
 
 namespace hasten {
 
+namespace {
+
+std::unique_ptr<RemoteVectors> remote_vectors(const Stores& stores) {
+  auto store = make_vector_store(stores);
+  return store ? std::make_unique<RemoteVectors>(std::move(store)) : nullptr;
+}
+
+}  // namespace
+
 KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given, SegmentStore::Access wanted,
                              std::string_view owner)
     : settings(std::move(given)),
       access(wanted),
       owned_store(open_segment_store(settings.stores, folder, wanted, owner)),
       store(*owned_store),
+      remote(remote_vectors(settings.stores)),
       snapshots(store.segments_folder()),
       models(settings.threads),
       token_cache(token_cache_folder(store.folder()), settings.token_cache_bytes) {}

@@ -15,6 +15,7 @@
 #include "engine/groups.hpp"
 #include "engine/loaded_models.hpp"
 #include "engine/recall_measured.hpp"
+#include "engine/remote_vectors.hpp"
 #include "engine/rerankers.hpp"
 #include "engine/snapshot.hpp"
 #include "engine/user_indexes.hpp"
@@ -39,6 +40,7 @@ struct KnowledgeBase {
   SegmentStore::Access access;
   std::unique_ptr<SegmentStore> owned_store;
   SegmentStore& store;
+  std::unique_ptr<RemoteVectors> remote;  ///< null: vectors are searched in segments alone
   Snapshots snapshots;
   LoadedModels models;
   DiskCache token_cache;  ///< of late interaction

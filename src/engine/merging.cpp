@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "base/threads.hpp"
 #include "engine/index_choice.hpp"
+#include "engine/remote_vectors.hpp"
 #include "engine/segment_writing.hpp"
 #include "hasten/error.hpp"
 
@@ -38,29 +40,33 @@ std::span<const SegmentPart> parts_of(const Parts& parts, Range range) {
   return std::span(parts).subspan(range.first, range.second - range.first);
 }
 
-/// Segments to be written as one.
+/// Segments to be written as one, of the kind of the first, or of what a vector store has.
 struct Merge {
   std::vector<SegmentPart> inputs;
-  double seconds = 0;  // estimated
-  bool due = false;    // whatever it costs
+  double seconds = 0;                   // estimated
+  bool due = false;                     // whatever it costs
+  const GroupSnapshot* sent = nullptr;  // to a vector store before: the group
 };
 
 /// Chooses what to merge.
 class Planner {
  public:
-  explicit Planner(const Settings& settings) : index_(settings.index), memory_(settings.memory_bytes) {}
+  explicit Planner(const KnowledgeBase& kb)
+      : index_(kb.settings.index), memory_(kb.settings.memory_bytes), has_remote_(kb.remote != nullptr) {}
 
   /// The cheapest first.
   std::vector<Merge> plan(const Snapshot& snapshot, bool all) const {
     std::vector<Merge> merges;
-    for (const Parts* parts : snapshot.parts()) {
-      for (const Range& range : wanted(*parts, all)) {
-        for (const Range& piece : fitting(*parts, range)) {
-          const auto inputs = parts_of(*parts, piece);
-          const bool due =
-              parts->size() > kSegmentsMany || (inputs.size() == 1 && lacks_index(inputs.front()));
-          merges.push_back({{inputs.begin(), inputs.end()}, seconds_of(inputs), due});
-        }
+    add(merges, snapshot.fields, all);
+    for (const GroupSnapshot& group : snapshot.groups) {
+      add(merges, group.words, all);
+      add(merges, group.fields, all);
+      if (has_remote_) {
+        add_sent(merges, group, all);
+      } else if (group.remote.empty()) {
+        add(merges, group.flat, all);
+      } else {
+        bring_back(merges, group);
       }
     }
     std::ranges::stable_sort(merges, {}, &Merge::seconds);
@@ -68,10 +74,54 @@ class Planner {
   }
 
  private:
+  void add(std::vector<Merge>& merges, const Parts& parts, bool all) const {
+    for (const Range& range : wanted(parts, all)) {
+      for (const Range& piece : fitting(parts, range)) {
+        const auto inputs = parts_of(parts, piece);
+        const bool due = parts.size() > kSegmentsMany || (inputs.size() == 1 && lacks_index(inputs.front()));
+        merges.push_back({{inputs.begin(), inputs.end()}, seconds_of(inputs), due});
+      }
+    }
+  }
+
+  /// What is not in the vector store goes there; entries of what is are merged as any.
+  void add_sent(std::vector<Merge>& merges, const GroupSnapshot& group, bool all) const {
+    const auto add = [&](std::span<const SegmentPart> inputs) {
+      const double seconds = static_cast<double>(live_nodes(inputs)) * kCopySeconds;
+      merges.push_back({{inputs.begin(), inputs.end()}, seconds, true, &group});
+    };
+    if (!group.flat.empty()) add(group.flat);
+    for (const Range& range : all ? whole(group.remote) : choose_merges(sizes_of(group.remote))) {
+      add(parts_of(group.remote, range));
+    }
+  }
+
+  /// Vectors are no longer searched elsewhere.
+  void bring_back(std::vector<Merge>& merges, const GroupSnapshot& group) const {
+    Parts parts;
+    for (const SegmentPart* part : group.vectors()) parts.push_back(*part);
+    for (const Range& piece : fitting(parts, {0, parts.size()})) {
+      const auto inputs = parts_of(parts, piece);
+      merges.push_back({{inputs.begin(), inputs.end()}, seconds_of(inputs), true});
+    }
+  }
+
+  static std::vector<Range> whole(const Parts& parts) {
+    return parts.empty() ? std::vector<Range>{} : std::vector<Range>{{0, parts.size()}};
+  }
+
+  static std::vector<SegmentSize> sizes_of(const Parts& parts) {
+    std::vector<SegmentSize> sizes;
+    for (const SegmentPart& part : parts) sizes.push_back({part.row.nodes, part.row.deleted_nodes});
+    return sizes;
+  }
+
   bool lacks_index(const SegmentPart& part) const {
     return part.open->flat &&
            wants_rewriting(*part.open->flat, index_, part.row.nodes - part.row.deleted_nodes);
   }
+
+  bool is_elsewhere(const SegmentPart& part) const { return !has_remote_ && part.row.kind == kRemote; }
 
   bool worth_rewriting(const SegmentPart& part) const {
     return part.row.deleted_nodes > 0 || lacks_index(part);
@@ -116,7 +166,7 @@ class Planner {
     for (std::size_t first = range.first; first < range.second;) {
       std::size_t last = first + 1;
       while (last < range.second && memory_of(parts_of(parts, {first, last + 1})) <= memory_) ++last;
-      const bool gains = last - first > 1 || worth_rewriting(parts[first]);
+      const bool gains = last - first > 1 || worth_rewriting(parts[first]) || is_elsewhere(parts[first]);
       if (gains && memory_of(parts_of(parts, {first, last})) <= memory_) pieces.emplace_back(first, last);
       first = last;
     }
@@ -124,10 +174,8 @@ class Planner {
   }
 
   std::vector<Range> wanted(const Parts& parts, bool all) const {
-    if (all) return parts.empty() ? std::vector<Range>{} : std::vector<Range>{{0, parts.size()}};
-    std::vector<SegmentSize> sizes;
-    for (const SegmentPart& part : parts) sizes.push_back({part.row.nodes, part.row.deleted_nodes});
-    std::vector<Range> ranges = choose_merges(sizes);
+    if (all) return whole(parts);
+    std::vector<Range> ranges = choose_merges(sizes_of(parts));
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const bool merged = std::ranges::any_of(
           ranges, [i](const Range& range) { return range.first <= i && i < range.second; });
@@ -138,6 +186,7 @@ class Planner {
 
   const IndexSettings& index_;
   std::size_t memory_;
+  bool has_remote_;
 };
 
 /// A segment being written, until it is to be stopped.
@@ -186,14 +235,22 @@ class NewSegment {
   }
 
  private:
+  /// Sent vectors leave their entries; ones that are brought back are searched here again.
+  static std::string_view kind_of(const Merge& merge) {
+    const std::string_view kind = merge.inputs.front().row.kind;
+    if (merge.sent != nullptr) return kRemote;
+    return kind == kRemote ? kFlat : kind;
+  }
+
   static SegmentRow row_of(const Merge& merge) {
     const SegmentRow& first = merge.inputs.front().row;
     // Rows are numbered for good: no other segment, past or future, is merged of these two and all between.
-    return {
-        .kind = first.kind,
-        .group = first.group,
-        .signature = first.signature,
-        .file = fmt::format("{}-{}-m{}-{}", first.kind, first.group, first.id, merge.inputs.back().row.id)};
+    SegmentRow row;
+    row.kind = kind_of(merge);
+    row.group = first.group;
+    row.signature = first.signature;
+    row.file = fmt::format("{}-{}-m{}-{}", row.kind, row.group, first.id, merge.inputs.back().row.id);
+    return row;
   }
 
   void remove() const {
@@ -207,8 +264,12 @@ class NewSegment {
     if (inputs.front().open->words) {
       merge_bm25(word_inputs(inputs), sink);
     } else if (inputs.front().open->flat) {
-      const IndexChoice choice =
+      IndexChoice choice =
           choose_index(kb.settings.index, live_nodes(inputs), inputs.front().open->flat->dim());
+      if (merge.sent != nullptr) {
+        choice.form.codes = Codes::f32;
+        choice.parameters = {};
+      }
       const std::string& fingerprint = inputs.front().row.signature;
       merge_vectors(flat_inputs(inputs), sink, choice.parameters, thread_count(kb.settings.threads),
                     std::move(stop), choice.form, kb.store.vectors(fingerprint));
@@ -243,20 +304,44 @@ class Merging {
     const auto snapshot = kb_.newest().snapshot;
     const bool limited = options_.seconds && !options_.all;
     if (limited) kb_.merge_seconds += *options_.seconds;
-    for (const Merge& merge : Planner(kb_.settings).plan(*snapshot, options_.all)) {
+    for (const Merge& merge : Planner(kb_).plan(*snapshot, options_.all)) {
       if (limited && !merge.due && merge.seconds > kb_.merge_seconds) continue;
       if (limited) kb_.merge_seconds = std::max(0.0, kb_.merge_seconds - merge.seconds);
       if (stop_.stop_requested()) throw Error(Code::cancelled, "stopped");
       run(merge);
+    }
+    if (kb_.remote) {
+      reached([&] { kb_.remote->send_changed_fields(kb_.store, *kb_.newest().snapshot, stop_); });
     }
     return gone_;
   }
 
  private:
   void run(const Merge& merge) {
+    if (merge.sent != nullptr && !send(merge)) return;
     NewSegment segment(kb_, merge, stop_);
     if (progress_) progress_({"merge", gone_ + merge.inputs.size(), 0, "segments", {}});
     if (segment.publish(kb_, merge)) gone_ += merge.inputs.size();
+  }
+
+  /// @return false: the vector store is not there; what waits for it is searched here meanwhile.
+  bool send(const Merge& merge) {
+    return reached([&] { kb_.remote->send(kb_.store, *merge.sent, merge.inputs, stop_); });
+  }
+
+  bool reached(const std::function<void()>& function) {
+    if (!remote_there_) return false;
+    try {
+      function();
+      return true;
+    } catch (const Error& error) {
+      if (error.code() != Code::unavailable && error.code() != Code::timeout) throw;
+      remote_there_ = false;
+      const std::string notice =
+          fmt::format("{}; what it lacks is searched here, and sent with the next ingest", error.what());
+      if (progress_) progress_({"notice", 0, 0, {}, notice});
+      return false;
+    }
   }
 
   KnowledgeBase& kb_;
@@ -264,6 +349,7 @@ class Merging {
   const OnProgress& progress_;
   std::stop_token stop_;
   std::size_t gone_ = 0;
+  bool remote_there_ = true;
 };
 
 }  // namespace

@@ -40,13 +40,13 @@ std::vector<std::string> make_questions(const SegmentStore::Reading& reading, co
                                         std::size_t wanted) {
   std::vector<NodeNumber> numbers;
   std::size_t nodes = 0;
-  for (const SegmentPart& part : group.flat) nodes += part.open->flat->size();
+  for (const SegmentPart* part : group.vectors()) nodes += part->open->flat->size();
   wanted = std::min(wanted, nodes);
   std::size_t passed = 0, next = 0;
-  for (const SegmentPart& part : group.flat) {
-    const std::size_t size = part.open->flat->size();
+  for (const SegmentPart* part : group.vectors()) {
+    const std::size_t size = part->open->flat->size();
     for (; next < wanted && next * nodes / wanted < passed + size; ++next) {
-      numbers.push_back(part.open->flat->node(next * nodes / wanted - passed));
+      numbers.push_back(part->open->flat->node(next * nodes / wanted - passed));
     }
     passed += size;
   }

@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
 #include "base/threads.hpp"
+#include "core/bitmap.hpp"
+#include "engine/remote_vectors.hpp"
 #include "hasten/error.hpp"
 #include "retrieval/calibrate.hpp"
 #include "text/words.hpp"
@@ -17,6 +20,7 @@ namespace hasten {
 namespace {
 
 constexpr std::size_t kConditionedDepth = 1000;        // how many of the nearest are looked through for words
+constexpr std::size_t kSampleRows = 256;               // of a segment elsewhere, for what scores are like
 constexpr std::uint64_t kNodesWorthAThread = 100'000;  // searched together, for a second thread to pay
 
 std::vector<std::string> term_texts(std::string_view text) {
@@ -42,9 +46,11 @@ class QuestionVector {
 struct Job {
   const PlannedRetriever* retriever;
   std::size_t question;
-  VectorQuery vector_query;    // of Similarity::vectors
-  std::vector<Scored> scored;  // by a built-in similarity
-  std::vector<Ranked> ranked;  // by the user's index
+  VectorQuery vector_query;                     // of Similarity::vectors
+  std::optional<RemoteVectors::Target> target;  // where a vector store has some of them
+  std::optional<RemoteVectors::Found> found;    // there
+  std::vector<Scored> scored;                   // by a built-in similarity
+  std::vector<Ranked> ranked;                   // by the user's index
   ScoreMoments moments;
   std::vector<VectorPlan> plans;
   Trace::Clock::time_point began;
@@ -77,6 +83,41 @@ void explain(Notes& notes, std::span<const VectorPlan> plans) {
   note("walk_us_estimated", static_cast<std::uint64_t>(all.walk_us));
   note("scored", all.scored);
   note("steps", all.steps);
+}
+
+/// What the vector store was asked for.
+void explain(Notes& notes, const RemoteVectors::Found& found, const RemoteVectors& remote) {
+  notes.emplace_back("store", remote.store().where());
+  notes.emplace_back("store_asked", std::to_string(found.asked));
+  notes.emplace_back("store_found", std::to_string(found.found));
+  if (!found.filtered_by.empty()) notes.emplace_back("store_filtered_by", found.filtered_by);
+}
+
+/// What passes of what a vector store has, of at most `rows` of each segment, evenly spread: the others'
+/// bits.
+std::vector<std::vector<std::uint64_t>> passed_over(const GroupSnapshot& group, const Filtered* filtered,
+                                                    std::size_t most) {
+  std::vector<std::vector<std::uint64_t>> all;
+  for (const SegmentPart& part : group.remote) {
+    const VectorSegment& segment = *part.open->flat;
+    const std::size_t n = segment.size(), rows = std::min(n, most);
+    auto& words = all.emplace_back(Bitmap::words_for(n), ~std::uint64_t{0});
+    for (std::size_t i = 0; i < rows; ++i) {
+      const std::size_t at = i * n / rows;
+      const VectorEntry entry = segment.entry(at);
+      if (part.deleted().test(at)) continue;
+      if (filtered != nullptr && !filtered->accepts(entry.node, entry.document)) continue;
+      words[at / 64] &= ~(std::uint64_t{1} << (at % 64));
+    }
+  }
+  return all;
+}
+
+void add_remote(std::vector<VectorInput>& inputs, const GroupSnapshot& group,
+                const std::vector<std::vector<std::uint64_t>>& passed_over) {
+  for (std::size_t i = 0; i < group.remote.size(); ++i) {
+    inputs.push_back({&*group.remote[i].open->flat, Tombstones(passed_over[i])});
+  }
 }
 
 class Retrieving {
@@ -128,7 +169,7 @@ class Retrieving {
 
   void check_fingerprint(const GroupSnapshot& group) const {
     const std::string now = kb_.models.fingerprint(embedder_);
-    const std::string& stored = group.flat.front().row.signature;
+    const std::string& stored = group.fingerprint();
     if (now != stored) {
       throw Error(Code::mismatch,
                   fmt::format("the vectors here are of {}, the embedder {} is {}; set the embedder "
@@ -155,6 +196,9 @@ class Retrieving {
     query.moments = true;
     set_recall(query, *retriever.group);
     ++query.k;  // one more than is wanted, to see whether the last is tied
+    if (kb_.remote && !retriever.group->remote.empty()) {
+      job.target = kb_.remote->target(kb_.store, rows_.reading(), *retriever.group, stop_);
+    }
     return job;
   }
 
@@ -226,25 +270,48 @@ class Retrieving {
   }
 
   void by_meaning(Job& job) const {
-    const GroupSnapshot& group = *job.retriever->group;
-    const std::string& fingerprint = group.flat.front().row.signature;
-    const Filtered* const filtered = job.retriever->filtered.get();
-    const auto inputs = filtered == nullptr ? group.flat_inputs() : filtered->vector_inputs(group);
+    const std::string& fingerprint = job.retriever->group->fingerprint();
     job.vector_query.threads = jobs_.size() > 1 && threads() > 1 ? 1 : thread_count(kb_.settings.threads);
     const auto full = kb_.store.vectors(fingerprint);
     job.vector_query.read = [&](std::uint64_t row, std::span<float> to) {
       copy_vector(kb_.store.read_vector(fingerprint, row), to);
     };
     job.vector_query.fetch = [&](std::uint64_t row) { kb_.store.fetch_vector(fingerprint, row); };
-    VectorAnswer answer = search_vectors(inputs, job.vector_query, full);
+    VectorAnswer answer = nearest(job, full);
     while (is_cut_within_a_tie(answer.best, job)) {
       job.vector_query.k *= 2;
       job.vector_query.pool = job.vector_query.probes = std::max(job.vector_query.pool, job.vector_query.k);
-      answer = search_vectors(inputs, job.vector_query, full);
+      answer = nearest(job, full);
     }
     job.scored = std::move(answer.best);
     job.moments = answer.moments;
     job.plans = std::move(answer.plans);
+  }
+
+  /// In the segments here, and of what a vector store has among those that it names.
+  VectorAnswer nearest(Job& job, const FullVectors& full) const {
+    const GroupSnapshot& group = *job.retriever->group;
+    const Filtered* const filtered = job.retriever->filtered.get();
+    auto inputs = filtered == nullptr ? group.flat_inputs() : filtered->vector_inputs(group);
+    if (group.remote.empty()) return search_vectors(inputs, job.vector_query, full);
+    if (!job.target) {  // the settings no longer name the store: the next ingest brings all back
+      const auto others = passed_over(group, filtered, SIZE_MAX);
+      add_remote(inputs, group, others);
+      return search_vectors(inputs, job.vector_query, full);
+    }
+    auto sample = inputs;
+    job.found = kb_.remote->find(*job.target, group, job.vector_query.vector, job.vector_query.k, filtered,
+                                 job.retriever->filter, stop_);
+    add_remote(inputs, group, job.found->passed_over);
+    VectorQuery query = job.vector_query;
+    query.moments = false;  // of the nearest they would say nothing
+    VectorAnswer answer = search_vectors(inputs, query, full);
+    const auto unsampled = passed_over(group, filtered, kSampleRows);
+    add_remote(sample, group, unsampled);
+    query.moments = true;
+    query.k = 1;
+    answer.moments = search_vectors(sample, query, full).moments;
+    return answer;
   }
 
   /// Ties go by id, and the index knows numbers alone: all that are equal to the last are needed.
@@ -258,7 +325,7 @@ class Retrieving {
     IndexQuery query;
     query.text = questions_[job.question].words.plain;
     query.vector = [this, &job] {
-      if (job.retriever->group->flat.empty()) return std::span<const float>{};
+      if (!job.retriever->group->has_vectors()) return std::span<const float>{};
       check_fingerprint(*job.retriever->group);
       return vector_of(job.question);
     };
@@ -362,6 +429,7 @@ class Retrieving {
     if (job.retriever->similarity == Similarity::vectors) {
       name = "search.vectors";
       explain(notes, job.plans);
+      if (job.found) explain(notes, *job.found, *kb_.remote);
     } else if (job.retriever->similarity == Similarity::own) {
       name = "search.index";
       note("index", job.retriever->index->name());

@@ -99,6 +99,7 @@ class Search {
       const auto [at, is_new] = known.try_emplace({retriever.group, filter.to_string()});
       if (is_new) at->second = filtered(filter, retriever.group);
       retriever.filtered = at->second;
+      retriever.filter = filter;
     }
   }
 

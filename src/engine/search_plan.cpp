@@ -167,7 +167,7 @@ class Planner {
   void leave_out_missing_vectors() {
     const auto lacks_vectors = [](const PlannedRetriever& retriever) {
       return retriever.similarity == Similarity::vectors &&
-             (retriever.group == nullptr || retriever.group->flat.empty());
+             (retriever.group == nullptr || !retriever.group->has_vectors());
     };
     std::set<std::string> groups;
     for (const PlannedRetriever& retriever : plan_.retrievers) {

@@ -22,6 +22,7 @@ struct PlannedRetriever {
   const GroupSnapshot* group = nullptr;      ///< null: nothing was ingested yet
   UserIndex* index = nullptr;                ///< of Similarity::own
   std::size_t depth = 0;                     ///< how many it gives
+  Filter filter;                             ///< the search's and its own
   std::shared_ptr<const Filtered> filtered;  // shared with the cache; null: all may answer
 };
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "engine/knowledge_base.hpp"
+#include "engine/remote_vectors.hpp"
 #include "hasten/error.hpp"
 #include "text/words.hpp"
 
@@ -17,6 +18,9 @@ namespace {
 constexpr std::size_t kBuilderBytes = std::size_t{256} << 20;   // a segment under construction
 constexpr std::size_t kFlatNodes = 1'000'000;                   // of a segment that is built anew
 constexpr std::size_t kImageBytesMax = std::size_t{128} << 10;  // more are worth a file and its syncs
+
+/// Segments of both kinds are built of all vectors again, as kFlat: what a vector store has is sent again.
+bool is_of_vectors(std::string_view kind) { return kind == kFlat || kind == kRemote; }
 
 std::vector<std::string_view> lines(std::string_view joined) {
   std::vector<std::string_view> parts;
@@ -163,9 +167,27 @@ bool lacks_fields(const SegmentStore::Reading& reading, std::span<const SegmentR
 void build(SegmentStore::Writing& writing, const SegmentStore& store, std::string_view kind,
            std::uint32_t group, const std::string& fingerprint) {
   if (kind == kWords) build_words(writing, store, group);
-  if (kind == kFlat) build_flat(writing, store, group, 0, fingerprint);
+  if (is_of_vectors(kind)) build_flat(writing, store, group, 0, fingerprint);
   if (kind == kFields) build_document_fields(writing, store, group);
   if (kind == kNodeFields) build_node_fields(writing, store, group);
+}
+
+/// Documents that stay, and whose fields, or those of their nodes, change.
+std::vector<std::uint32_t> changed_documents(const FieldChanges& changes) {
+  std::set<std::uint32_t> changed;
+  const std::set<std::uint32_t> stale(changes.stale_documents.begin(), changes.stale_documents.end());
+  for (const NumberedFields& fresh : changes.documents) {
+    if (stale.contains(fresh.document)) changed.insert(fresh.document);
+  }
+  for (const auto& [group, fresh] : changes.nodes) {
+    const auto of_group = changes.stale_nodes.find(group);
+    if (of_group == changes.stale_nodes.end()) continue;
+    for (const NumberedFields& node : fresh) {
+      if (std::ranges::find(of_group->second, node.number) != of_group->second.end())
+        changed.insert(node.document);
+    }
+  }
+  return {changed.begin(), changed.end()};
 }
 
 /// Marks entries of these numbers as deleted.
@@ -251,8 +273,8 @@ bool add_flat_segments(SegmentStore::Writing& writing, const SegmentStore& store
   for (const GroupRow& searched : searched_groups(writing)) {
     const GroupSnapshot* group = snapshot.find(searched.name);
     NodeNumber first = 0;
-    if (group != nullptr && group->row.id == searched.id && !group->flat.empty()) {
-      const VectorSegment& last = *group->flat.back().open->flat;
+    if (group != nullptr && group->row.id == searched.id && group->has_vectors()) {
+      const VectorSegment& last = *group->vectors().back()->open->flat;
       first = last.entry(last.size() - 1).node + 1;
     }
     any |= build_flat(writing, store, searched.id, first, fingerprint) > 0;
@@ -268,7 +290,7 @@ void mark_deleted(SegmentStore::Writing& writing, const Snapshot& snapshot,
       if (node.group == group.row.id) numbers.push_back(node.number);
     }
     std::ranges::sort(numbers);
-    for (const auto* parts : {&group.words, &group.flat}) {
+    for (const auto* parts : {&group.words, &group.flat, &group.remote}) {
       for (std::size_t i = 0; i < parts->size(); ++i) {
         mark_deleted(writing, (*parts)[i], numbers_within(numbers, *parts, i));
       }
@@ -278,6 +300,7 @@ void mark_deleted(SegmentStore::Writing& writing, const Snapshot& snapshot,
 
 void change_fields(SegmentStore::Writing& writing, const SegmentStore& store, const Snapshot& snapshot,
                    FieldChanges changes) {
+  note_changed_fields(writing, snapshot, changed_documents(changes));
   const std::vector<NodeNumber> stale(changes.stale_documents.begin(), changes.stale_documents.end());
   for (const SegmentPart& part : snapshot.fields) mark_deleted(writing, part, stale);
   for (const GroupSnapshot& group : snapshot.groups) {
@@ -377,7 +400,7 @@ std::vector<std::string> rebuild_damaged_segments(SegmentStore& store, Snapshots
     }
   }
   for (const DamagedSegment& damaged : damaged_segments(store, deep)) {
-    wrong.emplace(damaged.row.kind, damaged.row.group);
+    wrong.emplace(is_of_vectors(damaged.row.kind) ? kFlat : damaged.row.kind, damaged.row.group);
     say(fmt::format("segment {}: {}; rebuilt", damaged.row.file, damaged.what));
   }
   if (wrong.empty()) return rebuilt;
@@ -387,7 +410,8 @@ std::vector<std::string> rebuild_damaged_segments(SegmentStore& store, Snapshots
   const auto rows = writing->segments();
   for (const auto& [kind, group] : wrong) {
     for (const SegmentRow& row : rows) {
-      if (row.kind == kind && row.group == group) writing->remove_segment(row.id);
+      const bool same = row.kind == kind || (kind == kFlat && is_of_vectors(row.kind));
+      if (same && row.group == group) writing->remove_segment(row.id);
     }
     build(*writing, store, kind, group, fingerprint);
   }
@@ -408,7 +432,7 @@ void index_unindexed_groups(SegmentStore::Writing& writing, const SegmentStore& 
 void rebuild_flat_segments(SegmentStore::Writing& writing, const SegmentStore& store) {
   const std::string fingerprint = writing.setting(stored::kFingerprint).value_or("");
   for (const SegmentRow& row : writing.segments()) {
-    if (row.kind == kFlat) writing.remove_segment(row.id);
+    if (is_of_vectors(row.kind)) writing.remove_segment(row.id);
   }
   for (const GroupRow& group : searched_groups(writing)) {
     build_flat(writing, store, group.id, 0, fingerprint);
@@ -417,7 +441,7 @@ void rebuild_flat_segments(SegmentStore::Writing& writing, const SegmentStore& s
 
 void rebuild_segments(SegmentStore::Writing& writing, const SegmentStore& store) {
   for (const SegmentRow& row : writing.segments()) {
-    if (row.kind != kFlat) writing.remove_segment(row.id);
+    if (!is_of_vectors(row.kind)) writing.remove_segment(row.id);
   }
   for (const GroupRow& group : searched_groups(writing)) build_words(writing, store, group.id);
   if (const auto root = root_group(writing)) build_document_fields(writing, store, *root);

@@ -129,10 +129,10 @@ std::optional<std::span<const float>> vector_of(const NodeRow& row, const Snapsh
                                                 const SegmentStore& store) {
   for (const GroupSnapshot& group : snapshot.groups) {
     if (group.row.id != row.group) continue;
-    for (const SegmentPart& part : group.flat) {
-      const VectorSegment& segment = *part.open->flat;
+    for (const SegmentPart* part : group.vectors()) {
+      const VectorSegment& segment = *part->open->flat;
       const std::size_t at = segment.find(row.number);
-      if (at < segment.size()) return store.vector(part.row.signature, segment.entry(at).vector);
+      if (at < segment.size()) return store.vector(part->row.signature, segment.entry(at).vector);
     }
   }
   return std::nullopt;

@@ -9,7 +9,7 @@ namespace hasten {
 
 OpenSegment::OpenSegment(SegmentFile opened, std::string_view kind) : file(std::move(opened)) {
   if (kind == kWords) words.emplace(file);
-  if (kind == kFlat) flat.emplace(file);
+  if (kind == kFlat || kind == kRemote) flat.emplace(file);
   if (kind == kFields || kind == kNodeFields) fields.emplace(file);
 }
 
@@ -53,6 +53,18 @@ std::vector<FieldsInput> field_inputs(std::span<const SegmentPart> parts) {
   return inputs;
 }
 
+std::vector<const SegmentPart*> GroupSnapshot::vectors() const {
+  std::vector<const SegmentPart*> parts;
+  for (const auto* of : {&remote, &flat}) {
+    for (const SegmentPart& part : *of) parts.push_back(&part);
+  }
+  return parts;
+}
+
+const std::string& GroupSnapshot::fingerprint() const {
+  return flat.empty() ? remote.front().row.signature : flat.front().row.signature;
+}
+
 std::uint64_t Snapshot::documents_in_columns() const {
   std::uint64_t documents = 0;
   for (const SegmentPart& part : fields) documents += part.row.nodes - part.row.deleted_nodes;
@@ -62,7 +74,7 @@ std::uint64_t Snapshot::documents_in_columns() const {
 std::vector<const std::vector<SegmentPart>*> Snapshot::parts() const {
   std::vector<const std::vector<SegmentPart>*> all{&fields};
   for (const GroupSnapshot& group : groups) {
-    for (const auto* parts : {&group.words, &group.flat, &group.fields}) all.push_back(parts);
+    for (const auto* parts : {&group.words, &group.flat, &group.remote, &group.fields}) all.push_back(parts);
   }
   return all;
 }
@@ -122,7 +134,7 @@ void Snapshots::commit(SegmentStore::Writing& writing) {
 std::shared_ptr<const Snapshot> Snapshots::make(const SegmentStore::Reading& reading, std::uint64_t commit) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->commit = commit;
-  for (auto& row : reading.groups()) snapshot->groups.push_back({std::move(row), {}, {}, {}, {}});
+  for (auto& row : reading.groups()) snapshot->groups.push_back({std::move(row), {}, {}, {}, {}, {}});
   for (auto& row : reading.segments()) {
     const auto group =
         std::find_if(snapshot->groups.begin(), snapshot->groups.end(),
@@ -130,6 +142,7 @@ std::shared_ptr<const Snapshot> Snapshots::make(const SegmentStore::Reading& rea
     if (group == snapshot->groups.end()) continue;
     auto* const parts = row.kind == kWords        ? &group->words
                         : row.kind == kFlat       ? &group->flat
+                        : row.kind == kRemote     ? &group->remote
                         : row.kind == kNodeFields ? &group->fields
                         : row.kind == kFields     ? &snapshot->fields
                                                   : nullptr;

@@ -19,6 +19,9 @@ namespace hasten {
 
 inline constexpr std::string_view kWords = "words";
 inline constexpr std::string_view kFlat = "flat";
+/// What a vector store beside the truth has: entries as of kFlat, without codes. Nodes deleted in it may
+/// still be there.
+inline constexpr std::string_view kRemote = "remote";
 inline constexpr std::string_view kFields = "fields";           // of documents; rows of the root group
 inline constexpr std::string_view kNodeFields = "node_fields";  // of nodes that have fields of their own
 
@@ -60,8 +63,14 @@ std::vector<FieldsInput> field_inputs(std::span<const SegmentPart> parts);
 /// The searchable state of one group at one commit.
 struct GroupSnapshot {
   GroupRow row;
-  std::vector<SegmentPart> words, flat, fields;
+  std::vector<SegmentPart> words, flat, remote, fields;
   Bm25Statistics statistics;
+
+  /// Segments of vectors, here and elsewhere; in rising order of nodes: what is sent is the oldest.
+  std::vector<const SegmentPart*> vectors() const;
+  bool has_vectors() const noexcept { return !flat.empty() || !remote.empty(); }
+  /// Of the embedder that made the vectors; there must be some.
+  const std::string& fingerprint() const;
 
   std::vector<Bm25Input> word_inputs() const { return hasten::word_inputs(words); }
   std::vector<VectorInput> flat_inputs() const { return hasten::flat_inputs(flat); }

@@ -1,21 +1,55 @@
 #include "engine/stores.hpp"
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "core/kwargs.hpp"
 #include "hasten/error.hpp"
+#include "stores/chroma/chroma_store.hpp"
 #include "stores/local/local_store.hpp"
 #include "stores/memory/memory_store.hpp"
 #include "stores/memory/memory_vectors.hpp"
+#include "stores/milvus/milvus_options.hpp"
+#include "stores/milvus/milvus_store.hpp"
+#include "stores/postgres/postgres_options.hpp"
+#include "stores/postgres/postgres_vectors.hpp"
 
 namespace hasten {
 namespace {
 
+using nlohmann::json;
+
+constexpr std::string_view kVectorKwargs = "store.vector_store.kwargs";
+
 /// A type that is told nothing.
-void take_no_kwargs(const StoreSettings& store, const std::string& where) {
-  const auto told = nlohmann::json::parse(store.kwargs);
-  Kwargs(told, where).done();
-}
+void take_no_kwargs(const json& kwargs, std::string_view where) { Kwargs(kwargs, std::string(where)).done(); }
+
+/// A vector store beside any segment store.
+struct VectorStoreType {
+  std::string_view name;
+  std::unique_ptr<VectorStore> (*make)(const json& kwargs, const std::string& where);
+};
+
+constexpr VectorStoreType kVectorStores[] = {
+    {"chroma",
+     [](const json& kwargs, const std::string& where) -> std::unique_ptr<VectorStore> {
+       return std::make_unique<ChromaStore>(ChromaOptions::parse(kwargs, where));
+     }},
+    {"memory",
+     [](const json& kwargs, const std::string& where) -> std::unique_ptr<VectorStore> {
+       take_no_kwargs(kwargs, where);
+       return std::make_unique<MemoryVectors>();
+     }},
+    {"milvus",
+     [](const json& kwargs, const std::string& where) -> std::unique_ptr<VectorStore> {
+       return open_milvus(MilvusOptions::from(kwargs, where));
+     }},
+    {"postgres",
+     [](const json& kwargs, const std::string& where) -> std::unique_ptr<VectorStore> {
+       return std::make_unique<PostgresVectors>(PostgresOptions::from_json(kwargs, where));
+     }},
+};
 
 }  // namespace
 
@@ -25,13 +59,17 @@ std::span<const std::string_view> segment_store_types() noexcept {
 }
 
 std::span<const std::string_view> vector_store_types() noexcept {
-  static constexpr std::string_view kTypes[] = {"memory"};
+  static constexpr auto kTypes = [] {
+    std::array<std::string_view, std::size(kVectorStores)> names;
+    for (std::size_t i = 0; i < names.size(); ++i) names[i] = kVectorStores[i].name;
+    return names;
+  }();
   return kTypes;
 }
 
 std::unique_ptr<SegmentStore> open_segment_store(const Stores& stores, const std::filesystem::path& folder,
                                                  SegmentStore::Access access, std::string_view owner) {
-  take_no_kwargs(stores.segment_store, "store.segment_store.kwargs");
+  take_no_kwargs(json::parse(stores.segment_store.kwargs), "store.segment_store.kwargs");
   if (stores.segment_store.type == "memory") {
     if (access == SegmentStore::Access::write) return open_memory_store(owner);
     throw Error(Code::invalid,
@@ -41,9 +79,11 @@ std::unique_ptr<SegmentStore> open_segment_store(const Stores& stores, const std
 }
 
 std::unique_ptr<VectorStore> make_vector_store(const Stores& stores) {
-  if (stores.vector_store.type == stores.segment_store.type) return nullptr;
-  take_no_kwargs(stores.vector_store, "store.vector_store.kwargs");
-  return std::make_unique<MemoryVectors>();
+  const std::string& type = stores.vector_store.type;
+  if (type == stores.segment_store.type) return nullptr;
+  const auto found = std::ranges::find(kVectorStores, type, &VectorStoreType::name);
+  if (found == std::end(kVectorStores)) throw Error(Code::invalid, "no vector store of type '" + type + "'");
+  return found->make(json::parse(stores.vector_store.kwargs), std::string(kVectorKwargs));
 }
 
 }  // namespace hasten

@@ -60,7 +60,7 @@ const GroupSnapshot& group_of(const Snapshot& snapshot, const std::string& asked
   const std::string& name = asked.empty() ? standard : asked;
   std::vector<std::string_view> made;
   for (const GroupSnapshot& group : snapshot.groups) {
-    if (!group.words.empty() || !group.flat.empty()) made.push_back(group.row.name);
+    if (!group.words.empty() || group.has_vectors()) made.push_back(group.row.name);
   }
   if (std::ranges::find(made, name) != made.end()) return *snapshot.find(name);
   if (made.empty()) {
@@ -85,10 +85,10 @@ void check_embedder(KnowledgeBase& kb, const std::string& name, const std::strin
 
 std::vector<VectorEntry> entries_of(const GroupSnapshot& group) {
   std::vector<VectorEntry> entries;
-  for (const SegmentPart& part : group.flat) {
-    const VectorSegment& segment = *part.open->flat;
+  for (const SegmentPart* part : group.vectors()) {
+    const VectorSegment& segment = *part->open->flat;
     for (std::size_t i = 0; i < segment.size(); ++i) {
-      if (!part.deleted().test(i)) entries.push_back(segment.entry(i));
+      if (!part->deleted().test(i)) entries.push_back(segment.entry(i));
     }
   }
   return entries;
@@ -117,7 +117,7 @@ Matrix embed_questions(KnowledgeBase& kb, const GroupSnapshot& group, const Tune
                        const OnProgress& progress, const std::stop_token& stop) {
   const auto reading = kb.store.read();
   const std::string name = kb.embedder_name(*reading);
-  check_embedder(kb, name, group.flat.front().row.signature);
+  check_embedder(kb, name, group.fingerprint());
   const auto questions =
       options.queries.empty() ? make_questions(*reading, group, kQuestions) : options.queries;
   if (questions.empty()) throw Error(Code::empty, "no question can be made from these passages; give some");
@@ -128,9 +128,9 @@ Matrix embed_questions(KnowledgeBase& kb, const GroupSnapshot& group, const Tune
 
 /// How the group's full vectors are read. Borrows the knowledge base.
 TuningCorpus corpus_of(KnowledgeBase& kb, const GroupSnapshot& group) {
-  const std::string fingerprint = group.flat.front().row.signature;
+  const std::string fingerprint = group.fingerprint();
   TuningCorpus corpus;
-  corpus.dim = group.flat.front().open->flat->dim();
+  corpus.dim = group.vectors().front()->open->flat->dim();
   corpus.threads = thread_count(kb.settings.threads);
   corpus.full = kb.store.vectors(fingerprint);
   corpus.read = [&kb, fingerprint](std::uint64_t row, std::span<float> to) {
@@ -247,7 +247,7 @@ TuneReport tune(KnowledgeBase& kb, const TuneOptions& asked, const OnProgress& p
     throw Error(Code::empty,
                 fmt::format("group '{}' has no vectors yet; `hasten ingest` makes them", group.row.name));
   }
-  kb.store.vector(group.flat.front().row.signature,
+  kb.store.vector(group.fingerprint(),
                   entries.front().vector);  // opened before it may be compacted
   const Matrix questions = embed_questions(kb, group, options, progress, stop);
   const Workplace workplace(kb.store.folder());

@@ -40,10 +40,10 @@ UserIndex::Live::Live(const SegmentStore::Reading& reading, const GroupSnapshot*
     reading.for_each_node(group->row.id, 0, std::numeric_limits<NodeNumber>::max(),
                           [&](const NodeRow& row) { numbers.insert(row.number); });
   }
-  for (const SegmentPart& part : group->flat) {
-    const VectorSegment& segment = *part.open->flat;
+  for (const SegmentPart* part : group->vectors()) {
+    const VectorSegment& segment = *part->open->flat;
     for (std::size_t i = 0; i < segment.size(); ++i) {
-      if (part.deleted().test(i)) continue;
+      if (part->deleted().test(i)) continue;
       const VectorEntry entry = segment.entry(i);
       vectors[entry.node] = entry.vector;
     }
@@ -131,7 +131,7 @@ void UserIndex::add_new(const SegmentStore::Reading& reading, const SegmentStore
       nodes.push_back(node_of(reading, *row, *document, group_));
       of_nodes.push_back(row);
       if (!with_vectors) continue;
-      const auto vector = store.vector(live.group->flat.front().row.signature, live.vectors.at(fresh[i]));
+      const auto vector = store.vector(live.group->fingerprint(), live.vectors.at(fresh[i]));
       vectors.dim = vector.size();
       ++vectors.rows;
       vectors.values.insert(vectors.values.end(), vector.begin(), vector.end());

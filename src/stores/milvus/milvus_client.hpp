@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include <milvus.grpc.pb.h>
 #include "hasten/error.hpp"
-#include "milvus.grpc.pb.h"
 #include "stores/milvus/milvus_options.hpp"
 
 namespace hasten {

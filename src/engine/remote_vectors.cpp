@@ -1,0 +1,258 @@
+#include "engine/remote_vectors.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <map>
+#include <optional>
+
+#include "base/hashing.hpp"
+#include "core/bitmap.hpp"
+#include "core/ids.hpp"
+#include "engine/knowledge_base.hpp"
+#include "engine/node_rows.hpp"
+#include "hasten/error.hpp"
+
+namespace hasten {
+namespace {
+
+constexpr std::size_t kBatch = 1'000;  // records of one request's worth of memory
+constexpr std::size_t kAskedMore =
+    16;  // than is wanted: the store may round otherwise, and hold what is gone
+constexpr std::size_t kAskedMax = 16'384;                      // servers give no more at a time
+constexpr std::size_t kScannedDocuments = 1'000;               // of so few, all vectors are looked at here
+constexpr std::string_view kId = "vector_store.id";            // of this knowledge base there
+constexpr std::string_view kChanged = "vector_store.changed";  // documents, by commas
+
+std::vector<std::uint32_t> numbers_of(std::string_view text) {
+  std::vector<std::uint32_t> numbers;
+  for (const char* at = text.data(); at < text.data() + text.size(); ++at) {
+    std::uint32_t number = 0;
+    at = std::from_chars(at, text.data() + text.size(), number).ptr;
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+struct Place {
+  std::size_t part = 0, position = 0;
+};
+
+/// Where an entry stands, if it does.
+std::optional<Place> find_node(const std::vector<SegmentPart>& parts, NodeNumber node) {
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::size_t at = parts[i].open->flat->find(node);
+    if (at < parts[i].open->flat->size()) return Place{i, at};
+  }
+  return std::nullopt;
+}
+
+std::vector<std::uint32_t> documents_of(const DocumentSet& set) {
+  std::vector<std::uint32_t> documents;
+  const auto words = set.words();
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    for (std::uint64_t word = words[i]; word != 0; word &= word - 1) {
+      documents.push_back(
+          static_cast<std::uint32_t>(64 * i + static_cast<std::size_t>(std::countr_zero(word))));
+    }
+  }
+  return documents;
+}
+
+std::vector<std::vector<std::uint64_t>> all_passed_over(const GroupSnapshot& group) {
+  std::vector<std::vector<std::uint64_t>> all;
+  for (const SegmentPart& part : group.remote) {
+    all.emplace_back(Bitmap::words_for(part.open->flat->size()), ~std::uint64_t{0});
+  }
+  return all;
+}
+
+/// All that pass are looked at here: fewer than the store would be asked for, or more than it gives at a
+/// time.
+RemoteVectors::Found scanned_here(const GroupSnapshot& group, const Filtered& filtered) {
+  RemoteVectors::Found found{all_passed_over(group), 0, 0, "here"};
+  for (std::size_t i = 0; i < group.remote.size(); ++i) {
+    const VectorSegment& segment = *group.remote[i].open->flat;
+    const Tombstones deleted = group.remote[i].deleted();
+    for (std::size_t at = 0; at < segment.size(); ++at) {
+      const VectorEntry entry = segment.entry(at);
+      if (deleted.test(at) || !filtered.accepts(entry.node, entry.document)) continue;
+      found.passed_over[i][at / 64] &= ~(std::uint64_t{1} << (at % 64));
+    }
+  }
+  return found;
+}
+
+VectorCollection collection_of(const SegmentStore::Reading& reading, const GroupSnapshot& group) {
+  const std::string id = reading.setting(kId).value_or("");
+  const auto model = checksum(group.fingerprint()) & 0xffff'ffff;
+  const std::size_t dim = group.vectors().front()->open->flat->dim();
+  return {fmt::format("hasten_{}_{}_{:08x}", id, group.row.id, model), dim, VectorMetric::cosine};
+}
+
+}  // namespace
+
+RemoteVectors::Target RemoteVectors::target(const SegmentStore& truth, const SegmentStore::Reading& reading,
+                                            const GroupSnapshot& group, const std::stop_token& stop) {
+  Target target{collection_of(reading, group), !reading.setting(kChanged).value_or("").empty()};
+  if (store_->type() == "memory") fill(truth, group, target.collection, stop);
+  return target;
+}
+
+bool RemoteVectors::open(const VectorCollection& collection) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (opened_.contains(collection.name)) return false;
+  }
+  store_->open(collection);
+  const std::lock_guard lock(mutex_);
+  return opened_.insert(collection.name).second;
+}
+
+void RemoteVectors::fill(const SegmentStore& truth, const GroupSnapshot& group,
+                         const VectorCollection& collection, const std::stop_token& stop) {
+  const std::lock_guard lock(filling_);
+  if (!open(collection)) return;
+  std::vector<VectorEntry> entries;
+  for (const SegmentPart& part : group.remote) {
+    const VectorSegment& segment = *part.open->flat;
+    for (std::size_t i = 0; i < segment.size(); ++i) {
+      if (!part.deleted().test(i)) entries.push_back(segment.entry(i));
+    }
+  }
+  upsert(truth, group, collection, std::move(entries), stop);
+}
+
+void RemoteVectors::send(SegmentStore& truth, const GroupSnapshot& group, std::span<const SegmentPart> inputs,
+                         const std::stop_token& stop) {
+  if (!truth.read()->setting(kId)) {
+    auto writing = truth.write();
+    writing->set_setting(kId, random_id().to_string().substr(0, 16));
+    writing->commit();
+  }
+  const VectorCollection there = target(truth, *truth.read(), group, stop).collection;
+  open(there);
+  std::vector<NodeNumber> gone;
+  std::vector<VectorEntry> fresh;
+  for (const SegmentPart& part : inputs) {
+    const VectorSegment& segment = *part.open->flat;
+    const bool sent = part.row.kind == kRemote;
+    for (std::size_t i = 0; i < segment.size(); ++i) {
+      const bool deleted = part.deleted().test(i);
+      if (sent && deleted) gone.push_back(segment.node(i));
+      if (!sent && !deleted) fresh.push_back(segment.entry(i));
+    }
+  }
+  if (!gone.empty()) store_->remove(there, gone);
+  upsert(truth, group, there, std::move(fresh), stop);
+}
+
+void RemoteVectors::upsert(const SegmentStore& truth, const GroupSnapshot& group,
+                           const VectorCollection& there, std::vector<VectorEntry> entries,
+                           const std::stop_token& stop) {
+  const auto full = truth.vectors(group.fingerprint());
+  for (std::size_t from = 0; from < entries.size(); from += kBatch) {
+    if (stop.stop_requested()) throw Error(Code::cancelled, "stopped");
+    const auto batch = std::span(entries).subspan(from, std::min(kBatch, entries.size() - from));
+    const auto reading = truth.read();
+    NodeRows rows(*reading);
+    std::vector<NodeNumber> numbers;
+    for (const VectorEntry& entry : batch) numbers.push_back(entry.node);
+    rows.load(numbers);
+    std::vector<VectorRecord> records;
+    std::vector<Metadata> fields;
+    fields.reserve(batch.size());  // records point into it
+    for (const VectorEntry& entry : batch) {
+      const NodeRow* row = rows.find(entry.node);
+      const DocumentRow* document = row == nullptr ? nullptr : rows.document(row->document);
+      if (document == nullptr) continue;  // removed meanwhile
+      Metadata own = row->metadata;
+      own.merge(document_fields(*document));
+      fields.push_back(std::move(own));
+      records.push_back({entry.node, entry.document, full(entry.vector), &fields.back()});
+    }
+    store_->upsert(there, records);
+  }
+}
+
+void RemoteVectors::send_changed_fields(SegmentStore& truth, const Snapshot& snapshot,
+                                        const std::stop_token& stop) {
+  const auto changed = truth.read()->setting(kChanged).value_or("");
+  if (changed.empty()) return;
+  for (const GroupSnapshot& group : snapshot.groups) {
+    if (group.remote.empty()) continue;
+    std::vector<VectorEntry> entries;
+    const auto reading = truth.read();
+    for (const std::uint32_t document : numbers_of(changed)) {
+      for (const NodeRow& node : reading->nodes_of(document)) {
+        const auto place = find_node(group.remote, node.number);
+        if (place) entries.push_back(group.remote[place->part].open->flat->entry(place->position));
+      }
+    }
+    const VectorCollection there = collection_of(*reading, group);
+    open(there);
+    upsert(truth, group, there, std::move(entries), stop);
+  }
+  auto writing = truth.write();
+  if (writing->setting(kChanged) != changed) return;  // more came: the next time
+  writing->set_setting(kChanged, "");
+  writing->commit();
+}
+
+RemoteVectors::Found RemoteVectors::find(const Target& target, const GroupSnapshot& group,
+                                         std::span<const float> query, std::size_t k,
+                                         const Filtered* filtered, const Filter& filter,
+                                         const std::stop_token& stop) {
+  Found found;
+  std::size_t nodes = 0;
+  for (const SegmentPart& part : group.remote) nodes += part.row.nodes;
+  VectorRestriction restriction;
+  std::vector<std::uint32_t> documents;
+  if (filtered != nullptr) {
+    found.filtered_by = "here";
+    const std::size_t passing = filtered->documents.count();
+    if (passing <= kScannedDocuments) return scanned_here(group, *filtered);
+    if (const auto native = target.fields_changed ? std::nullopt : store_->native_filter(filter)) {
+      restriction.native = *native;
+      found.filtered_by = "store";
+    } else if (passing <= store_->documents_max()) {
+      documents = documents_of(filtered->documents);
+      restriction.documents = documents;
+      found.filtered_by = "documents";
+    }
+  }
+  for (std::size_t wanted = k + kAskedMore;; wanted *= 4) {
+    found.asked = std::min({wanted, nodes, kAskedMax});
+    const auto hits = store_->search(target.collection, query, found.asked, restriction, stop);
+    found.found = 0;
+    found.passed_over = all_passed_over(group);
+    for (const VectorHit& hit : hits) {
+      const auto place = find_node(group.remote, hit.node);
+      if (!place) continue;  // of a commit that is not seen
+      const SegmentPart& part = group.remote[place->part];
+      if (part.deleted().test(place->position)) continue;
+      const std::uint32_t document = part.open->flat->entry(place->position).document;
+      if (filtered != nullptr && !filtered->accepts(hit.node, document)) continue;
+      ++found.found;
+      found.passed_over[place->part][place->position / 64] &= ~(std::uint64_t{1} << (place->position % 64));
+    }
+    if (found.found >= k || hits.size() < found.asked || found.asked == nodes) return found;
+    if (found.asked == kAskedMax) break;
+  }
+  return filtered != nullptr ? scanned_here(group, *filtered) : found;
+}
+
+void note_changed_fields(SegmentStore::Writing& writing, const Snapshot& snapshot,
+                         std::span<const std::uint32_t> documents) {
+  const bool sent =
+      std::ranges::any_of(snapshot.groups, [](const auto& group) { return !group.remote.empty(); });
+  if (!sent || documents.empty()) return;
+  const std::string before = writing.setting(kChanged).value_or("");
+  writing.set_setting(kChanged,
+                      fmt::format("{}{}{}", before, before.empty() ? "" : ",", fmt::join(documents, ",")));
+}
+
+}  // namespace hasten

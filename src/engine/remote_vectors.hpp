@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/segment_store.hpp"
+#include "core/vector_store.hpp"
+#include "engine/filtering.hpp"
+#include "engine/snapshot.hpp"
+#include "hasten/filter.hpp"
+
+namespace hasten {
+
+/// The vectors of a knowledge base where a vector store beside the truth searches them. What was committed
+/// lies in segments of its own (kFlat) until it was sent; then these keep the entries alone (kRemote), so
+/// that every snapshot knows what is there, alive, and where its full vector is. So a search sees exactly its
+/// commit: what was not sent yet is searched here, what is gone is passed over, and every score is made here,
+/// from full vectors. Thread-safe.
+class RemoteVectors {
+ public:
+  explicit RemoteVectors(std::unique_ptr<VectorStore> store) : store_(std::move(store)) {}
+
+  VectorStore& store() const noexcept { return *store_; }
+
+  /// Removes what is deleted in the inputs of kRemote, and adds what is alive in those of kFlat. Sent again,
+  /// it changes nothing. @throws what the store throws.
+  void send(SegmentStore& truth, const GroupSnapshot& group, std::span<const SegmentPart> inputs,
+            const std::stop_token& stop);
+  /// Sends nodes again whose documents' fields changed after they had been sent.
+  void send_changed_fields(SegmentStore& truth, const Snapshot& snapshot, const std::stop_token& stop);
+
+  /// Where the vectors of a group are at one commit.
+  struct Target {
+    VectorCollection collection;
+    bool fields_changed = false;  ///< since they were sent
+  };
+  /// What begins empty in every process is filled first.
+  Target target(const SegmentStore& truth, const SegmentStore::Reading& reading, const GroupSnapshot& group,
+                const std::stop_token& stop);
+
+  /// Which nodes of a group's kRemote segments may be the nearest.
+  struct Found {
+    std::vector<std::vector<std::uint64_t>> passed_over;  ///< of each segment: the others
+    std::size_t asked = 0, found = 0;                     ///< of the store; 0: it was not asked
+    std::string_view filtered_by;  ///< "store", "documents" there, "here"; "": no filter
+  };
+  /// @param filtered  what `filter` lets through; null: everything. @throws what the store throws.
+  Found find(const Target& target, const GroupSnapshot& group, std::span<const float> query, std::size_t k,
+             const Filtered* filtered, const Filter& filter, const std::stop_token& stop);
+
+ private:
+  /// @return whether it is the first time here.
+  bool open(const VectorCollection& collection);
+  void upsert(const SegmentStore& truth, const GroupSnapshot& group, const VectorCollection& collection,
+              std::vector<VectorEntry> entries, const std::stop_token& stop);
+  void fill(const SegmentStore& truth, const GroupSnapshot& group, const VectorCollection& collection,
+            const std::stop_token& stop);
+
+  std::unique_ptr<VectorStore> store_;
+  std::mutex filling_;
+  std::mutex mutex_;
+  std::set<std::string> opened_;
+};
+
+/// Notes, in a commit that changes fields of documents whose vectors may have been sent, that these are to be
+/// sent again.
+void note_changed_fields(SegmentStore::Writing& writing, const Snapshot& snapshot,
+                         std::span<const std::uint32_t> documents);
+
+}  // namespace hasten
