@@ -10,10 +10,6 @@
 #include "stores/local/local_store.hpp"
 #include "stores/memory/memory_store.hpp"
 #include "stores/memory/memory_vectors.hpp"
-#include "stores/milvus/milvus_options.hpp"
-#include "stores/milvus/milvus_store.hpp"
-#include "stores/postgres/postgres_options.hpp"
-#include "stores/postgres/postgres_vectors.hpp"
 
 namespace hasten {
 namespace {
@@ -40,14 +36,6 @@ constexpr VectorStoreType kVectorStores[] = {
      [](const json& kwargs, const std::string& where) -> std::unique_ptr<VectorStore> {
        take_no_kwargs(kwargs, where);
        return std::make_unique<MemoryVectors>();
-     }},
-    {"milvus",
-     [](const json& kwargs, const std::string& where) -> std::unique_ptr<VectorStore> {
-       return open_milvus(MilvusOptions::from(kwargs, where));
-     }},
-    {"postgres",
-     [](const json& kwargs, const std::string& where) -> std::unique_ptr<VectorStore> {
-       return std::make_unique<PostgresVectors>(PostgresOptions::from_json(kwargs, where));
      }},
 };
 
