@@ -21,13 +21,12 @@ struct Stores {
   std::vector<std::string> notices;     ///< what an older way of writing it was taken for
   bool operator==(const Stores&) const = default;
 
-  /// From a type alone (`milvus`), or JSON of one of these shapes, of which the last is LazyLLM's older one:
-  ///     {"type": "milvus", "kwargs": {…}}
-  ///     {"segment_store": {"type": "postgres", "kwargs": {…}}, "vector_store": {"type": "milvus", "kwargs":
-  ///     {…}}}
-  ///     {"type": "map", "indices": {"smart_embedding_index": {"backend": "milvus", "kwargs": {…}}}}
+  /// From a type alone (`chroma`), or JSON of one of these shapes, of which the last is LazyLLM's older one:
+  ///     {"type": "chroma", "kwargs": {…}}
+  ///     {"segment_store": {"type": "local"}, "vector_store": {"type": "chroma", "kwargs": {…}}}
+  ///     {"type": "map", "indices": {"smart_embedding_index": {"backend": "chroma", "kwargs": {…}}}}
   /// A type that keeps vectors alone stands beside a local segment store.
-  /// @throws Error(invalid) no JSON, a key or type that is not known, with the nearest, or two stores that do
+  /// @throws Error(invalid) no JSON; a key or type that is not known, with the nearest; two stores that do
   /// not
   ///         go together. The kwargs are looked at when the store is opened.
   static Stores parse(std::string_view text);

@@ -28,25 +28,6 @@ std::partial_ordering compare_numbers(std::int64_t a, double b) {
 
 std::partial_ordering reversed(std::partial_ordering order) { return 0 <=> order; }
 
-bool holds(Kind kind, std::partial_ordering order) {
-  switch (kind) {
-    case Kind::equal:
-      return std::is_eq(order);
-    case Kind::not_equal:
-      return std::is_neq(order);
-    case Kind::less:
-      return std::is_lt(order);
-    case Kind::less_equal:
-      return std::is_lteq(order);
-    case Kind::greater:
-      return std::is_gt(order);
-    case Kind::greater_equal:
-      return std::is_gteq(order);
-    default:
-      return false;
-  }
-}
-
 /// A list holds a string or does not; it has no order, and no other type of literal.
 bool list_holds(Kind kind, const List& list, const Value& literal) {
   const auto* text = std::get_if<std::string>(&literal);
@@ -84,6 +65,25 @@ bool field_matches(const Filter::Expression& expression, const Value& value) {
 }
 
 }  // namespace
+
+bool holds(Filter::Expression::Kind kind, std::partial_ordering order) {
+  switch (kind) {
+    case Kind::equal:
+      return std::is_eq(order);
+    case Kind::not_equal:
+      return std::is_neq(order);
+    case Kind::less:
+      return std::is_lt(order);
+    case Kind::less_equal:
+      return std::is_lteq(order);
+    case Kind::greater:
+      return std::is_gt(order);
+    case Kind::greater_equal:
+      return std::is_gteq(order);
+    default:
+      return false;
+  }
+}
 
 std::optional<std::partial_ordering> compare(const Value& value, const Value& literal) {
   using Order = std::optional<std::partial_ordering>;

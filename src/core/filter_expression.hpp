@@ -40,6 +40,11 @@ Filter::Expression parse_filter(std::string_view text);
 /// number. Nothing where they are of different types, and for lists.
 std::optional<std::partial_ordering> compare(const Value& value, const Value& literal);
 
+/// Whether a comparison (Kind::equal to greater_equal) is true of two values in this order.
+bool holds(Filter::Expression::Kind comparison, std::partial_ordering order);
+/// How a comparison is written: "==".
+std::string_view symbol(Filter::Expression::Kind comparison);
+
 /// The expression as text, with the parentheses it needs: it parses to the same again.
 std::string to_string(const Filter::Expression& expression);
 

@@ -32,7 +32,22 @@ struct LiteralText {
   std::string operator()(const std::vector<std::string>&) const { return "[]"; }  // no literal is one
 };
 
-std::string_view symbol(Kind kind) {
+/// Children that bind less than what they stand in are put in parentheses.
+std::string child_text(const Filter::Expression& child, Kind parent) {
+  const bool loose = child.kind == Kind::any_of || child.kind == Kind::all_of;
+  const bool same = child.kind == Kind::all_of && parent == Kind::any_of;
+  return loose && !same ? fmt::format("({})", to_string(child)) : to_string(child);
+}
+
+std::string joined(const Filter::Expression& expression, std::string_view separator) {
+  std::vector<std::string> parts;
+  for (const auto& child : expression.children) parts.push_back(child_text(child, expression.kind));
+  return fmt::format("{}", fmt::join(parts, separator));
+}
+
+}  // namespace
+
+std::string_view symbol(Filter::Expression::Kind kind) {
   switch (kind) {
     case Kind::equal:
       return "==";
@@ -48,21 +63,6 @@ std::string_view symbol(Kind kind) {
       return ">=";
   }
 }
-
-/// Children that bind less than what they stand in are put in parentheses.
-std::string child_text(const Filter::Expression& child, Kind parent) {
-  const bool loose = child.kind == Kind::any_of || child.kind == Kind::all_of;
-  const bool same = child.kind == Kind::all_of && parent == Kind::any_of;
-  return loose && !same ? fmt::format("({})", to_string(child)) : to_string(child);
-}
-
-std::string joined(const Filter::Expression& expression, std::string_view separator) {
-  std::vector<std::string> parts;
-  for (const auto& child : expression.children) parts.push_back(child_text(child, expression.kind));
-  return fmt::format("{}", fmt::join(parts, separator));
-}
-
-}  // namespace
 
 std::string to_string(const Filter::Expression& expression) {
   std::vector<std::string> literals;

@@ -19,10 +19,9 @@
 namespace hasten {
 namespace {
 
-constexpr std::size_t kBatch = 1'000;  // records of one request's worth of memory
-constexpr std::size_t kAskedMore =
-    16;  // than is wanted: the store may round otherwise, and hold what is gone
-constexpr std::size_t kAskedMax = 16'384;                      // servers give no more at a time
+constexpr std::size_t kBatch = 1'000;      // records of one request's worth of memory
+constexpr std::size_t kAskedMore = 16;     // than is wanted: the store may round, and hold what is gone
+constexpr std::size_t kAskedMax = 16'384;  // servers give no more at a time
 constexpr std::size_t kScannedDocuments = 1'000;               // of so few, all vectors are looked at here
 constexpr std::string_view kId = "vector_store.id";            // of this knowledge base there
 constexpr std::string_view kChanged = "vector_store.changed";  // documents, by commas
@@ -70,20 +69,9 @@ std::vector<std::vector<std::uint64_t>> all_passed_over(const GroupSnapshot& gro
   return all;
 }
 
-/// All that pass are looked at here: fewer than the store would be asked for, or more than it gives at a
-/// time.
+/// All that pass are looked at here: they are few, or more than the store gives at a time.
 RemoteVectors::Found scanned_here(const GroupSnapshot& group, const Filtered& filtered) {
-  RemoteVectors::Found found{all_passed_over(group), 0, 0, "here"};
-  for (std::size_t i = 0; i < group.remote.size(); ++i) {
-    const VectorSegment& segment = *group.remote[i].open->flat;
-    const Tombstones deleted = group.remote[i].deleted();
-    for (std::size_t at = 0; at < segment.size(); ++at) {
-      const VectorEntry entry = segment.entry(at);
-      if (deleted.test(at) || !filtered.accepts(entry.node, entry.document)) continue;
-      found.passed_over[i][at / 64] &= ~(std::uint64_t{1} << (at % 64));
-    }
-  }
-  return found;
+  return {passed_over(group, &filtered, SIZE_MAX), 0, 0, "here"};
 }
 
 VectorCollection collection_of(const SegmentStore::Reading& reading, const GroupSnapshot& group) {
@@ -117,12 +105,7 @@ void RemoteVectors::fill(const SegmentStore& truth, const GroupSnapshot& group,
   const std::lock_guard lock(filling_);
   if (!open(collection)) return;
   std::vector<VectorEntry> entries;
-  for (const SegmentPart& part : group.remote) {
-    const VectorSegment& segment = *part.open->flat;
-    for (std::size_t i = 0; i < segment.size(); ++i) {
-      if (!part.deleted().test(i)) entries.push_back(segment.entry(i));
-    }
-  }
+  for (const SegmentPart& part : group.remote) add_alive(entries, part);
   upsert(truth, group, collection, std::move(entries), stop);
 }
 
@@ -138,12 +121,12 @@ void RemoteVectors::send(SegmentStore& truth, const GroupSnapshot& group, std::s
   std::vector<NodeNumber> gone;
   std::vector<VectorEntry> fresh;
   for (const SegmentPart& part : inputs) {
-    const VectorSegment& segment = *part.open->flat;
-    const bool sent = part.row.kind == kRemote;
-    for (std::size_t i = 0; i < segment.size(); ++i) {
-      const bool deleted = part.deleted().test(i);
-      if (sent && deleted) gone.push_back(segment.node(i));
-      if (!sent && !deleted) fresh.push_back(segment.entry(i));
+    if (part.row.kind != kRemote) {
+      add_alive(fresh, part);
+      continue;
+    }
+    for (std::size_t i = 0; i < part.row.nodes; ++i) {
+      if (part.deleted().test(i)) gone.push_back(part.open->flat->node(i));
     }
   }
   if (!gone.empty()) store_->remove(there, gone);
@@ -245,11 +228,26 @@ RemoteVectors::Found RemoteVectors::find(const Target& target, const GroupSnapsh
   return filtered != nullptr ? scanned_here(group, *filtered) : found;
 }
 
-void note_changed_fields(SegmentStore::Writing& writing, const Snapshot& snapshot,
-                         std::span<const std::uint32_t> documents) {
-  const bool sent =
-      std::ranges::any_of(snapshot.groups, [](const auto& group) { return !group.remote.empty(); });
-  if (!sent || documents.empty()) return;
+std::vector<std::vector<std::uint64_t>> passed_over(const GroupSnapshot& group, const Filtered* filtered,
+                                                    std::size_t most) {
+  auto all = all_passed_over(group);
+  for (std::size_t part = 0; part < all.size(); ++part) {
+    const VectorSegment& segment = *group.remote[part].open->flat;
+    const Tombstones deleted = group.remote[part].deleted();
+    const std::size_t n = segment.size(), rows = std::min(n, most);
+    for (std::size_t i = 0; i < rows; ++i) {
+      const std::size_t at = i * n / rows;
+      const VectorEntry entry = segment.entry(at);
+      if (deleted.test(at) || (filtered != nullptr && !filtered->accepts(entry.node, entry.document)))
+        continue;
+      all[part][at / 64] &= ~(std::uint64_t{1} << (at % 64));
+    }
+  }
+  return all;
+}
+
+void note_changed_fields(SegmentStore::Writing& writing, std::span<const std::uint32_t> documents) {
+  if (documents.empty()) return;
   const std::string before = writing.setting(kChanged).value_or("");
   writing.set_setting(kChanged,
                       fmt::format("{}{}{}", before, before.empty() ? "" : ",", fmt::join(documents, ",")));

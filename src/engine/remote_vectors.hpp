@@ -69,9 +69,13 @@ class RemoteVectors {
   std::set<std::string> opened_;
 };
 
+/// The group's kRemote segments without what is deleted, does not pass the filter, or is not among at most
+/// `most` entries of each that are evenly spread: the bits of the others. @param filtered  null: all pass.
+std::vector<std::vector<std::uint64_t>> passed_over(const GroupSnapshot& group, const Filtered* filtered,
+                                                    std::size_t most);
+
 /// Notes, in a commit that changes fields of documents whose vectors may have been sent, that these are to be
 /// sent again.
-void note_changed_fields(SegmentStore::Writing& writing, const Snapshot& snapshot,
-                         std::span<const std::uint32_t> documents);
+void note_changed_fields(SegmentStore::Writing& writing, std::span<const std::uint32_t> documents);
 
 }  // namespace hasten

@@ -10,7 +10,6 @@
 #include <unordered_map>
 
 #include "base/threads.hpp"
-#include "core/bitmap.hpp"
 #include "engine/remote_vectors.hpp"
 #include "hasten/error.hpp"
 #include "retrieval/calibrate.hpp"
@@ -91,26 +90,6 @@ void explain(Notes& notes, const RemoteVectors::Found& found, const RemoteVector
   notes.emplace_back("store_asked", std::to_string(found.asked));
   notes.emplace_back("store_found", std::to_string(found.found));
   if (!found.filtered_by.empty()) notes.emplace_back("store_filtered_by", found.filtered_by);
-}
-
-/// What passes of what a vector store has, of at most `rows` of each segment, evenly spread: the others'
-/// bits.
-std::vector<std::vector<std::uint64_t>> passed_over(const GroupSnapshot& group, const Filtered* filtered,
-                                                    std::size_t most) {
-  std::vector<std::vector<std::uint64_t>> all;
-  for (const SegmentPart& part : group.remote) {
-    const VectorSegment& segment = *part.open->flat;
-    const std::size_t n = segment.size(), rows = std::min(n, most);
-    auto& words = all.emplace_back(Bitmap::words_for(n), ~std::uint64_t{0});
-    for (std::size_t i = 0; i < rows; ++i) {
-      const std::size_t at = i * n / rows;
-      const VectorEntry entry = segment.entry(at);
-      if (part.deleted().test(at)) continue;
-      if (filtered != nullptr && !filtered->accepts(entry.node, entry.document)) continue;
-      words[at / 64] &= ~(std::uint64_t{1} << (at % 64));
-    }
-  }
-  return all;
 }
 
 void add_remote(std::vector<VectorInput>& inputs, const GroupSnapshot& group,

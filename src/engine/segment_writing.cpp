@@ -182,9 +182,9 @@ std::vector<std::uint32_t> changed_documents(const FieldChanges& changes) {
   for (const auto& [group, fresh] : changes.nodes) {
     const auto of_group = changes.stale_nodes.find(group);
     if (of_group == changes.stale_nodes.end()) continue;
+    const std::set<NodeNumber> stale_nodes(of_group->second.begin(), of_group->second.end());
     for (const NumberedFields& node : fresh) {
-      if (std::ranges::find(of_group->second, node.number) != of_group->second.end())
-        changed.insert(node.document);
+      if (stale_nodes.contains(node.number)) changed.insert(node.document);
     }
   }
   return {changed.begin(), changed.end()};
@@ -211,12 +211,6 @@ std::span<const NodeNumber> numbers_within(std::span<const NodeNumber> numbers,
 
 }  // namespace
 
-std::unique_ptr<const OpenSegment> WrittenSegment::open(const std::filesystem::path& folder) const {
-  SegmentFile file =
-      row.in_truth() ? SegmentFile(row.file, image, row.kind) : SegmentFile(folder / row.file, row.kind);
-  return std::make_unique<const OpenSegment>(std::move(file), row.kind);
-}
-
 WrittenSegment write_segment(SegmentRow row, const std::filesystem::path& folder, const WriteSegment& write) {
   const std::string name = std::move(row.file);
   row.file = name + ".seg";
@@ -230,7 +224,7 @@ WrittenSegment write_segment(SegmentRow row, const std::filesystem::path& folder
   } else {
     writer.finish();
   }
-  const auto open = written.open(folder);
+  const auto open = open_segment(folder, written.row, written.image);
   written.row.nodes = open->size();
   if (written.row.nodes == 0) return written;
   written.row.first_node = open->number(0);
@@ -300,7 +294,7 @@ void mark_deleted(SegmentStore::Writing& writing, const Snapshot& snapshot,
 
 void change_fields(SegmentStore::Writing& writing, const SegmentStore& store, const Snapshot& snapshot,
                    FieldChanges changes) {
-  note_changed_fields(writing, snapshot, changed_documents(changes));
+  if (snapshot.has_remote()) note_changed_fields(writing, changed_documents(changes));
   const std::vector<NodeNumber> stale(changes.stale_documents.begin(), changes.stale_documents.end());
   for (const SegmentPart& part : snapshot.fields) mark_deleted(writing, part, stale);
   for (const GroupSnapshot& group : snapshot.groups) {

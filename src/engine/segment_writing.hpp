@@ -28,7 +28,6 @@ bool add_flat_segments(SegmentStore::Writing& writing, const SegmentStore& store
 struct WrittenSegment {
   SegmentRow row;
   std::vector<std::byte> image;  ///< where row.in_truth()
-  std::unique_ptr<const OpenSegment> open(const std::filesystem::path& folder) const;
 };
 
 using WriteSegment = std::function<void(SegmentSink&)>;

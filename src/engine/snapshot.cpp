@@ -28,11 +28,23 @@ std::size_t OpenSegment::find(NodeNumber number) const {
   return flat ? flat->find(number) : fields->find(number);
 }
 
+std::shared_ptr<const OpenSegment> open_segment(const std::filesystem::path& folder, const SegmentRow& row,
+                                                std::span<const std::byte> image) {
+  SegmentFile file =
+      row.in_truth() ? SegmentFile(row.file, image, row.kind) : SegmentFile(folder / row.file, row.kind);
+  return std::make_shared<const OpenSegment>(std::move(file), row.kind);
+}
+
 std::shared_ptr<const OpenSegment> open_segment(const SegmentStore::Reading& reading,
                                                 const std::filesystem::path& folder, const SegmentRow& row) {
-  SegmentFile file = row.in_truth() ? SegmentFile(row.file, reading.segment_image(row), row.kind)
-                                    : SegmentFile(folder / row.file, row.kind);
-  return std::make_shared<const OpenSegment>(std::move(file), row.kind);
+  return open_segment(folder, row, row.in_truth() ? reading.segment_image(row) : std::vector<std::byte>());
+}
+
+void add_alive(std::vector<VectorEntry>& entries, const SegmentPart& part) {
+  const VectorSegment& segment = *part.open->flat;
+  for (std::size_t i = 0; i < segment.size(); ++i) {
+    if (!part.deleted().test(i)) entries.push_back(segment.entry(i));
+  }
 }
 
 std::vector<Bm25Input> word_inputs(std::span<const SegmentPart> parts) {
@@ -83,6 +95,10 @@ const GroupSnapshot* Snapshot::find(std::string_view name) const {
   const auto found = std::find_if(groups.begin(), groups.end(),
                                   [&](const GroupSnapshot& group) { return group.row.name == name; });
   return found == groups.end() ? nullptr : &*found;
+}
+
+bool Snapshot::has_remote() const {
+  return std::ranges::any_of(groups, [](const GroupSnapshot& group) { return !group.remote.empty(); });
 }
 
 void Snapshot::check_files() const {

@@ -44,8 +44,11 @@ struct OpenSegment {
   std::uint64_t length(std::size_t position) const { return words ? words->length(position) : 0; }
 };
 
-/// Opens a segment of the manifest that `reading` sees, its file mapped or its image copied.
-/// @param folder  of the files. @throws Error(not_found|damaged|mismatch)
+/// Opens a segment, its file mapped or its image copied.
+/// @param folder  of the files. @param image  where row.in_truth(). @throws Error(not_found|damaged|mismatch)
+std::shared_ptr<const OpenSegment> open_segment(const std::filesystem::path& folder, const SegmentRow& row,
+                                                std::span<const std::byte> image);
+/// One of the manifest that `reading` sees.
 std::shared_ptr<const OpenSegment> open_segment(const SegmentStore::Reading& reading,
                                                 const std::filesystem::path& folder, const SegmentRow& row);
 
@@ -55,6 +58,9 @@ struct SegmentPart {
   SegmentRow row;
   Tombstones deleted() const { return Tombstones(row.deleted); }
 };
+
+/// Adds the entries of a segment of vectors that are not deleted.
+void add_alive(std::vector<VectorEntry>& entries, const SegmentPart& part);
 
 std::vector<Bm25Input> word_inputs(std::span<const SegmentPart> parts);
 std::vector<VectorInput> flat_inputs(std::span<const SegmentPart> parts);
@@ -86,6 +92,8 @@ struct Snapshot {
   /// The segments of all groups and kinds, those of one group and kind together.
   std::vector<const std::vector<SegmentPart>*> parts() const;
   const GroupSnapshot* find(std::string_view name) const;
+  /// Whether a vector store was sent something.
+  bool has_remote() const;
   /// @throws Error(damaged) a file was cut short since it was mapped.
   void check_files() const;
 };

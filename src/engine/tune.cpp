@@ -85,12 +85,7 @@ void check_embedder(KnowledgeBase& kb, const std::string& name, const std::strin
 
 std::vector<VectorEntry> entries_of(const GroupSnapshot& group) {
   std::vector<VectorEntry> entries;
-  for (const SegmentPart* part : group.vectors()) {
-    const VectorSegment& segment = *part->open->flat;
-    for (std::size_t i = 0; i < segment.size(); ++i) {
-      if (!part->deleted().test(i)) entries.push_back(segment.entry(i));
-    }
-  }
+  for (const SegmentPart* part : group.vectors()) add_alive(entries, *part);
   return entries;
 }
 

@@ -40,14 +40,9 @@ UserIndex::Live::Live(const SegmentStore::Reading& reading, const GroupSnapshot*
     reading.for_each_node(group->row.id, 0, std::numeric_limits<NodeNumber>::max(),
                           [&](const NodeRow& row) { numbers.insert(row.number); });
   }
-  for (const SegmentPart* part : group->vectors()) {
-    const VectorSegment& segment = *part->open->flat;
-    for (std::size_t i = 0; i < segment.size(); ++i) {
-      if (part->deleted().test(i)) continue;
-      const VectorEntry entry = segment.entry(i);
-      vectors[entry.node] = entry.vector;
-    }
-  }
+  std::vector<VectorEntry> entries;
+  for (const SegmentPart* part : group->vectors()) add_alive(entries, *part);
+  for (const VectorEntry& entry : entries) vectors[entry.node] = entry.vector;
 }
 
 void UserIndex::fail(std::string_view function, std::string_view message) const {

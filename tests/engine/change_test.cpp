@@ -20,42 +20,14 @@
 #include <thread>
 
 #include "base/files.hpp"
-#include "base/hashing.hpp"
 #include "hasten/document.hpp"
+#include "tests/engine/hash_embedder.hpp"
 #include "tests/engine/segment_files.hpp"
 
 namespace hasten {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kDim = 16;
-
-/// A direction of its own for each text.
-std::vector<float> vector_of(std::string_view text) {
-  std::mt19937_64 random(checksum(text));
-  std::normal_distribution<float> normal;
-  std::vector<float> vector(kDim);
-  float norm = 0;
-  for (float& value : vector) value = normal(random), norm += value * value;
-  for (float& value : vector) value /= std::sqrt(norm);
-  return vector;
-}
-
-class HashEmbedder : public Embedder {
- public:
-  Matrix embed(std::span<const std::string_view> texts, Role, std::stop_token) const override {
-    Matrix vectors{texts.size(), kDim, {}};
-    for (const std::string_view text : texts) {
-      const auto vector = vector_of(text);
-      vectors.values.insert(vectors.values.end(), vector.begin(), vector.end());
-    }
-    return vectors;
-  }
-  std::size_t dim() const override { return kDim; }
-  std::size_t max_tokens() const override { return 1 << 20; }
-  std::string fingerprint() const override { return "hash of the text"; }
-};
 
 Document open_kb(const fs::path& folder, Document::Access access = Document::Access::write) {
   Settings settings;
@@ -105,11 +77,11 @@ struct Model {
 
   std::multimap<double, std::string, std::greater<>> by_meaning(const std::string& asked) const {
     std::multimap<double, std::string, std::greater<>> scores;
-    const auto question = vector_of(asked);
+    const auto question = HashEmbedder::vector_of(asked);
     for (const auto& [path, text] : texts) {
-      const auto vector = vector_of(text);
+      const auto vector = HashEmbedder::vector_of(text);
       double score = 0;
-      for (std::size_t d = 0; d < kDim; ++d) score += double{question[d]} * vector[d];
+      for (std::size_t d = 0; d < HashEmbedder::kDim; ++d) score += double{question[d]} * vector[d];
       scores.emplace(score, path);
     }
     return scores;
@@ -512,7 +484,8 @@ TEST_F(Change, AWriterThatIsKilledLosesNothingThatWasAcknowledged) {
     EXPECT_TRUE(report.problems.empty()) << report.problems.front();
     for (const Mode mode : {Mode::bm25, Mode::vector}) {
       std::set<std::string> found;
-      const auto result = document.search(word(0), {.mode = mode, .top_k = static_cast<std::size_t>(count) + 10});
+      const auto result =
+          document.search(word(0), {.mode = mode, .top_k = static_cast<std::size_t>(count) + 10});
       for (const Hit& hit : result.hits) found.insert(hit.path);
       // The step that was killed may be there in part.
       std::set<std::string> before = left_after(count), after = before;

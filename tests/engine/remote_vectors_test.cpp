@@ -6,43 +6,21 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cmath>
 #include <filesystem>
 #include <random>
 
-#include "base/hashing.hpp"
 #include "engine/ingest.hpp"
 #include "engine/knowledge_base.hpp"
 #include "engine/maintenance.hpp"
 #include "engine/merging.hpp"
 #include "engine/search.hpp"
 #include "hasten/error.hpp"
+#include "tests/engine/hash_embedder.hpp"
 
 namespace hasten {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kDim = 16;
-
-class HashEmbedder : public Embedder {
- public:
-  Matrix embed(std::span<const std::string_view> texts, Role, std::stop_token) const override {
-    Matrix vectors{texts.size(), kDim, {}};
-    for (const std::string_view text : texts) {
-      std::mt19937_64 random(checksum(text));
-      std::normal_distribution<float> normal;
-      std::vector<float> vector(kDim);
-      float norm = 0;
-      for (float& value : vector) value = normal(random), norm += value * value;
-      for (const float value : vector) vectors.values.push_back(value / std::sqrt(norm));
-    }
-    return vectors;
-  }
-  std::size_t dim() const override { return kDim; }
-  std::size_t max_tokens() const override { return 1 << 20; }
-  std::string fingerprint() const override { return "hash of the text"; }
-};
 
 class RemoteVectorsTest : public ::testing::Test {
  protected:
@@ -153,7 +131,7 @@ TEST_F(RemoteVectorsTest, TheStoreHoldsWhatIsAliveAndNothingElseAfterCompacting)
   VectorStore& store = there_->remote->store();
   const auto names = store.collections("hasten_");
   ASSERT_EQ(names.size(), 1U);
-  const VectorCollection collection{names[0], kDim, VectorMetric::cosine};
+  const VectorCollection collection{names[0], HashEmbedder::kDim, VectorMetric::cosine};
   EXPECT_EQ(sent(), 60U);
   EXPECT_GE(store.count(collection), 60U);
   compact(*there_, {}, {});

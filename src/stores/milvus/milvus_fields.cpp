@@ -146,26 +146,9 @@ class Writer {
     return out.empty() ? nothing(expression.field) : "(" + out + ")";
   }
 
-  static std::string_view sign(Kind kind) {
-    switch (kind) {
-      case Kind::equal:
-        return "==";
-      case Kind::not_equal:
-        return "!=";
-      case Kind::less:
-        return "<";
-      case Kind::less_equal:
-        return "<=";
-      case Kind::greater:
-        return ">";
-      default:
-        return ">=";
-    }
-  }
-
   std::string typed(std::string_view field, char type, Kind kind, std::string_view literal) const {
     const std::string key = key_of(field, type);
-    return fmt::format("({} and {} {} {})", has(key), value(key), sign(kind), literal);
+    return fmt::format("({} and {} {} {})", has(key), value(key), symbol(kind), literal);
   }
 
   Text compared(std::string_view field, Kind kind, const Value& literal) const {
@@ -202,23 +185,6 @@ class Writer {
       out += (out.empty() ? "" : " or ") + typed(field, 'b', Kind::equal, there ? "true" : "false");
     }
     return out.empty() ? nothing(field) : "(" + out + ")";
-  }
-
-  static bool holds(Kind kind, std::partial_ordering order) {
-    switch (kind) {
-      case Kind::equal:
-        return std::is_eq(order);
-      case Kind::not_equal:
-        return std::is_neq(order);
-      case Kind::less:
-        return std::is_lt(order);
-      case Kind::less_equal:
-        return std::is_lteq(order);
-      case Kind::greater:
-        return std::is_gt(order);
-      default:
-        return std::is_gteq(order);
-    }
   }
 
   Text number_compared(std::string_view field, Kind kind, double number, const std::string& literal) const {

@@ -96,22 +96,7 @@ std::string by_type(const std::string& field, const std::vector<std::pair<std::s
   return sql + " ELSE false END)";
 }
 
-std::string_view operator_of(Kind kind) {
-  switch (kind) {
-    case Kind::not_equal:
-      return "<>";
-    case Kind::less:
-      return "<";
-    case Kind::less_equal:
-      return "<=";
-    case Kind::greater:
-      return ">";
-    case Kind::greater_equal:
-      return ">=";
-    default:
-      return "=";
-  }
-}
+std::string_view operator_of(Kind kind) { return kind == Kind::equal ? "=" : symbol(kind); }
 
 std::string number_literal(const Value& value) {
   const auto* whole = std::get_if<std::int64_t>(&value);
