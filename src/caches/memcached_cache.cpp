@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/hashing.hpp"
+#include "base/unique_number.hpp"
 #include "caches/memcached_connection.hpp"
 #include "caches/memcached_entry.hpp"
 #include "hasten/error.hpp"

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstring>
-#include <random>
 
 #include "base/hashing.hpp"
+#include "base/unique_number.hpp"
 
 namespace hasten {
 namespace {
@@ -41,14 +40,6 @@ std::uint64_t checksum_of(const Header& header, std::string_view payload) {
 constexpr std::uint64_t kChunks = 1 << 16;
 
 }  // namespace
-
-std::uint64_t unique_number() {
-  static std::atomic<std::uint64_t> next{[] {
-    std::random_device random;
-    return std::uint64_t{random()} << 32 | random();
-  }()};
-  return next.fetch_add(0x9e3779b97f4a7c15U);
-}
 
 MemcachedEntry::MemcachedEntry(std::string_view key, std::string_view value, milliseconds ttl,
                                std::size_t item_bytes_max)

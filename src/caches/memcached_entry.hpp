@@ -10,9 +10,6 @@
 
 namespace hasten {
 
-/// One that no process has made: from a random beginning in each, by a step that visits all numbers.
-std::uint64_t unique_number();
-
 /// A value as memcached keeps it: one item of limited size, the head; where it is longer, the head tells of
 /// chunks that are items of their own, under names of this version of the value alone.
 struct MemcachedEntry {

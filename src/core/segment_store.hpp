@@ -100,6 +100,17 @@ struct StoreProblem {
   std::uint32_t document = 0;  ///< 0: none in particular
 };
 
+/// Of every commit a number, and one that was drawn at random for it: no two histories have both, as one that
+/// goes on from a copy has the same numbers.
+struct CommitName {
+  std::uint64_t number = 0;
+  std::uint64_t id = 0;  ///< 0: an earlier program made it
+  bool operator==(const CommitName&) const = default;
+};
+
+/// How many commits changed_documents() looks back.
+constexpr std::uint64_t kCommitsRemembered = 4096;
+
 /// A row of the vectors from before a compaction was asked for: a new snapshot names it anew.
 class OutdatedRow : public Error {
  public:
@@ -128,6 +139,11 @@ class SegmentStore {
     virtual ~Reading() = default;
     /// The number of the commit that is seen.
     virtual std::uint64_t seen() const = 0;
+    virtual CommitName commit_name() const = 0;
+    /// Documents of which rows, or rows of whose nodes, were rewritten by the commits after `since`: rising,
+    /// each once. Those added are not among them; those removed since may be. Nothing where `since` is not of
+    /// this history, is too long ago, or a commit rewrote very many.
+    virtual std::optional<std::vector<std::uint32_t>> changed_documents(const CommitName& since) const = 0;
     virtual std::optional<std::string> setting(std::string_view key) const = 0;
     virtual std::vector<GroupRow> groups() const = 0;
     virtual std::vector<SegmentRow> segments() const = 0;  ///< by group, kind, then rising node numbers
@@ -205,6 +221,8 @@ class SegmentStore {
   using OnMoved = std::function<void(Writing&, const std::vector<MovedVectors>&)>;
 
   virtual std::unique_ptr<Reading> read() const = 0;
+  /// The newest commit: what read()->commit_name() says, in less time. Thread-safe.
+  virtual CommitName newest() const = 0;
   /// Waits for another thread's transaction to end.
   /// @throws Error(locked) opened for reading only, or another's lasts longer than a minute.
   virtual std::unique_ptr<Writing> write() = 0;

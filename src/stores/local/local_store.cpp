@@ -77,6 +77,35 @@ void WriteTurn::give_back() noexcept {
   free_.notify_one();
 }
 
+void NewestCommit::set(const CommitName& name) {
+  const std::lock_guard lock(mutex_);
+  known_ = name;
+  is_known_ = true;
+}
+
+CommitName NewestCommit::get(LocalStore::Access access, Sessions& sessions) {
+  const std::lock_guard lock(mutex_);
+  if (access == LocalStore::Access::write && is_known_) return known_;
+  std::unique_ptr<Session> session = session_ ? std::move(session_) : sessions.take();
+  const bool unchanged =
+      is_known_ && session->beside_writers && session->connection.integer("PRAGMA data_version") == version_;
+  if (!unchanged) known_ = read(*session);
+  is_known_ = true;
+  if (access == LocalStore::Access::read && session->beside_writers) {
+    session_ = std::move(session);
+  } else {
+    sessions.give_back(std::move(session));
+  }
+  return known_;
+}
+
+CommitName NewestCommit::read(Session& session) {
+  const sqlite::Transaction transaction(session.connection, "BEGIN");
+  const std::uint64_t number = read_counter(session.connection, counter::kCommit);
+  version_ = session.connection.integer("PRAGMA data_version");
+  return read_commit_name(session.connection, number);
+}
+
 const VectorReader& VectorReaders::reader(std::string_view model, std::uint64_t generation) const {
   {
     std::shared_lock lock(mutex_);
@@ -152,6 +181,8 @@ fs::path LocalStore::segments_folder() const { return state_->segments_folder();
 std::unique_ptr<LocalStore::Reading> LocalStore::read() const {
   return std::make_unique<LocalReading<Reading>>(*state_, false);
 }
+
+CommitName LocalStore::newest() const { return state_->newest.get(state_->access, state_->readers); }
 
 std::unique_ptr<LocalStore::Writing> LocalStore::write() {
   state_->require_writer();

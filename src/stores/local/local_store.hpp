@@ -31,6 +31,7 @@ class LocalStore : public SegmentStore {
   const std::filesystem::path& folder() const noexcept override;
   std::filesystem::path segments_folder() const override;
   std::unique_ptr<Reading> read() const override;
+  CommitName newest() const override;
   std::unique_ptr<Writing> write() override;
   std::uint64_t append_vectors(std::string_view model, std::size_t dim, std::span<const Id> text_hashes,
                                std::span<const float> values) override;

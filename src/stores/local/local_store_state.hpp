@@ -70,6 +70,24 @@ struct OpenVectors {
   VectorWriter writer;
 };
 
+/// The newest commit: known without looking where this process writes, and else looked for only when the file
+/// has changed. Thread-safe.
+class NewestCommit {
+ public:
+  /// By the writer, as soon as a commit is visible.
+  void set(const CommitName& name);
+  CommitName get(LocalStore::Access access, Sessions& sessions);
+
+ private:
+  CommitName read(Session& session);
+
+  std::mutex mutex_;
+  CommitName known_;
+  bool is_known_ = false;
+  std::unique_ptr<Session> session_;  // of a reader: sees whether the file has changed
+  std::int64_t version_ = 0;          // of the file
+};
+
 struct LocalStore::State {
   State(const std::filesystem::path& store_folder, Access wanted);
   std::filesystem::path truth() const { return folder / "truth.db"; }
@@ -88,6 +106,7 @@ struct LocalStore::State {
   Sessions readers;
   VectorReaders vectors;
   WriteTurn turn;
+  NewestCommit newest;
   std::mutex appending;
   std::map<std::string, OpenVectors, std::less<>> appenders;
 };
@@ -98,7 +117,11 @@ struct Changes {
   std::set<std::uint32_t> models;                       ///< that were given vectors
   std::map<std::string, std::filesystem::path> unlink;  ///< by name, when it is committed
   bool new_files = false;                               ///< of segments: their folder is synced before
+  std::set<std::uint32_t> documents;                    ///< with rewritten rows, their own or their nodes'
 };
+
+/// The name of the newest commit that a connection's transaction sees.
+CommitName read_commit_name(sqlite::Connection& connection, std::uint64_t number);
 
 /// A transaction of a reader or of the writer.
 struct LocalTransaction {
@@ -132,6 +155,8 @@ class LocalReading : public Base {
   LocalReading(LocalStore::State& of, bool writing) : state_(of, writing) {}
   LocalTransaction& transaction() noexcept { return state_; }
   std::uint64_t seen() const override;
+  CommitName commit_name() const override;
+  std::optional<std::vector<std::uint32_t>> changed_documents(const CommitName& since) const override;
   std::optional<std::string> setting(std::string_view key) const override;
   std::vector<GroupRow> groups() const override;
   std::vector<SegmentRow> segments() const override;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <unordered_set>
 #include <utility>
 
@@ -28,6 +29,13 @@ PendingText pending_of(NodeRow node) {
 }
 
 }  // namespace
+
+CommitName read_commit_name(sqlite::Connection& connection, std::uint64_t number) {
+  if (!is_of_format(connection, kFormatWithCommits)) return {number, 0};
+  Query query = connection.query("SELECT * FROM commits WHERE number = ?");
+  query.bind(static_cast<std::int64_t>(number));
+  return query.step() ? rows::read_commit(query).name : CommitName{number, 0};
+}
 
 LocalTransaction::LocalTransaction(LocalStore::State& of, bool writing) : store(of) {
   if (writing) {
@@ -76,6 +84,30 @@ std::uint64_t LocalTransaction::counter(std::string_view name) const {
 template <class Base>
 std::uint64_t LocalReading<Base>::seen() const {
   return state_.commit;
+}
+
+template <class Base>
+CommitName LocalReading<Base>::commit_name() const {
+  return read_commit_name(state_.connection(), state_.commit);
+}
+
+template <class Base>
+std::optional<std::vector<std::uint32_t>> LocalReading<Base>::changed_documents(
+    const CommitName& since) const {
+  const std::uint64_t seen = state_.commit;
+  if (since.id == 0 || since.number > seen || seen - since.number >= kCommitsRemembered) return std::nullopt;
+  Query query = state_.connection().query("SELECT * FROM commits WHERE number >= ? ORDER BY number");
+  query.bind(static_cast<std::int64_t>(since.number));
+  if (!query.step() || rows::read_commit(query).name != since) return std::nullopt;
+  std::set<std::uint32_t> changed;
+  std::uint64_t reached = since.number;
+  while (query.step()) {
+    const rows::Commit commit = rows::read_commit(query);
+    if (commit.name.number != ++reached || !commit.documents) return std::nullopt;
+    changed.insert(commit.documents->begin(), commit.documents->end());
+  }
+  if (reached != seen) return std::nullopt;
+  return std::vector(changed.begin(), changed.end());
 }
 
 template <class Base>

@@ -35,6 +35,8 @@ class Repairer {
     for (const auto& [model, key] : found_.vectors) drop_vector(model, key);
     // How far all is embedded is found anew by the next commit.
     connection_.query("DELETE FROM embedded").run();
+    // What was dropped is in no commit: nobody may look back over it.
+    connection_.query("DELETE FROM commits").run();
     count_anew();
     return std::move(done_);
   }

@@ -16,13 +16,15 @@ using sqlite::RowReader;
 using sqlite::RowWriter;
 
 // Numbers are kept as little-endian bytes, as all of the formats are.
-std::string pack(std::span<const std::uint64_t> numbers) {
-  return {reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes()};
+template <class Number>
+std::string pack(const std::vector<Number>& numbers) {
+  return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(Number)};
 }
 
-std::vector<std::uint64_t> unpack(std::string_view bytes) {
-  std::vector<std::uint64_t> numbers(bytes.size() / sizeof(std::uint64_t));
-  if (!numbers.empty()) std::memcpy(numbers.data(), bytes.data(), numbers.size() * 8);
+template <class Number>
+std::vector<Number> unpack(std::string_view bytes) {
+  std::vector<Number> numbers(bytes.size() / sizeof(Number));
+  if (!numbers.empty()) std::memcpy(numbers.data(), bytes.data(), numbers.size() * sizeof(Number));
   return numbers;
 }
 
@@ -44,7 +46,7 @@ DocumentRow read_document(Query& query) {
   document.message = row.text();
   document.format = row.text();
   const std::string metadata = row.text();
-  document.pages = unpack(row.blob());
+  document.pages = unpack<std::uint64_t>(row.blob());
   document.text_bytes = row.integer();
   row.check();
   document.metadata = decode_metadata(metadata);
@@ -148,7 +150,7 @@ SegmentRow read_segment(Query& query) {
   segment.total_length = row.integer();
   segment.deleted_nodes = row.integer();
   segment.deleted_length = row.integer();
-  segment.deleted = unpack(row.blob());
+  segment.deleted = unpack<std::uint64_t>(row.blob());
   row.check();
   return segment;
 }
@@ -259,6 +261,24 @@ bool insert_vector(Connection& connection, const Vector& vector) {
   Query query = connection.query("INSERT INTO vectors VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
   RowWriter(query, "vectors").integer(vector.model).id(vector.text_hash).integer(vector.row).run();
   return connection.changes() > 0;
+}
+
+Commit read_commit(Query& query) {
+  RowReader row(query, "commits");
+  Commit commit;
+  commit.name.number = row.integer();
+  commit.name.id = row.integer();
+  if (!row.null()) commit.documents = unpack<std::uint32_t>(row.blob());
+  row.check();
+  return commit;
+}
+
+void write_commit(Connection& connection, const Commit& commit) {
+  Query query = connection.query("INSERT OR REPLACE INTO commits VALUES (?, ?, ?, ?)");
+  RowWriter row(query, "commits");
+  row.integer(commit.name.number).integer(commit.name.id);
+  commit.documents ? row.blob(pack(*commit.documents)) : row.null();
+  row.run();
 }
 
 NodeNumber read_embedded(Connection& connection, std::uint32_t model, std::uint32_t group) {

@@ -55,6 +55,14 @@ Vector read_vector(sqlite::Query& query);
 /// @return false where the text has one already, which stays.
 bool insert_vector(sqlite::Connection& connection, const Vector& vector);
 
+/// A commit, and whose rows it rewrote.
+struct Commit {
+  CommitName name;
+  std::optional<std::vector<std::uint32_t>> documents;  ///< rising; nothing: very many
+};
+Commit read_commit(sqlite::Query& query);
+void write_commit(sqlite::Connection& connection, const Commit& commit);
+
 /// The number up to which every node of the group has a vector of the model; 0: none in particular.
 NodeNumber read_embedded(sqlite::Connection& connection, std::uint32_t model, std::uint32_t group);
 void write_embedded(sqlite::Connection& connection, std::uint32_t model, std::uint32_t group,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/files.hpp"
+#include "base/unique_number.hpp"
 #include "stores/local/rows.hpp"
 
 namespace hasten {
@@ -73,6 +74,28 @@ CREATE TABLE images (
 );
 )sql";
 
+// What changed_documents() looks back at. documents: numbers of 4 bytes; NULL: very many.
+constexpr const char* kCommitsSchema = R"sql(
+CREATE TABLE commits (
+  number INTEGER PRIMARY KEY, id INTEGER NOT NULL, documents BLOB, hash INTEGER NOT NULL
+);
+)sql";
+
+/// Makes the tables of a format.
+void create_tables(sqlite::Connection& connection, std::int64_t version) {
+  connection.execute(kSchema);
+  if (version >= kFormatWithImages) connection.execute(kImagesSchema);
+  if (version >= kFormatWithCommits) connection.execute(kCommitsSchema);
+}
+
+/// The words that made its tables and indexes.
+std::string schema_of(sqlite::Connection& connection) {
+  std::string all;
+  sqlite::Query query = connection.query("SELECT name, tbl_name, sql FROM sqlite_schema ORDER BY name");
+  while (query.step()) all += fmt::format("{} {} {}\n", query.text(0), query.text(1), query.text(2));
+  return all;
+}
+
 void set_version(sqlite::Connection& connection) {
   connection.execute(fmt::format("PRAGMA user_version={}", kFormatVersion));
 }
@@ -93,8 +116,7 @@ void create_truth(const std::filesystem::path& file) {
     sqlite::Connection connection(temporary, sqlite::Connection::Mode::write, true);
     connection.execute("PRAGMA journal_mode=WAL");
     sqlite::Transaction transaction(connection, "BEGIN IMMEDIATE");
-    connection.execute(kSchema);
-    connection.execute(kImagesSchema);
+    create_tables(connection, kFormatVersion);
     connection.execute(fmt::format("PRAGMA application_id={}", kApplicationId));
     set_version(connection);
     write_counter(connection, counter::kCommit, 0);
@@ -123,14 +145,27 @@ void check_format(sqlite::Connection& connection) {
 }
 
 void upgrade(sqlite::Connection& connection) {
-  if (connection.integer("PRAGMA user_version") == kFormatVersion) return;
+  const std::int64_t version = connection.integer("PRAGMA user_version");
+  if (version == kFormatVersion) return;
   sqlite::Transaction transaction(connection, "BEGIN IMMEDIATE");
-  connection.execute(kImagesSchema);
+  if (version < kFormatWithImages) connection.execute(kImagesSchema);
+  if (version < kFormatWithCommits) {
+    connection.execute(kCommitsSchema);
+    rows::write_commit(connection, {{read_counter(connection, counter::kCommit), unique_number()}, {}});
+  }
   set_version(connection);
   transaction.commit();
 }
 
-bool has_images(sqlite::Connection& connection) { return connection.integer("PRAGMA user_version") >= 2; }
+bool has_its_schema(sqlite::Connection& connection) {
+  sqlite::Connection intact("", sqlite::Connection::Mode::write, true);
+  create_tables(intact, connection.integer("PRAGMA user_version"));
+  return schema_of(connection) == schema_of(intact);
+}
+
+bool is_of_format(sqlite::Connection& connection, std::int64_t version) {
+  return connection.integer("PRAGMA user_version") >= version;
+}
 
 std::string counter::nodes_of_group(std::uint32_t group) { return fmt::format("nodes/{}", group); }
 

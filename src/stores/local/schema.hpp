@@ -8,7 +8,9 @@
 namespace hasten {
 
 /// The version of truth.db that this code writes; it reads no newer one.
-constexpr std::int64_t kFormatVersion = 2;
+constexpr std::int64_t kFormatVersion = 3;
+/// The first with small segments in truth.db, and with the commits of late.
+constexpr std::int64_t kFormatWithImages = 2, kFormatWithCommits = 3;
 
 /// Makes an empty truth.db: whole under its name, or not there. The caller holds the writer's lock.
 void create_truth(const std::filesystem::path& file);
@@ -22,8 +24,11 @@ void check_format(sqlite::Connection& connection);
 /// Brings a file of an older format to this one, in one transaction.
 void upgrade(sqlite::Connection& connection);
 
-/// Whether its format knows small segments within truth.db; a reader may see one that no writer has upgraded.
-bool has_images(sqlite::Connection& connection);
+/// Whether its tables are those of its format: a flipped bit there is one in the meaning of every row.
+bool has_its_schema(sqlite::Connection& connection);
+
+/// Whether it is of this format or a later one; a reader may see one that no writer has upgraded.
+bool is_of_format(sqlite::Connection& connection, std::int64_t version);
 
 /// Numbers that rise or count, kept so that no question about them scans a table.
 namespace counter {

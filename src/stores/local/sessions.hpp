@@ -13,7 +13,9 @@ namespace hasten {
 
 /// What one thread reads or writes through: a connection and what unpacks texts.
 struct Session {
-  Session(const std::filesystem::path& file, sqlite::Connection::Mode mode) : connection(file, mode) {}
+  Session(const std::filesystem::path& file, sqlite::Connection::Mode mode)
+      : beside_writers(mode == sqlite::Connection::Mode::read), connection(file, mode) {}
+  bool beside_writers;  ///< and notices what they do
   sqlite::Connection connection;
   Texts texts;
   std::uint64_t situation = 0;  ///< of Sessions: which one it was opened in

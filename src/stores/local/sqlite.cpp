@@ -25,6 +25,7 @@ std::span<const std::byte> as_span(std::string_view bytes) {
 
 /// A file's name in a URI, with what would end it escaped.
 std::string uri_of(const std::filesystem::path& file, std::string_view options) {
+  if (file.empty()) return "file::memory:";
   std::string uri = "file:";
   for (const char c : std::filesystem::absolute(file).string()) {
     if (c == '?' || c == '#' || c == '%') {

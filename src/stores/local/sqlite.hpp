@@ -69,7 +69,7 @@ class Connection {
     immutable,   ///< a medium that nobody can write: no lock, no shared memory
     recovering,  ///< as immutable, with a write-ahead log that a crash has left there
   };
-  /// @throws Error(damaged|io|locked)
+  /// @param file  empty: in memory, and gone with the connection. @throws Error(damaged|io|locked)
   Connection(const std::filesystem::path& file, Mode mode, bool create = false);
   ~Connection();
   Connection(const Connection&) = delete;

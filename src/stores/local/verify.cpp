@@ -65,6 +65,11 @@ class Verifier {
   /// Pages, keys and references between tables, by SQLite's own check.
   void check_database() {
     try {
+      if (!has_its_schema(session_.connection)) {
+        found_.unreadable = true;
+        problem(
+            fmt::format("{}: its tables are not those of its format", session_.connection.file().string()));
+      }
       Query pages = session_.connection.query("PRAGMA integrity_check(20)");
       while (pages.step()) {
         if (pages.text(0) == "ok") continue;
@@ -104,9 +109,14 @@ class Verifier {
     };
     scan(
         "segments", "SELECT * FROM segments", [](Query& q) { rows::read_segment(q); }, of_segment);
-    if (has_images(session_.connection)) {
+    if (is_of_format(session_.connection, kFormatWithImages)) {
       scan(
           "images", "SELECT * FROM images", [](Query& q) { rows::read_image(q); }, of_segment);
+    }
+    if (is_of_format(session_.connection, kFormatWithCommits)) {
+      scan(
+          "commits", "SELECT * FROM commits", [](Query& q) { rows::read_commit(q); },
+          [&](Query&, const char* what) { problem(what); });
     }
     scan(
         "settings", "SELECT * FROM settings", [](Query& q) { rows::read_setting(q); },

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/unique_number.hpp"
 #include "stores/local/local_store.hpp"
 #include "stores/local/local_store_state.hpp"
 #include "stores/local/schema.hpp"
@@ -25,6 +26,19 @@ void advance_embedded(Connection& connection, std::uint32_t model, std::uint32_t
   query.bind(static_cast<std::int64_t>(from)).bind(group).bind(model);
   const NodeNumber to = query.step() ? static_cast<NodeNumber>(query.integer(0)) - 1 : last_node;
   if (to > from) rows::write_embedded(connection, model, group, to);
+}
+
+/// Notes whose rows a commit rewrote, and forgets commits that are too long ago, many at once.
+void remember_commit(Connection& connection, const CommitName& name,
+                     const std::set<std::uint32_t>& documents) {
+  constexpr std::size_t kDocumentsMax = 1024;
+  rows::Commit commit{name, std::vector(documents.begin(), documents.end())};
+  if (commit.documents->size() > kDocumentsMax) commit.documents.reset();
+  rows::write_commit(connection, commit);
+  if (name.number % 256 != 0 || name.number < kCommitsRemembered) return;
+  connection.query("DELETE FROM commits WHERE number <= ?")
+      .bind(static_cast<std::int64_t>(name.number - kCommitsRemembered))
+      .run();
 }
 
 }  // namespace
@@ -56,6 +70,7 @@ std::uint32_t LocalWriting::put_document(const DocumentRow& row, const std::stri
     if (!found) throw Error(Code::not_found, fmt::format("no document {} to replace", row.number));
     before = std::move(*found);
   }
+  if (row.number != 0) state_.changes->documents.insert(row.number);
   DocumentRow after = row;
   if (row.number == 0) {
     after.number = static_cast<std::uint32_t>(state_.counter(counter::kLastDocument)) + 1;
@@ -123,6 +138,7 @@ void LocalWriting::update_nodes(std::span<const NodeRow> nodes) {
   for (const NodeRow& node : nodes) {
     std::vector<NodeRow> found = this->nodes(std::array{node.number});
     if (found.empty()) throw Error(Code::not_found, fmt::format("no node {}", node.number));
+    state_.changes->documents.insert(found[0].document);
     found[0].span = node.span;
     found[0].parent = node.parent;
     found[0].ordinal = node.ordinal;
@@ -239,10 +255,13 @@ std::uint64_t LocalWriting::commit() {
     for (const SegmentRow& segment : segments()) changes.unlink.erase(segment.file);
   }
   for (const auto& [name, value] : changes.counters) write_counter(connection, name, value);
+  const CommitName name{commit_number(), unique_number()};
+  remember_commit(connection, name, changes.documents);
   if (changes.new_files) sync_folder(state_.store.segments_folder());
   state_.transaction->commit();
+  state_.store.newest.set(name);
   // What is not removed now, the next writer removes: no commit names it any more.
-  for (const auto& [name, file] : changes.unlink) {
+  for (const auto& [file_name, file] : changes.unlink) {
     std::error_code ignored;
     std::filesystem::remove(file, ignored);
   }
