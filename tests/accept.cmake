@@ -18,3 +18,6 @@ set_tests_properties(accept_change PROPERTIES LABELS accept TIMEOUT 7200 ENVIRON
 # Those of tests/engine/change_test.cpp, each with its commits.
 add_test(NAME accept_change_engine COMMAND test_engine --gtest_filter=Change.*)
 set_tests_properties(accept_change_engine PROPERTIES LABELS accept TIMEOUT 7200 ENVIRONMENT HASTEN_STEPS=20000)
+# What caches give against what is found without them, in each place where they can be kept.
+add_test(NAME accept_caching COMMAND test_engine --gtest_filter=Caching.WhatIsFound*)
+set_tests_properties(accept_caching PROPERTIES LABELS accept TIMEOUT 7200 ENVIRONMENT HASTEN_STEPS=100000)

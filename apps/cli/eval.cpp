@@ -139,6 +139,7 @@ Exit eval(Context& context, const EvalArguments& arguments) {
   const bool vectors = arguments.mode != "bm25";
   Settings settings = context.settings();
   settings.group = arguments.group;
+  settings.cache.type = "none";  // every question is to be searched for, in every mode
   if (!arguments.embedder.empty()) settings.embedder = arguments.embedder;
   if (settings.embedder.empty()) settings.embedder = kDefaultEmbedder;
   const std::vector<JudgedQuery> queries =

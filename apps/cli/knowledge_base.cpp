@@ -98,6 +98,16 @@ Exit remove(Context& context, const std::vector<fs::path>& paths) {
   return Exit::done;
 }
 
+Json caches_json(const Status& s) {
+  Json all = Json::object();
+  for (const CacheUse& use : s.caches) {
+    all[use.name] = {{"where", use.where},     {"hits", use.hits},       {"misses", use.misses},
+                     {"puts", use.puts},       {"evicted", use.evicted}, {"errors", use.errors},
+                     {"skipped", use.skipped}, {"entries", use.entries}, {"bytes", use.bytes}};
+  }
+  return all;
+}
+
 Json to_json(const Status& s) {
   return {{"folder", s.folder},
           {"commit", s.commit},
@@ -109,7 +119,9 @@ Json to_json(const Status& s) {
           {"vectors_missing", s.vectors_missing},
           {"segments", s.segments},
           {"bytes", s.bytes},
-          {"fingerprints", s.fingerprints}};
+          {"fingerprints", s.fingerprints},
+          {"caches", caches_json(s)},
+          {"most_asked", s.most_asked}};
 }
 
 void print_row(std::string_view name, std::string_view value) {
@@ -129,6 +141,11 @@ void print_status(const Status& s) {
   print_row("segments", std::to_string(s.segments));
   for (const auto& [kind, bytes] : s.bytes) print_row("bytes " + kind, human_bytes(bytes));
   for (const auto& [what, name] : s.fingerprints) print_row("fingerprint " + what, name);
+  for (const CacheUse& use : s.caches) {
+    if (use.entries > 0)
+      print_row("cache " + use.name, fmt::format("{} entries in {}", use.entries, use.where));
+  }
+  for (const auto& [question, n] : s.most_asked) print_row("asked " + std::to_string(n), question);
 }
 
 Exit status(Context& context) {

@@ -69,6 +69,7 @@ Document open_kb(const std::string& folder, const std::string& base, const std::
   Settings settings;
   settings.embedder = "given";
   settings.threads = 1;
+  settings.cache.type = "none";  // searches are what is measured
   Document document = Document::open(folder, settings, Document::Access::write);
   document.register_embedder("given", std::make_unique<Given>(base, queries));
   return document;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hasten/cache.hpp"
 #include "hasten/embedder.hpp"
 #include "hasten/error.hpp"
 #include "hasten/filter.hpp"
@@ -104,6 +105,8 @@ struct Status {
   std::map<std::string, std::uint64_t> bytes;       ///< by kind: truth, vectors, fields, other segments
   std::map<std::string, std::string> fingerprints;  ///< embedder, groups
   std::uint64_t segments = 0;
+  std::vector<CacheUse> caches;  ///< those that this process has used
+  std::vector<std::pair<std::string, std::uint64_t>> most_asked;  ///< questions, the first ten
 };
 
 /// What verify() checked and found.

@@ -75,6 +75,11 @@ class ModelStore {
   std::shared_ptr<const Generator> generator(std::string_view name_or_file_or_url, std::uint64_t threads = 0,
                                              const OnProgress& progress = {}) const;
 
+  /// What tells the answers of that generator from those of other weights, without loading it; "" for a
+  /// server, which does not say what it runs.
+  std::string generator_fingerprint(std::string_view name_or_file_or_url,
+                                    const OnProgress& progress = {}) const;
+
   /// A cross-encoder of a GGUF file (BERT or XLM-R with a classification head), or the reranker behind an
   /// http(s) URL: POST .../rerank as Jina, Cohere and vLLM have it ("http://127.0.0.1:8000/v1#model";
   /// the key, if any, in $RERANK_API_KEY or $OPENAI_API_KEY).

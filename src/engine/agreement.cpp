@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/ids.hpp"
 #include "engine/segment_writing.hpp"
 #include "hasten/error.hpp"
 
@@ -58,6 +59,7 @@ Agreement agree(KnowledgeBase& kb, const IngestOptions& options, const OnProgres
     writing->set_setting(key, value);
     changed = true;
   };
+  if (!writing->setting(stored::kIdentity)) set(stored::kIdentity, random_id().to_string());
   const bool has_documents = writing->counts().documents > 0;
   for (PlannedGroup& group : agreement.plan) {
     const auto known = std::find_if(rows.begin(), rows.end(), [&](const GroupRow& row) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/answer_cache.hpp"
 #include "engine/search.hpp"
 #include "hasten/error.hpp"
 #include "retrieval/citations.hpp"
@@ -52,9 +53,11 @@ class Asking {
     } else {
       answer_.found = true;
       choose_passages();
-      const auto generator = choose();
-      answer_.generator = generator ? generator->name() : std::string(kExtractive);
-      generator ? write(*generator) : quote();
+      if (!write_again()) {
+        const auto generator = choose();
+        answer_.generator = generator ? generator->name() : std::string(kExtractive);
+        generator ? write(*generator) : quote();
+      }
     }
     return std::move(answer_);
   }
@@ -125,21 +128,45 @@ class Asking {
       passages_.resize(prompt.passages);
       span.note("passages", static_cast<std::int64_t>(prompt.passages));
     }
-    const Aligner aligner(passages_);
-    CitedStream stream([&](std::string_view sentence,
-                           std::optional<std::size_t> hint) { return cite(aligner.align(sentence, hint)); },
-                       [&](std::string_view text) { emit(text); });
     GenerateOptions generate_options;
     generate_options.max_tokens = options_.max_tokens;
     generate_options.temperature = options_.temperature;
-    {
+    cite_stream([&](CitedStream& stream) {
       Trace::Span span(trace_, "ask.generate");
       answer_.metrics = generator.generate(
           prompt.messages, generate_options, [&](std::string_view piece) { stream.push(piece); }, stop_);
       span.note("prompt_tokens", static_cast<std::int64_t>(answer_.metrics.prompt_tokens));
       span.note("tokens", static_cast<std::int64_t>(answer_.metrics.tokens));
       if (trace_ != nullptr) span.note("ttft_ms", fmt::format("{:.1f}", answer_.metrics.ttft_ms));
-    }
+    });
+    if (!key_) return;
+    kb_.caches.put(Cached::answers, *key_, encode({generator.name(), prompt.passages, answer_.metrics}));
+  }
+
+  /// What was written before from the same passages. @return whether there was something.
+  bool write_again() {
+    if (generator_name() == kExtractive) return false;
+    key_ = written_key(kb_, generator_name(), question_, passages_, options_);
+    if (!key_) return false;
+    Trace::Span span(trace_, "ask.cache");
+    const auto bytes = kb_.caches.get(Cached::answers, *key_);
+    const auto written = bytes ? decode_written(*bytes) : std::nullopt;
+    span.note("answers", written ? "hit" : "miss");
+    if (!written || written->passages > passages_.size()) return false;
+    passages_.resize(written->passages);
+    answer_.generator = written->generator;
+    answer_.metrics = written->generation;
+    cite_stream([&](CitedStream& stream) { stream.push(written->generation.text); });
+    return true;
+  }
+
+  /// The answer is what `write` pushes, cited.
+  void cite_stream(const std::function<void(CitedStream&)>& write) {
+    const Aligner aligner(passages_);
+    CitedStream stream([&](std::string_view sentence,
+                           std::optional<std::size_t> hint) { return cite(aligner.align(sentence, hint)); },
+                       [&](std::string_view text) { emit(text); });
+    write(stream);
     stream.finish();
     answer_.text = stream.text();
     answer_.metrics.ttft_ms = first_token_ms_;
@@ -152,11 +179,16 @@ class Asking {
 
   void quote() {
     Trace::Span span(trace_, "ask.extract");
-    std::function<std::vector<double>(std::span<const std::string_view>)> cosines;
-    if (!found_.query_vector.empty()) {
-      cosines = [&](std::span<const std::string_view> texts) { return cosines_of(texts); };
+    const std::string embedder = kb_.embedder_name(*kb_.store.read());
+    const std::string key = quotes_key(passages_, found_.weights, found_.query_vector, embedder, kQuotes);
+    const auto bytes = kb_.caches.get(Cached::answers, key);
+    auto quotes = bytes ? decode_quotes(*bytes, passages_) : std::nullopt;
+    if (kb_.caches.has(Cached::answers)) span.note("answers", quotes ? "hit" : "miss");
+    if (!quotes) {
+      quotes = choose_quotes();
+      kb_.caches.put(Cached::answers, key, encode(*quotes));
     }
-    for (const Quote& quote : extract(passages_, found_.weights, cosines, kQuotes)) {
+    for (const Quote& quote : *quotes) {
       const std::string_view text = passages_[quote.passage].text.substr(quote.span.from, quote.span.size());
       const auto number = cite(Support{quote.passage, quote.span, 1});
       const std::string piece = fmt::format("{}{} [{}]", answer_.text.empty() ? "" : "\n", text, *number);
@@ -165,6 +197,14 @@ class Asking {
     }
     answer_.metrics.ttft_ms = first_token_ms_;
     answer_.metrics.finish_reason = "stop";
+  }
+
+  std::vector<Quote> choose_quotes() {
+    std::function<std::vector<double>(std::span<const std::string_view>)> cosines;
+    if (!found_.query_vector.empty()) {
+      cosines = [&](std::span<const std::string_view> texts) { return cosines_of(texts); };
+    }
+    return extract(passages_, found_.weights, cosines, kQuotes);
   }
 
   std::vector<double> cosines_of(std::span<const std::string_view> texts) {
@@ -217,6 +257,7 @@ class Asking {
   double first_token_ms_ = 0;
   std::string_view lang_;
   Found found_;
+  std::optional<std::string> key_;  // of what a generator writes
   std::vector<Passage> passages_;
   std::vector<std::size_t> hit_of_passage_;
   Answer answer_;

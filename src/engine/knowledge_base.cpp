@@ -27,7 +27,8 @@ KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given
       remote(remote_vectors(settings.stores)),
       snapshots(store.segments_folder()),
       models(settings.threads),
-      token_cache(token_cache_folder(store.folder()), settings.token_cache_bytes) {}
+      token_cache(token_cache_folder(store.folder()), settings.token_cache_bytes),
+      caches(settings.cache) {}
 
 std::filesystem::path token_cache_folder(const std::filesystem::path& knowledge_base) {
   return knowledge_base / "cache" / "tokens";
@@ -52,6 +53,12 @@ KnowledgeBase::Newest KnowledgeBase::newest() {
       before = reading->seen();
     }
   }
+}
+
+std::string KnowledgeBase::identity() {
+  const std::lock_guard lock(naming);
+  if (identity_found.empty()) identity_found = store.read()->setting(stored::kIdentity).value_or("");
+  return identity_found.empty() ? store.folder().string() : identity_found;
 }
 
 std::string KnowledgeBase::embedder_name(const SegmentStore::Reading& reading) const {

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "caches/disk_cache.hpp"
+#include "caches/single_flight.hpp"
 #include "core/document_set.hpp"
 #include "core/segment_store.hpp"
+#include "engine/caches.hpp"
 #include "engine/filtering.hpp"
 #include "engine/groups.hpp"
 #include "engine/loaded_models.hpp"
@@ -23,12 +25,15 @@
 
 namespace hasten {
 
+struct Found;
+
 /// Keys of the settings that a knowledge base keeps.
 namespace stored {
 inline constexpr std::string_view kEmbedder = "embedder";  ///< its name
 inline constexpr std::string_view kFingerprint = "embedder.fingerprint";
 inline constexpr std::string_view kUnrelated = "embedder.unrelated";  ///< moments of its cosines
 inline constexpr std::string_view kGroups = "groups";                 ///< used ones, by lines
+inline constexpr std::string_view kIdentity = "identity";             ///< given to it when it was made
 }  // namespace stored
 
 /// An open knowledge base: what the parts of the engine share.
@@ -49,8 +54,12 @@ struct KnowledgeBase {
   UserIndexes indexes;
   FilterCache filters;
   RecallSettings recall;
+  Caches caches;
   std::mutex merging;        ///< held by the one thread that merges
   double merge_seconds = 0;  ///< what ingests may still spend on it; guarded by `merging`
+  SingleFlight<std::shared_ptr<const Found>> searching;  // shared: by all who asked for it
+  std::mutex naming;
+  std::string identity_found;  ///< guarded by `naming`
 
   /// @throws Error(locked) it was opened for reading.
   SegmentStore& writable();
@@ -62,6 +71,8 @@ struct KnowledgeBase {
     std::shared_ptr<const Snapshot> snapshot;  // shared with the other readers of this commit
   };
   Newest newest();
+  /// What tells it from others whose caches are in the same server.
+  std::string identity();
   /// The embedder's name: the settings', else the stored one, else the default.
   std::string embedder_name(const SegmentStore::Reading& reading) const;
   /// Built-in groups, the settings' and the user's, with their splitters.

@@ -30,11 +30,18 @@ void LoadedModels::add(std::string name, std::unique_ptr<Embedder> embedder,
 }
 
 std::string LoadedModels::fingerprint(const std::string& name, const OnProgress& progress) const {
-  {
-    const std::lock_guard lock(mutex_);
-    if (own_.contains(name)) return embedders_.at(name)->fingerprint();
-  }
-  return store_.fingerprint(name, progress);
+  const std::lock_guard lock(mutex_);
+  if (own_.contains(name)) return embedders_.at(name)->fingerprint();
+  std::string& known = fingerprints_[name];
+  if (known.empty()) known = store_.fingerprint(name, progress);
+  return known;
+}
+
+std::string LoadedModels::generator_fingerprint(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = generator_fingerprints_.find(name);
+  if (known != generator_fingerprints_.end()) return known->second;
+  return generator_fingerprints_[name] = store_.generator_fingerprint(name);
 }
 
 std::shared_ptr<const Embedder> LoadedModels::embedder(const std::string& name, const OnProgress& progress) {

@@ -25,12 +25,15 @@ class LoadedModels {
     return store_.reranker(file_or_url, threads_);
   }
   void check_generator(const std::string& name) const { store_.check_generator(name); }
+  /// Of an embedder, and of a generator ("" for a server); looked up once.
   std::string fingerprint(const std::string& name, const OnProgress& progress = {}) const;
+  std::string generator_fingerprint(const std::string& name) const;
 
  private:
   ModelStore store_;
   std::uint64_t threads_;
   mutable std::mutex mutex_;
+  mutable std::map<std::string, std::string> fingerprints_, generator_fingerprints_;
   std::set<std::string> own_;  // names of the program's embedders
   // shared: a caller may still use a model while the knowledge base is closed
   std::map<std::string, std::shared_ptr<const Embedder>> embedders_;

@@ -103,6 +103,8 @@ Status status(KnowledgeBase& kb) {
   status.bytes["truth"] = all - std::min(all, others);
   status.fingerprints["embedder"] = fingerprint;
   for (const GroupRow& row : reading->groups()) status.fingerprints["group " + row.name] = row.signature;
+  status.most_asked = kb.caches.most_asked(10);
+  status.caches = kb.caches.use();
   return status;
 }
 

@@ -4,13 +4,18 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <unordered_map>
 
+#include "base/packing.hpp"
 #include "base/threads.hpp"
+#include "core/ids.hpp"
+#include "engine/cached_list.hpp"
 #include "engine/remote_vectors.hpp"
+#include "engine/search_lists.hpp"
 #include "hasten/error.hpp"
 #include "retrieval/calibrate.hpp"
 #include "text/words.hpp"
@@ -19,7 +24,6 @@ namespace hasten {
 namespace {
 
 constexpr std::size_t kConditionedDepth = 1000;        // how many of the nearest are looked through for words
-constexpr std::size_t kSampleRows = 256;               // of a segment elsewhere, for what scores are like
 constexpr std::uint64_t kNodesWorthAThread = 100'000;  // searched together, for a second thread to pay
 
 std::vector<std::string> term_texts(std::string_view text) {
@@ -43,12 +47,15 @@ class QuestionVector {
 
 /// One retriever and one question, and what came of it.
 struct Job {
+  std::size_t number;  // among all
   const PlannedRetriever* retriever;
   std::size_t question;
   VectorQuery vector_query;                     // of Similarity::vectors
   std::optional<RemoteVectors::Target> target;  // where a vector store has some of them
   std::optional<RemoteVectors::Found> found;    // there
   std::vector<Scored> scored;                   // by a built-in similarity
+  std::optional<CachedList> list;               // all that is to be kept of it
+  std::string_view cache;                       // "hit", "updated" or "miss"; "": it is not cached
   std::vector<Ranked> ranked;                   // by the user's index
   ScoreMoments moments;
   std::vector<VectorPlan> plans;
@@ -111,15 +118,19 @@ class Retrieving {
         stop_(std::move(stop)),
         embedder_(kb.embedder_name(rows.reading())),
         unrelated_(unrelated_of(rows.reading())),
-        vectors_(questions.size()) {}
+        vectors_(questions.size()),
+        lists_(kb, rows) {}
 
   Retrieved run() {
     embed_questions();
     for (std::size_t q = 0; q < questions_.size(); ++q) {
       for (const PlannedRetriever& retriever : plan_.retrievers) {
-        if (retriever.group != nullptr) jobs_.push_back(job(retriever, q));
+        if (retriever.group != nullptr)
+          jobs_.push_back({.number = jobs_.size(), .retriever = &retriever, .question = q});
       }
     }
+    look_up_lists();
+    for (Job& job : jobs_) prepare(job);
     parallel_for(
         jobs_.size(), threads(), [&](std::size_t i) { find(jobs_[i]); }, stop_);
     for (Job& job : jobs_) found_.lists.push_back(list_of(job));
@@ -136,7 +147,8 @@ class Retrieving {
       if (retriever.similarity == Similarity::vectors) check_fingerprint(*retriever.group);
     }
     Trace::Span span(trace_, "search.embed");
-    {
+    const std::size_t known = look_up_vectors();
+    if (known < questions_.size()) {
       const Trace::Span load(trace_, "search.embed.load");
       kb_.models.embedder(embedder_);
     }
@@ -144,6 +156,29 @@ class Retrieving {
     found_.query_vector.assign(vector_of(0).begin(), vector_of(0).end());
     span.note("dim", static_cast<std::int64_t>(found_.query_vector.size()));
     if (questions_.size() > 1) span.note("questions", static_cast<std::int64_t>(questions_.size()));
+    if (kb_.caches.has(Cached::embeddings)) span.note("cached", static_cast<std::int64_t>(known));
+  }
+
+  /// Takes the vectors that the cache has. @return how many.
+  std::size_t look_up_vectors() {
+    std::vector<std::string> keys;
+    for (std::size_t q = 0; q < questions_.size(); ++q) keys.push_back(vector_key(q));
+    const auto values = kb_.caches.get(Cached::embeddings, keys);
+    std::size_t known = 0;
+    for (std::size_t q = 0; q < questions_.size(); ++q) {
+      if (!values[q]) continue;
+      Unpacker unpacker(*values[q]);
+      auto vector = unpacker.values<float>();
+      if (!unpacker.whole() || vector.empty()) continue;
+      vectors_[q].get([&] { return std::move(vector); });
+      ++known;
+    }
+    return known;
+  }
+
+  std::string vector_key(std::size_t question) const {
+    const std::string model = kb_.models.fingerprint(embedder_);
+    return id_of({"vector of a question 1", model, questions_[question].words.plain}).to_string();
   }
 
   void check_fingerprint(const GroupSnapshot& group) const {
@@ -160,25 +195,40 @@ class Retrieving {
   std::span<const float> vector_of(std::size_t question) {
     return vectors_[question].get([&] {
       const std::string_view texts[] = {questions_[question].words.plain};
-      return kb_.models.embedder(embedder_)->embed(texts, Role::query, stop_).values;
+      auto vector = kb_.models.embedder(embedder_)->embed(texts, Role::query, stop_).values;
+      if (kb_.caches.has(Cached::embeddings)) {
+        Packer packer;
+        packer.values(vector);
+        kb_.caches.put(Cached::embeddings, vector_key(question), std::move(packer).bytes());
+      }
+      return vector;
     });
   }
 
-  /// A job with all that must be read before it may run on another thread.
-  Job job(const PlannedRetriever& retriever, std::size_t question) {
-    Job job{.retriever = &retriever, .question = question};
-    if (retriever.similarity != Similarity::vectors) return job;
+  void look_up_lists() {
+    std::vector<AskedList> asked;
+    for (const Job& job : jobs_) {
+      const Question& question = questions_[job.question];
+      asked.push_back({job.retriever, question.text, question.operated, looked_at(job), plan_.recall});
+    }
+    lists_.find(asked);
+  }
+
+  /// Reads all that must be read before a job may run on another thread.
+  void prepare(Job& job) {
+    const PlannedRetriever& retriever = *job.retriever;
+    if (retriever.similarity != Similarity::vectors) return;
     VectorQuery& query = job.vector_query;
-    query.vector = vector_of(question);
+    query.vector = vector_of(job.question);
     query.k = looked_at(job);
     query.allowed = allowed(retriever);
-    query.moments = true;
     set_recall(query, *retriever.group);
+    if (lists_.keeps(job.number)) query.k = lists_.longest(job.number);
     ++query.k;  // one more than is wanted, to see whether the last is tied
+    query.pool = query.probes = std::max(query.pool, query.k);
     if (kb_.remote && !retriever.group->remote.empty()) {
       job.target = kb_.remote->target(kb_.store, rows_.reading(), *retriever.group, stop_);
     }
-    return job;
   }
 
   /// How far walks go: by what was measured here, else a pool that is large for most texts.
@@ -244,53 +294,87 @@ class Retrieving {
         return row != nullptr && asked.phrases_fit(text_of(rows_.reading(), *row));
       };
     }
-    job.scored = search_bm25(group.word_inputs(), asked.terms, group.statistics,
-                             {kb_.settings.bm25_k1, kb_.settings.bm25_b}, job.retriever->depth, conditions);
+    const auto inputs = group.word_inputs();
+    const Bm25Parameters parameters{kb_.settings.bm25_k1, kb_.settings.bm25_b};
+    Bm25Counts counts{group.statistics, {}};
+    if (lists_.keeps(job.number)) counts.frequencies = document_frequencies(inputs, asked.terms);
+    const auto score = [&](std::span<const NodeNumber> nodes) {
+      return score_bm25(inputs, asked.terms, group.statistics, parameters, nodes, conditions);
+    };
+    const auto border = [&](const CachedList& list) {
+      return most_after(list.border, asked.terms, list.counts, counts, parameters);
+    };
+    if (bring_up_to_date(job, counts, border, score)) return;
+    const std::size_t wanted = lists_.keeps(job.number) ? lists_.longest(job.number) : job.retriever->depth;
+    job.scored = search_bm25(inputs, asked.terms, group.statistics, parameters, wanted, conditions);
+    keep(job, wanted, std::move(counts));
+  }
+
+  /// From a list that the cache has. @return whether there was one, and it could be.
+  bool bring_up_to_date(Job& job, const Bm25Counts& counts,
+                        const std::function<double(const CachedList&)>& border,
+                        const std::function<std::vector<Scored>(std::span<const NodeNumber>)>& score) const {
+    const CachedList* const known = lists_.known(job.number);
+    if (known == nullptr) return false;
+    if (lists_.is_of_this_commit(job.number)) {
+      job.list = *known;
+      job.cache = "hit";
+    } else {
+      ListUpdate update = lists_.update(job.number);
+      update.border = std::isinf(known->border) ? known->border : border(*known);
+      update.counts = counts;
+      update.score = score;
+      job.list = updated(*known, std::move(update));
+      if (!job.list) return false;
+      job.cache = "updated";
+    }
+    for (const CachedList::Place& place : job.list->places) job.scored.push_back({place.node, place.score});
+    return true;
+  }
+
+  void keep(Job& job, std::size_t wanted, Bm25Counts counts) const {
+    if (!lists_.keeps(job.number)) return;
+    job.list = lists_.made(job.number, job.scored, wanted, std::move(counts));
+    job.cache = "miss";
   }
 
   void by_meaning(Job& job) const {
-    const std::string& fingerprint = job.retriever->group->fingerprint();
-    job.vector_query.threads = jobs_.size() > 1 && threads() > 1 ? 1 : thread_count(kb_.settings.threads);
-    const auto full = kb_.store.vectors(fingerprint);
-    job.vector_query.read = [&](std::uint64_t row, std::span<float> to) {
-      copy_vector(kb_.store.read_vector(fingerprint, row), to);
-    };
-    job.vector_query.fetch = [&](std::uint64_t row) { kb_.store.fetch_vector(fingerprint, row); };
-    VectorAnswer answer = nearest(job, full);
-    while (is_cut_within_a_tie(answer.best, job)) {
-      job.vector_query.k *= 2;
-      job.vector_query.pool = job.vector_query.probes = std::max(job.vector_query.pool, job.vector_query.k);
-      answer = nearest(job, full);
-    }
-    job.scored = std::move(answer.best);
-    job.moments = answer.moments;
-    job.plans = std::move(answer.plans);
-  }
-
-  /// In the segments here, and of what a vector store has among those that it names.
-  VectorAnswer nearest(Job& job, const FullVectors& full) const {
     const GroupSnapshot& group = *job.retriever->group;
     const Filtered* const filtered = job.retriever->filtered.get();
+    const std::string& fingerprint = group.fingerprint();
+    VectorQuery& query = job.vector_query;
+    query.threads = jobs_.size() > 1 && threads() > 1 ? 1 : thread_count(kb_.settings.threads);
+    const auto full = kb_.store.vectors(fingerprint);
+    query.read = [&](std::uint64_t row, std::span<float> to) {
+      copy_vector(kb_.store.read_vector(fingerprint, row), to);
+    };
+    query.fetch = [&](std::uint64_t row) { kb_.store.fetch_vector(fingerprint, row); };
+    const auto elsewhere = passed_over(group, filtered, SIZE_MAX);
     auto inputs = filtered == nullptr ? group.flat_inputs() : filtered->vector_inputs(group);
-    if (group.remote.empty()) return search_vectors(inputs, job.vector_query, full);
-    if (!job.target) {  // the settings no longer name the store: the next ingest brings all back
-      const auto others = passed_over(group, filtered, SIZE_MAX);
-      add_remote(inputs, group, others);
-      return search_vectors(inputs, job.vector_query, full);
+    const std::size_t here = inputs.size();
+    add_remote(inputs, group, elsewhere);
+    job.moments = sample_scores(inputs, query, full);
+    const auto score = [&](std::span<const NodeNumber> nodes) {
+      return score_vectors(inputs, query, nodes, full);
+    };
+    if (bring_up_to_date(
+            job, {}, [](const CachedList& list) { return list.border; }, score))
+      return;
+    if (job.target) {  // else the settings no longer name the store: the next ingest brings all back
+      job.found =
+          kb_.remote->find(*job.target, group, query.vector, query.k, filtered, job.retriever->filter, stop_);
+      inputs.resize(here);
+      add_remote(inputs, group, job.found->passed_over);
     }
-    auto sample = inputs;
-    job.found = kb_.remote->find(*job.target, group, job.vector_query.vector, job.vector_query.k, filtered,
-                                 job.retriever->filter, stop_);
-    add_remote(inputs, group, job.found->passed_over);
-    VectorQuery query = job.vector_query;
-    query.moments = false;  // of the nearest they would say nothing
     VectorAnswer answer = search_vectors(inputs, query, full);
-    const auto unsampled = passed_over(group, filtered, kSampleRows);
-    add_remote(sample, group, unsampled);
-    query.moments = true;
-    query.k = 1;
-    answer.moments = search_vectors(sample, query, full).moments;
-    return answer;
+    while (is_cut_within_a_tie(answer.best, job)) {
+      query.k *= 2;
+      query.pool = query.probes = std::max(query.pool, query.k);
+      answer = search_vectors(inputs, query, full);
+    }
+    job.scored = std::move(answer.best);
+    job.plans = std::move(answer.plans);
+    keep(job, query.k, {});
   }
 
   /// Ties go by id, and the index knows numbers alone: all that are equal to the last are needed.
@@ -345,14 +429,7 @@ class Retrieving {
   std::vector<Ranked> ranked(Job& job) {
     const bool by_words = job.retriever->similarity == Similarity::words;
     const Question& question = questions_[job.question];
-    std::vector<NodeNumber> numbers;
-    for (const Scored& hit : job.scored) numbers.push_back(hit.node);
-    for (const Ranked& hit : job.ranked) numbers.push_back(hit.node);
-    rows_.load(numbers);
-    std::vector<Ranked> list;
-    for (const Scored& hit : job.scored) {
-      if (const NodeRow* row = rows_.find(hit.node)) list.push_back({hit.node, row->id, hit.score});
-    }
+    std::vector<Ranked> list = with_ids(job);
     for (const Ranked& hit : job.ranked) {
       if (rows_.find(hit.node) != nullptr) list.push_back(hit);
     }
@@ -363,6 +440,32 @@ class Retrieving {
     }
     sort_ranked(list);
     list.resize(std::min(list.size(), job.retriever->depth));
+    return list;
+  }
+
+  /// What a built-in similarity found, as far down as is needed, with the ids that break ties. Those that a
+  /// list from the cache knows are not read, and it learns the others.
+  std::vector<Ranked> with_ids(Job& job) {
+    std::size_t needed = std::min(job.scored.size(), looked_at(job));
+    while (needed > 0 && needed < job.scored.size() &&
+           job.scored[needed].score == job.scored[needed - 1].score)
+      ++needed;
+    std::vector<NodeNumber> unknown;
+    for (std::size_t i = 0; i < needed; ++i) {
+      if (!job.list || job.list->places[i].id == Id()) unknown.push_back(job.scored[i].node);
+    }
+    rows_.load(unknown);
+    std::vector<Ranked> list;
+    for (std::size_t i = 0; i < needed; ++i) {
+      const auto [node, score] = job.scored[i];
+      if (job.list && job.list->places[i].id != Id()) {
+        list.push_back({node, job.list->places[i].id, score});
+      } else if (const NodeRow* row = rows_.find(node)) {
+        list.push_back({node, row->id, score});
+        if (job.list) job.list->places[i].id = row->id;
+      }
+    }
+    if (job.list && (job.cache != "hit" || !unknown.empty())) lists_.put(job.number, *job.list);
     return list;
   }
 
@@ -401,6 +504,7 @@ class Retrieving {
     const auto note = [&](std::string_view key, std::string value) {
       notes.emplace_back(key, std::move(value));
     };
+    if (!job.cache.empty()) note("cache", std::string(job.cache));
     if (questions_.size() > 1) note("question", std::to_string(job.question + 1));
     if (list.weight != 1) note("weight", fmt::format("{}", list.weight));
     if (found != list.hits.size()) note("above_cut_off", std::to_string(list.hits.size()));
@@ -425,13 +529,15 @@ class Retrieving {
   std::string embedder_;
   ScoreMoments unrelated_;
   std::vector<QuestionVector> vectors_;
+  SearchLists lists_;
   std::vector<Job> jobs_;
   Retrieved found_;
 };
 
 }  // namespace
 
-Question::Question(std::string_view asked, double counts, bool operators) : text(asked), weight(counts) {
+Question::Question(std::string_view asked, double counts, bool operators)
+    : text(asked), weight(counts), operated(operators) {
   if (operators) {
     words = WordQuery::parse(asked);
   } else {

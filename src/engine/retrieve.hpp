@@ -18,6 +18,7 @@ namespace hasten {
 struct Question {
   std::string_view text;
   double weight = 1;
+  bool operated = false;  ///< whether its operators count
   WordQuery words;
 
   Question(std::string_view asked, double counts, bool operators);

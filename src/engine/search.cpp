@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "engine/result_cache.hpp"
 #include "engine/retrieve.hpp"
 #include "engine/scan.hpp"
 #include "engine/search_plan.hpp"
@@ -59,6 +60,7 @@ class Search {
     Trace::Span span(trace_, "search.open");
     reading_ = kb_.store.read();
     rows_.emplace(*reading_);
+    found_.at = reading_->commit_name();
     snapshot_ = kb_.snapshots.at(*reading_);
     snapshot_->check_files();
     plan_ = plan_search(kb_, *snapshot_, options_);
@@ -290,8 +292,11 @@ std::optional<std::uint64_t> page_at(const std::vector<std::uint64_t>& pages, st
   return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(after - pages.begin()));
 }
 
-Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
-             std::stop_token stop) {
+namespace {
+
+/// Searches, whatever the caches have of the whole.
+Found search_anew(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
+                  std::stop_token stop) {
   const auto attempt = [&] { return Search(kb, query, options, trace, stop).run(); };
   // A writer may have merged a segment away between our reading of the manifest and our opening of
   // the file, or compacted the vectors: a new reading sees the new manifest. If it fails again, and nothing
@@ -311,8 +316,39 @@ Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& opt
   }
   const auto rebuilt = repair(kb);
   Found found = attempt();
+  found.at = {};  // the notices are of this search alone
   found.result.notices.insert(found.result.notices.begin(), rebuilt.begin(), rebuilt.end());
   return found;
+}
+
+}  // namespace
+
+Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
+             std::stop_token stop) {
+  kb.caches.count(query);
+  const SearchOptions asked = with_settings(options, kb.settings);
+  const auto key = kb.caches.has(Cached::results) ? result_key(kb, query, asked) : std::nullopt;
+  const CommitName newest = key ? kb.store.newest() : CommitName();
+  if (newest.id == 0) return search_anew(kb, query, asked, trace, std::move(stop));
+  {
+    Trace::Span span(trace, "search.cache");
+    if (const auto bytes = kb.caches.get(Cached::results, *key)) {
+      if (auto found = decode_found(*bytes, newest)) {
+        span.note("results", "hit");
+        return std::move(*found);
+      }
+    }
+    span.note("results", "miss");
+  }
+  const auto found = kb.searching.run(
+      fmt::format("{} {:016x}", *key, newest.id),
+      [&] {
+        auto made = std::make_shared<const Found>(search_anew(kb, query, asked, trace, stop));
+        if (made->at.id != 0) kb.caches.put(Cached::results, *key, encode(*made));
+        return made;
+      },
+      stop);
+  return *found;
 }
 
 }  // namespace hasten

@@ -19,6 +19,7 @@ struct Found {
   TermWeights weights{{}, {}, 0};
   std::vector<float> query_vector;                ///< empty without vectors
   std::vector<std::vector<std::uint64_t>> pages;  ///< of each hit's document: where its pages begin
+  CommitName at;                                  ///< the commit that was searched
 };
 
 /// The page (1, 2, ...) that holds a byte of the text; nothing where there are no pages.

@@ -45,6 +45,23 @@ constexpr Key<Settings> kTokenCacheKeys[] = {
     {"groups", read_hot_groups},
 };
 
+constexpr Key<CacheBudget> kBudgetKeys[] = {
+    {"on", [](CacheBudget& b, const Entry& e) { b.on = e.flag(); }},
+    {"bytes_max", [](CacheBudget& b, const Entry& e) { b.bytes_max = e.whole(1 << 16); }},
+    {"ttl_seconds", [](CacheBudget& b, const Entry& e) { b.ttl_seconds = e.whole(0); }},
+};
+
+constexpr Key<CacheSettings> kCacheKeys[] = {
+    {"type", [](CacheSettings& c, const Entry& e) { c.type = e.text(); }},
+    {"kwargs", [](CacheSettings& c, const Entry& e) { c.kwargs = e.table().dump(); }},
+    {"embeddings", [](CacheSettings& c, const Entry& e) { read_table(c.embeddings, e, kBudgetKeys); }},
+    {"lists", [](CacheSettings& c, const Entry& e) { read_table(c.lists, e, kBudgetKeys); }},
+    {"results", [](CacheSettings& c, const Entry& e) { read_table(c.results, e, kBudgetKeys); }},
+    {"answers", [](CacheSettings& c, const Entry& e) { read_table(c.answers, e, kBudgetKeys); }},
+    {"questions", [](CacheSettings& c, const Entry& e) { read_table(c.questions, e, kBudgetKeys); }},
+    {"any_answers", [](CacheSettings& c, const Entry& e) { c.any_answers = e.flag(); }},
+};
+
 constexpr Key<GroupSettings> kGroupKeys[] = {
     {"name", [](GroupSettings& g, const Entry& e) { g.name = e.text(); }},
     {"parent", [](GroupSettings& g, const Entry& e) { g.parent = e.text(); }},
@@ -154,6 +171,7 @@ constexpr Key<Settings> kKeys[] = {
     {"reranker", [](Settings& s, const Entry& e) { s.reranker = e.text(); }},
     {"rerank_top_k", [](Settings& s, const Entry& e) { s.rerank_top_k = e.whole(1); }},
     {"token_cache", [](Settings& s, const Entry& e) { read_table(s, e, kTokenCacheKeys); }},
+    {"cache", [](Settings& s, const Entry& e) { read_table(s.cache, e, kCacheKeys); }},
     {"bm25", [](Settings& s, const Entry& e) { read_table(s, e, kBm25Keys); }},
     {"store", read_stores},
     {"search", [](Settings& s, const Entry& e) { read_table(s.search, e, kSearchKeys); }},

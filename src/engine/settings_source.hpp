@@ -58,6 +58,10 @@ class Entry {
       fail(fmt::format("takes a whole number of at least {}", least));
     return value_.get<std::uint64_t>();
   }
+  bool flag() const {
+    if (!value_.is_boolean()) fail("takes true or false");
+    return value_.get<bool>();
+  }
   double number(double least, double most) const {
     const double value = value_.is_number() ? value_.get<double>() : std::nan("");
     if (!(value >= least && value <= most))

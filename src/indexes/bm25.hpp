@@ -110,6 +110,24 @@ std::vector<Scored> search_bm25(std::span<const Bm25Input> segments, std::span<c
                                 const Bm25Statistics& statistics, const Bm25Parameters& parameters,
                                 std::size_t k, const Bm25Conditions& conditions = {});
 
+/// The scores of those of these nodes that search_bm25() could find: the same bits, by rising node.
+/// @param nodes  rising.
+std::vector<Scored> score_bm25(std::span<const Bm25Input> segments, std::span<const std::string> terms,
+                               const Bm25Statistics& statistics, const Bm25Parameters& parameters,
+                               std::span<const NodeNumber> nodes, const Bm25Conditions& conditions = {});
+
+/// What scores are made of beside the nodes themselves: it moves with every node that comes or goes.
+struct Bm25Counts {
+  Bm25Statistics statistics;
+  std::vector<std::uint64_t> frequencies;  ///< of the terms of a question, in their order
+};
+
+/// The most that a node scores now which scored at most `score` before, and is the same: a term's weight has
+/// grown by at most the largest ratio of two idfs, and what its frequency adds by at most the ratio of the
+/// average lengths.
+double most_after(double score, std::span<const std::string> terms, const Bm25Counts& before,
+                  const Bm25Counts& now, const Bm25Parameters& parameters);
+
 /// In how many live nodes each of these terms stands; in the order given.
 std::vector<std::uint64_t> document_frequencies(std::span<const Bm25Input> segments,
                                                 std::span<const std::string> terms);

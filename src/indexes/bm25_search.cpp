@@ -169,6 +169,21 @@ class SegmentScorer {
     }
   }
 
+  // Calls with each of these nodes that answers, and its score where it is positive.
+  template <class Function>
+  void score(std::span<const NodeNumber> nodes, std::vector<TermCursor>& cursors, const Function& function) {
+    if (required_.size() < conditions_.required.size()) return;
+    for (const NodeNumber node : nodes) {
+      const std::size_t at = input_.segment->find(node);
+      if (at == input_.segment->nodes()) continue;
+      const auto position = static_cast<std::uint32_t>(at);
+      std::int32_t score = 0;
+      for (TermCursor& term : cursors) score += look_up(term, position);
+      if (score <= 0 || !answers(position)) continue;
+      if (!conditions_.accept || conditions_.accept(node)) function(node, score);
+    }
+  }
+
  private:
   // No term has a posting between the last window and this.
   std::uint64_t next_posting() const {
@@ -295,50 +310,123 @@ double units_for(double weights) {
   return static_cast<double>(1u << bits);
 }
 
+std::map<std::string_view, double> counted(std::span<const std::string> terms) {
+  std::map<std::string_view, double> counts;
+  for (const std::string& term : terms) ++counts[term];
+  return counts;
+}
+
+// The terms of a question with their posting lists, weighed by how rare they are.
+class WeighedTerms {
+ public:
+  WeighedTerms(std::span<const Bm25Input> segments, std::span<const std::string> terms,
+               const Bm25Statistics& statistics, const Bm25Parameters& parameters)
+      : segments_(segments), score_(unit_score(parameters, statistics)) {
+    double weights = 0;
+    for (const auto& [term, count] : counted(terms)) {
+      std::uint64_t df = 0;
+      WeighedTerm found;
+      for (const Bm25Input& input : segments) {
+        found.lists.push_back(input.segment->postings(term));
+        if (found.lists.back()) {
+          df +=
+              count_live_postings(PostingReader(*found.lists.back(), input.segment->nodes()), input.deleted);
+        }
+      }
+      found.weight = count * idf(statistics.nodes, df);
+      weights += found.weight;
+      terms_.push_back(std::move(found));
+    }
+    units_ = units_for(weights);
+  }
+
+  double units() const noexcept { return units_; }
+
+  std::vector<TermCursor> cursors(std::size_t segment) const {
+    std::vector<TermCursor> cursors;
+    TermScore score = score_;
+    for (const WeighedTerm& term : terms_) {
+      if (!term.lists[segment]) continue;
+      score.weight = static_cast<float>(term.weight * units_);
+      cursors.emplace_back(*term.lists[segment], segments_[segment].segment->nodes(), score);
+    }
+    return cursors;
+  }
+
+ private:
+  struct WeighedTerm {
+    double weight;
+    std::vector<std::optional<std::span<const std::byte>>> lists;  // by segment
+  };
+
+  std::span<const Bm25Input> segments_;
+  TermScore score_;
+  double units_ = 1;
+  std::vector<WeighedTerm> terms_;
+};
+
 }  // namespace
 
 std::vector<Scored> search_bm25(std::span<const Bm25Input> segments, std::span<const std::string> terms,
                                 const Bm25Statistics& statistics, const Bm25Parameters& parameters,
                                 std::size_t k, const Bm25Conditions& conditions) {
   if (k == 0 || statistics.total_length == 0) return {};
-  std::map<std::string_view, double> counts;
-  for (const std::string& term : terms) ++counts[term];
-  struct QueryTerm {
-    double weight;
-    std::vector<std::optional<std::span<const std::byte>>> lists;  // by segment
-  };
-  std::vector<QueryTerm> query;
-  double weights = 0;
-  for (const auto& [term, count] : counts) {
-    std::uint64_t df = 0;
-    QueryTerm found;
-    for (const Bm25Input& input : segments) {
-      found.lists.push_back(input.segment->postings(term));
-      if (found.lists.back()) {
-        df += count_live_postings(PostingReader(*found.lists.back(), input.segment->nodes()), input.deleted);
-      }
-    }
-    found.weight = count * idf(statistics.nodes, df);
-    weights += found.weight;
-    query.push_back(std::move(found));
-  }
-  const double units = units_for(weights);
-  TermScore score = unit_score(parameters, statistics);
+  const WeighedTerms weighed(segments, terms, statistics, parameters);
   TopScores top(k);
   for (std::size_t i = 0; i < segments.size(); ++i) {
-    std::vector<TermCursor> cursors;
-    for (const QueryTerm& term : query) {
-      if (!term.lists[i]) continue;
-      score.weight = static_cast<float>(term.weight * units);
-      cursors.emplace_back(*term.lists[i], segments[i].segment->nodes(), score);
-    }
+    std::vector<TermCursor> cursors = weighed.cursors(i);
     if (!cursors.empty()) SegmentScorer(segments[i], conditions).run(cursors, top);
   }
   std::vector<Scored> best;
   for (const auto& [node, units_of_node] : std::move(top).finish()) {
-    best.push_back({node, units_of_node / units});
+    best.push_back({node, units_of_node / weighed.units()});
   }
   return best;
+}
+
+std::vector<Scored> score_bm25(std::span<const Bm25Input> segments, std::span<const std::string> terms,
+                               const Bm25Statistics& statistics, const Bm25Parameters& parameters,
+                               std::span<const NodeNumber> nodes, const Bm25Conditions& conditions) {
+  if (nodes.empty() || statistics.total_length == 0) return {};
+  const WeighedTerms weighed(segments, terms, statistics, parameters);
+  std::vector<Scored> scored;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const Bm25Segment& segment = *segments[i].segment;
+    if (segment.nodes() == 0) continue;
+    const auto from = std::ranges::lower_bound(nodes, segment.node(0));
+    const auto to = std::ranges::upper_bound(nodes, segment.node(segment.nodes() - 1));
+    std::vector<TermCursor> cursors = weighed.cursors(i);
+    if (from >= to || cursors.empty()) continue;
+    SegmentScorer(segments[i], conditions)
+        .score({from, to}, cursors, [&](NodeNumber node, std::int32_t units) {
+          scored.push_back({node, units / weighed.units()});
+        });
+  }
+  std::ranges::sort(scored, {}, &Scored::node);
+  return scored;
+}
+
+double most_after(double score, std::span<const std::string> terms, const Bm25Counts& before,
+                  const Bm25Counts& now, const Bm25Parameters& parameters) {
+  std::map<std::string_view, std::size_t> places;
+  for (std::size_t i = 0; i < terms.size(); ++i) places[terms[i]] = i;
+  double rarer = 0, weights = 0;
+  for (const auto& [term, count] : counted(terms)) {
+    const std::size_t i = places[term];
+    const double weight = idf(now.statistics.nodes, now.frequencies[i]);
+    weights += count * std::max(weight, idf(before.statistics.nodes, before.frequencies[i]));
+    if (before.frequencies[i] == 0) continue;  // no node of before has it
+    rarer = std::max(rarer, weight / idf(before.statistics.nodes, before.frequencies[i]));
+  }
+  const auto average = [](const Bm25Statistics& statistics) {
+    return static_cast<double>(statistics.total_length) / static_cast<double>(statistics.nodes);
+  };
+  const double longer =
+      parameters.b == 0 ? 1 : std::max(1.0, average(now.statistics) / average(before.statistics));
+  constexpr double kFloats = 1 + 1e-5;  // weights, and what a posting adds, are rounded to float32
+  const double growth = rarer * longer * kFloats;
+  // What each term adds is rounded to whole units.
+  return score * growth + (1 + growth) * static_cast<double>(places.size()) / units_for(weights);
 }
 
 std::vector<std::uint64_t> document_frequencies(std::span<const Bm25Input> segments,

@@ -117,15 +117,13 @@ struct VectorQuery {
   bool exact = false;       ///< scan, whatever it costs
   VectorMethod method = VectorMethod::cheapest;
   std::size_t threads = 1;  ///< how many share a scan
-  bool moments = false;     ///< wanted
   /// For graphs on disk, whose vectors shall not be mapped, either: reads a row of the vector file into
   /// memory of the caller's; and says that a row will be read soon. Without them rows are mapped.
   std::function<void(std::uint64_t, std::span<float>)> read;
   std::function<void(std::uint64_t)> fetch;
 };
 
-/// What the scores of nodes that are alive and allowed are like: of all of them where they were
-/// scanned, else of a sample. For judging how far the best stand out.
+/// What the scores of nodes that are alive and allowed are like. For judging how far the best stand out.
 struct ScoreMoments {
   std::uint64_t count = 0;
   double sum = 0;
@@ -145,7 +143,6 @@ struct VectorPlan {
 
 struct VectorAnswer {
   std::vector<Scored> best;  ///< best first; equal scores by rising node number
-  ScoreMoments moments;
   std::vector<VectorPlan> plans;
 };
 
@@ -157,6 +154,18 @@ struct VectorAnswer {
 ///         gives a vector of another dimension.
 VectorAnswer search_vectors(std::span<const VectorInput> segments, const VectorQuery& query,
                             const FullVectors& full);
+
+/// The exact scores of those of these nodes that are alive and allowed, in the order given.
+/// @param nodes  rising. Of the query the vector counts, what is allowed, and how vectors are read.
+/// @throws as search_vectors().
+std::vector<Scored> score_vectors(std::span<const VectorInput> segments, const VectorQuery& query,
+                                  std::span<const NodeNumber> nodes, const FullVectors& full);
+
+/// What the scores of all nodes that are alive and allowed are like, told from about a thousand of each
+/// segment that are evenly spread, by their codes. The same however the nearest are searched for.
+/// @throws as search_vectors().
+ScoreMoments sample_scores(std::span<const VectorInput> segments, const VectorQuery& query,
+                           const FullVectors& full);
 
 /// Writes the live entries of several segments as one, byte for byte what building it from them
 /// would write; inputs by rising numbers, all of one dimension and metric, at least one.

@@ -17,55 +17,42 @@ constexpr std::size_t kAhead = 6;          // rows asked for before they are rea
 constexpr double kSparse = 1.0 / 32;       // a smaller share of documents is looked up one by one
 constexpr std::size_t kDense = 3;          // rows of which one in so many is wanted are scored all
 
-// Sums in four lanes, as one would wait for itself; always in the same order.
-ScoreMoments moments_of(std::span<const float> scores) noexcept {
-  std::array<double, 4> sums{}, squares{};
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    const double score = static_cast<double>(scores[i]);
-    sums[i % 4] += score;
-    squares[i % 4] += score * score;
+// Calls with the score of each of these rows by its code.
+template <class Function>
+void for_each_score(const VectorSegment& segment, std::span<const std::uint32_t> positions,
+                    const CodedQuery& query, const Function& function) {
+  const auto ask_for = [&](std::size_t i) {
+    if (i < positions.size()) query.prefetch(segment, positions[i]);
+  };
+  for (std::size_t i = 0; i < kAhead; ++i) ask_for(i);
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    ask_for(i + kAhead);
+    float score = 0;
+    query.score_rows(segment, positions[i], 1, &score);
+    function(positions[i], score);
   }
-  return {scores.size(), (sums[0] + sums[1]) + (sums[2] + sums[3]),
-          (squares[0] + squares[1]) + (squares[2] + squares[3])};
-}
-
-void add(ScoreMoments& to, const ScoreMoments& moments) noexcept {
-  to.count += moments.count;
-  to.sum += moments.sum;
-  to.sum_of_squares += moments.sum_of_squares;
 }
 
 // Scans rows of one segment for one question.
 class Scanner {
  public:
-  Scanner(const SearchedSegment& searched, const CodedQuery& query, const DocumentSet* allowed,
-          bool want_moments)
-      : input_(searched.input),
-        number_(searched.number),
-        coded_(query),
-        allowed_(allowed),
-        want_moments_(want_moments) {}
+  Scanner(const SearchedSegment& searched, const CodedQuery& query, const DocumentSet* allowed)
+      : input_(searched.input), number_(searched.number), coded_(query), allowed_(allowed) {}
 
-  struct Seen {
-    std::size_t rows = 0;
-    ScoreMoments moments;
-  };
-
-  Seen scan(std::size_t first, std::size_t last, Candidates& candidates) const {
-    Seen seen;
+  /// @return how many were scored.
+  std::size_t scan(std::size_t first, std::size_t last, Candidates& candidates) const {
     if (input_.deleted.empty() && allowed_ == nullptr) {
-      score_run(first, last, {}, candidates, seen);
-      return seen;
+      score_run(first, last, {}, candidates);
+      return last - first;
     }
     const std::vector<std::uint32_t> wanted = wanted_of(first, last);
-    seen.rows = wanted.size();
     const bool full_vectors = input_.segment->code_bytes() == 0;  // what is not wanted is not touched
     if (full_vectors || wanted.size() * kDense < last - first) {
-      score({input_, number_}, wanted, coded_, candidates, want_moments_ ? &seen.moments : nullptr);
+      score({input_, number_}, wanted, coded_, candidates);
     } else {
-      score_run(first, last, wanted, candidates, seen);
+      score_run(first, last, wanted, candidates);
     }
-    return seen;
+    return wanted.size();
   }
 
  private:
@@ -85,15 +72,14 @@ class Scanner {
 
   // Scores all rows, and takes those that are wanted. @param wanted  rising; empty: all are.
   void score_run(std::size_t first, std::size_t last, std::span<const std::uint32_t> wanted,
-                 Candidates& candidates, Seen& seen) const {
+                 Candidates& candidates) const {
     std::array<float, kBatchRows> scores;
     std::size_t next = 0;
     for (std::size_t from = first; from < last; from += kBatchRows) {
       const std::size_t n = std::min(kBatchRows, last - from);
       coded_.score_rows(*input_.segment, from, n, scores.data());
-      std::size_t taken = 0;
       const auto take = [&](std::size_t row) {
-        const float score = scores[taken++] = scores[row - from];
+        const float score = scores[row - from];
         if (score >= candidates.border()) candidates.add({score, number_, static_cast<std::uint32_t>(row)});
       };
       if (wanted.empty()) {
@@ -101,16 +87,13 @@ class Scanner {
       } else {
         while (next < wanted.size() && wanted[next] < from + n) take(wanted[next++]);
       }
-      if (want_moments_) add(seen.moments, moments_of(std::span(scores).first(taken)));
     }
-    if (wanted.empty()) seen.rows += last - first;
   }
 
   const VectorInput& input_;
   std::uint32_t number_;
   const CodedQuery& coded_;
   const DocumentSet* allowed_;
-  bool want_moments_;
 };
 
 // The first position from `from` on whose document is `document` or a later one; documents rise.
@@ -166,20 +149,20 @@ void Candidates::add(const Candidate& candidate) {
 }
 
 std::size_t scan(const SearchedSegment& searched, const CodedQuery& query, const DocumentSet* allowed,
-                 std::size_t threads, Candidates& candidates, ScoreMoments* moments) {
+                 std::size_t threads, Candidates& candidates) {
   const VectorInput& input = searched.input;
   const std::size_t n = input.segment->size();
   if (n == 0) return 0;
   if (allowed != nullptr && allowed->selectivity() < kSparse && input.segment->documents_rise()) {
     const auto positions = positions_of(input, *allowed);
-    score(searched, positions, query, candidates, moments);
+    score(searched, positions, query, candidates);
     return positions.size();
   }
-  const Scanner scanner(searched, query, allowed, moments != nullptr);
+  const Scanner scanner(searched, query, allowed);
   const std::size_t slices = (n + kSliceRows - 1) / kSliceRows;
-  std::vector<Scanner::Seen> seen(slices);
+  std::atomic<std::size_t> rows = 0;
   const auto scan_slice = [&](std::size_t i, Candidates& found) {
-    seen[i] = scanner.scan(i * kSliceRows, std::min(n, (i + 1) * kSliceRows), found);
+    rows += scanner.scan(i * kSliceRows, std::min(n, (i + 1) * kSliceRows), found);
   };
   threads = std::clamp<std::size_t>(threads, 1, slices);
   if (threads == 1) {
@@ -195,28 +178,24 @@ std::size_t scan(const SearchedSegment& searched, const CodedQuery& query, const
       for (const Candidate& candidate : part.all()) candidates.add(candidate);
     }
   }
-  std::size_t rows = 0;
-  for (const auto& slice : seen) {
-    rows += slice.rows;
-    if (moments != nullptr) add(*moments, slice.moments);
-  }
   return rows;
 }
 
 void score(const SearchedSegment& searched, std::span<const std::uint32_t> positions, const CodedQuery& query,
-           Candidates& candidates, ScoreMoments* moments) {
-  const VectorSegment& segment = *searched.input.segment;
-  const auto ask_for = [&](std::size_t i) {
-    if (i < positions.size()) query.prefetch(segment, positions[i]);
-  };
-  for (std::size_t i = 0; i < kAhead; ++i) ask_for(i);
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    ask_for(i + kAhead);
-    float score = 0;
-    query.score_rows(segment, positions[i], 1, &score);
-    if (moments != nullptr) add(*moments, moments_of({&score, 1}));
-    if (score >= candidates.border()) candidates.add({score, searched.number, positions[i]});
-  }
+           Candidates& candidates) {
+  for_each_score(*searched.input.segment, positions, query, [&](std::uint32_t position, float score) {
+    if (score >= candidates.border()) candidates.add({score, searched.number, position});
+  });
+}
+
+ScoreMoments moments_of(const VectorSegment& segment, std::span<const std::uint32_t> positions,
+                        const CodedQuery& query) {
+  ScoreMoments moments;
+  for_each_score(segment, positions, query, [&](std::uint32_t, float of_row) {
+    const double score = static_cast<double>(of_row);
+    moments = {moments.count + 1, moments.sum + score, moments.sum_of_squares + score * score};
+  });
+  return moments;
 }
 
 }  // namespace hasten

@@ -43,14 +43,16 @@ struct SearchedSegment {
   std::uint32_t number;
 };
 
-/// Scores every node of a segment that is alive and allowed.
-/// @param moments  added to, where wanted.
-/// @return how many were scored.
+/// Scores every node of a segment that is alive and allowed. @return how many were scored.
 std::size_t scan(const SearchedSegment& searched, const CodedQuery& query, const DocumentSet* allowed,
-                 std::size_t threads, Candidates& candidates, ScoreMoments* moments);
+                 std::size_t threads, Candidates& candidates);
 
-/// Scores these nodes. @param moments  added to, where wanted.
+/// Scores these nodes.
 void score(const SearchedSegment& searched, std::span<const std::uint32_t> positions, const CodedQuery& query,
-           Candidates& candidates, ScoreMoments* moments);
+           Candidates& candidates);
+
+/// What the scores of these nodes are like.
+ScoreMoments moments_of(const VectorSegment& segment, std::span<const std::uint32_t> positions,
+                        const CodedQuery& query);
 
 }  // namespace hasten

@@ -14,8 +14,9 @@ namespace {
 constexpr std::size_t kCandidatesMin = 64;
 constexpr std::size_t kOversample = 4;       // candidates of a scan for each answer
 constexpr std::size_t kWalkOversample = 2;   // of a walk: its estimates were replaced by int8 scores
-constexpr std::size_t kSampleRows = 1024;    // for moments where nothing is scanned
+constexpr std::size_t kSampleRows = 1024;    // of a segment, for what scores are like
 constexpr std::size_t kSampleRowsRead = 64;  // where each is read from disk
+constexpr std::size_t kSampleSpread = 32;  // so many times as many are looked at where a filter lets few pass
 
 // Costs in nanoseconds, at 384 dimensions; they grow with the bytes read.
 constexpr double kScanRowNs = 12;    // a row after the other
@@ -96,8 +97,44 @@ class Search {
 
   VectorAnswer run(std::span<const VectorInput> segments) {
     for (std::uint32_t i = 0; i < segments.size(); ++i) search({segments[i], i});
-    score_exactly(segments);
+    score_best(segments);
     return std::move(answer_);
+  }
+
+  std::vector<Scored> score_nodes(std::span<const VectorInput> segments, std::span<const NodeNumber> nodes) {
+    std::vector<Scored> scored;
+    for (const VectorInput& input : segments) {
+      const VectorSegment& segment = *input.segment;
+      if (segment.size() == 0) continue;
+      const Acceptance accept(input.deleted, query_.allowed, segment.documents());
+      const auto from = std::ranges::lower_bound(nodes, segment.node(0));
+      const auto to = std::ranges::upper_bound(nodes, segment.node(segment.size() - 1));
+      for (auto node = from; node < to; ++node) {
+        const std::size_t position = segment.find(*node);
+        if (position == segment.size() || !accept(static_cast<std::uint32_t>(position))) continue;
+        scored.push_back({*node, exact_score(segment, segment.entry(position))});
+      }
+    }
+    std::ranges::sort(scored, {}, &Scored::node);
+    return scored;
+  }
+
+  ScoreMoments sample(std::span<const VectorInput> segments) {
+    ScoreMoments all;
+    for (const VectorInput& input : segments) {
+      const std::size_t n = input.segment->size();
+      if (n == 0) continue;
+      const bool read = is_read(*input.segment);
+      const Acceptance accept(input.deleted, query_.allowed, input.segment->documents());
+      const std::size_t looked_at = spread_evenly(n, read ? kSampleRowsRead : kSampleRows, accept);
+      const ScoreMoments sampled =
+          read ? moments_of_read(*input.segment) : moments_of(*input.segment, positions_, coded_);
+      const double share = static_cast<double>(n) / static_cast<double>(looked_at);
+      all.count += static_cast<std::uint64_t>(std::llround(static_cast<double>(sampled.count) * share));
+      all.sum += sampled.sum * share;
+      all.sum_of_squares += sampled.sum_of_squares * share;
+    }
+    return all;
   }
 
  private:
@@ -123,8 +160,7 @@ class Search {
 
   void search_codes(const SearchedSegment& searched, VectorPlan& plan) {
     plan.method = plan.steps > 0 ? "graph, then scan" : "scan";
-    plan.scored += scan(searched, coded_, query_.allowed, query_.threads, candidates_,
-                        query_.moments ? &answer_.moments : nullptr);
+    plan.scored += scan(searched, coded_, query_.allowed, query_.threads, candidates_);
     scanned_ = true;
   }
 
@@ -142,7 +178,7 @@ class Search {
     plan.steps = statistics.steps;
     const bool too_few = found.size() < std::min(query_.k, plan.expected);
     if (too_few || statistics.steps >= steps_max) return search_codes(searched, plan);
-    take(searched, found, accept, plan);
+    take(searched, found, plan);
   }
 
   void search_lists(const SearchedSegment& searched, VectorPlan& plan) {
@@ -153,7 +189,7 @@ class Search {
     const auto found = segment.ivf()->probe(coded_.vector(), std::max(query_.pool, query_.k), query_.probes,
                                             accept, &statistics);
     plan.steps = statistics.steps;
-    take(searched, found, accept, plan);
+    take(searched, found, plan);
   }
 
   void search_bits(const SearchedSegment& searched, VectorPlan& plan) {
@@ -164,20 +200,24 @@ class Search {
     const auto found = segment.bits()->scan(coded_.vector(), std::max(query_.pool, query_.k), accept,
                                             segment.squares(), &statistics);
     plan.steps = statistics.steps;
-    take(searched, found, accept, plan);
+    take(searched, found, plan);
   }
 
   // Scores by their codes what was found by estimates.
-  void take(const SearchedSegment& searched, const std::vector<Walked>& found, const Acceptance& accept,
-            VectorPlan& plan) {
+  void take(const SearchedSegment& searched, const std::vector<Walked>& found, VectorPlan& plan) {
+    const VectorSegment& segment = *searched.input.segment;
     positions_.clear();
     for (const Walked& walked : found) positions_.push_back(walked.position);
-    if (is_read(*searched.input.segment))
-      read_and_score(searched, nullptr);
-    else
-      score(searched, positions_, coded_, candidates_, nullptr);
+    if (is_read(segment)) {
+      fetch(segment);
+      for (const std::uint32_t position : positions_) {
+        const double score = read_score(segment.entry(position).vector);
+        candidates_.add({static_cast<float>(score), searched.number, position});
+      }
+    } else {
+      score(searched, positions_, coded_, candidates_);
+    }
     plan.scored = positions_.size();
-    if (query_.moments) sample_moments(searched, accept);
   }
 
   // Whether full vectors of a segment are read instead of mapped.
@@ -191,45 +231,42 @@ class Search {
     return coded_.exact_score(vector_, row);
   }
 
-  // Scores positions_ from their full vectors.
-  void read_and_score(const SearchedSegment& searched, ScoreMoments* moments) {
-    const VectorSegment& segment = *searched.input.segment;
-    if (query_.fetch) {
-      for (const std::uint32_t position : positions_) query_.fetch(segment.entry(position).vector);
-    }
-    for (const std::uint32_t position : positions_) {
-      const double score = read_score(segment.entry(position).vector);
-      if (moments == nullptr)
-        candidates_.add({static_cast<float>(score), searched.number, position});
-      else
-        *moments = {moments->count + 1, moments->sum + score, moments->sum_of_squares + score * score};
-    }
+  double exact_score(const VectorSegment& segment, const VectorEntry& entry) {
+    if (is_read(segment)) return read_score(entry.vector);
+    return coded_.exact_score(full_(entry.vector), entry.vector);
   }
 
-  void sample_moments(const SearchedSegment& searched, const Acceptance& accept) {
-    const std::size_t n = searched.input.segment->size();
-    const bool read = is_read(*searched.input.segment);
-    const std::size_t rows = std::min(n, read ? kSampleRowsRead : kSampleRows);
+  // Asks for the full vectors of positions_.
+  void fetch(const VectorSegment& segment) const {
+    if (!query_.fetch) return;
+    for (const std::uint32_t position : positions_) query_.fetch(segment.entry(position).vector);
+  }
+
+  // Leaves about `wanted` of the accepted positions in positions_. @return of how many they are those
+  // accepted.
+  std::size_t spread_evenly(std::size_t n, std::size_t wanted, const Acceptance& accept) {
+    const double share = std::max(selectivity_of(query_), 1.0 / kSampleSpread);
+    const std::size_t rows = std::min(n, static_cast<std::size_t>(static_cast<double>(wanted) / share));
     positions_.clear();
     for (std::size_t i = 0; i < rows; ++i) {
       const auto position = static_cast<std::uint32_t>(i * n / rows);
       if (accept(position)) positions_.push_back(position);
     }
-    Candidates none(1);
-    ScoreMoments sampled;
-    if (read)
-      read_and_score(searched, &sampled);
-    else
-      score(searched, positions_, coded_, none, &sampled);
-    const double share = static_cast<double>(n) / static_cast<double>(std::max<std::size_t>(rows, 1));
-    answer_.moments.count +=
-        static_cast<std::uint64_t>(std::llround(static_cast<double>(sampled.count) * share));
-    answer_.moments.sum += sampled.sum * share;
-    answer_.moments.sum_of_squares += sampled.sum_of_squares * share;
+    return rows;
+  }
+
+  ScoreMoments moments_of_read(const VectorSegment& segment) {
+    fetch(segment);
+    ScoreMoments moments;
+    for (const std::uint32_t position : positions_) {
+      const double score = read_score(segment.entry(position).vector);
+      moments = {moments.count + 1, moments.sum + score, moments.sum_of_squares + score * score};
+    }
+    return moments;
   }
 
   // The best candidates, scored from full precision.
-  void score_exactly(std::span<const VectorInput> segments) {
+  void score_best(std::span<const VectorInput> segments) {
     std::vector<Candidate> best(candidates_.all().begin(), candidates_.all().end());
     std::ranges::sort(best, better);
     if (!scanned_) best.resize(std::min(best.size(), times(query_.k, kWalkOversample, query_.k)));
@@ -263,7 +300,9 @@ class Search {
   VectorAnswer answer_;
 };
 
-void check_alike(std::span<const VectorInput> segments, std::size_t dim) {
+// The metric of all segments, where the query is one of them.
+Metric checked_metric(std::span<const VectorInput> segments, const VectorQuery& query) {
+  const std::size_t dim = query.vector.size();
   for (const VectorInput& input : segments) {
     if (input.segment->dim() != dim) {
       throw Error(Code::mismatch,
@@ -273,18 +312,27 @@ void check_alike(std::span<const VectorInput> segments, std::size_t dim) {
       throw Error(Code::mismatch, "segments of different metrics cannot be searched together");
     }
   }
+  if (!std::ranges::all_of(query.vector, [](float value) { return std::isfinite(value); })) {
+    throw Error(Code::invalid, "the question's vector holds what is no number");
+  }
+  return segments.empty() ? Metric::inner_product : segments.front().segment->form().metric;
 }
 
 }  // namespace
 
 VectorAnswer search_vectors(std::span<const VectorInput> segments, const VectorQuery& query,
                             const FullVectors& full) {
-  check_alike(segments, query.vector.size());
-  if (!std::ranges::all_of(query.vector, [](float value) { return std::isfinite(value); })) {
-    throw Error(Code::invalid, "the question's vector holds what is no number");
-  }
-  const Metric metric = segments.empty() ? Metric::inner_product : segments.front().segment->form().metric;
-  return Search(query, metric, full).run(segments);
+  return Search(query, checked_metric(segments, query), full).run(segments);
+}
+
+std::vector<Scored> score_vectors(std::span<const VectorInput> segments, const VectorQuery& query,
+                                  std::span<const NodeNumber> nodes, const FullVectors& full) {
+  return Search(query, checked_metric(segments, query), full).score_nodes(segments, nodes);
+}
+
+ScoreMoments sample_scores(std::span<const VectorInput> segments, const VectorQuery& query,
+                           const FullVectors& full) {
+  return Search(query, checked_metric(segments, query), full).sample(segments);
 }
 
 }  // namespace hasten

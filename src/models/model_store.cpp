@@ -172,6 +172,13 @@ std::shared_ptr<const Generator> ModelStore::generator(std::string_view name_or_
   return open_llama_generator(model.file, std::string(name_or_file_or_url), {"en"}, threads);
 }
 
+std::string ModelStore::generator_fingerprint(std::string_view name_or_file_or_url,
+                                              const OnProgress& progress) const {
+  if (is_url(name_or_file_or_url)) return "";
+  if (is_file(name_or_file_or_url)) return remembered_sha256(home_, fs::path(name_or_file_or_url));
+  return installed_model(home_, name_or_file_or_url, "generator", progress).sha256;
+}
+
 std::shared_ptr<const Reranker> ModelStore::reranker(std::string_view file_or_url,
                                                      std::uint64_t threads) const {
   if (is_url(file_or_url)) return open_remote_reranker(file_or_url);

@@ -13,8 +13,15 @@ TermWeights::TermWeights(const std::vector<std::string>& terms, const std::vecto
   for (std::size_t i = 0; i < terms.size(); ++i) {
     const double df = static_cast<double>(frequencies[i]);
     const double idf = std::log(1 + (n - df + 0.5) / (df + 0.5));
-    if (weights_.emplace(terms[i], idf).second) total_ += idf;
+    weights_.emplace(terms[i], idf);
   }
+  add_up();
+}
+
+TermWeights::TermWeights(Weights weights) : weights_(std::move(weights)) { add_up(); }
+
+void TermWeights::add_up() {
+  for (const auto& [term, weight] : weights_) total_ += weight;
 }
 
 double TermWeights::coverage(std::string_view text) const {

@@ -18,8 +18,14 @@ class TermWeights {
   double coverage(std::string_view text) const;
   bool empty() const noexcept { return weights_.empty(); }
 
+  using Weights = std::map<std::string, double, std::less<>>;
+  const Weights& weights() const noexcept { return weights_; }
+  explicit TermWeights(Weights weights);
+
  private:
-  std::map<std::string, double, std::less<>> weights_;
+  void add_up();
+
+  Weights weights_;
   double total_ = 0;
 };
 

@@ -47,10 +47,12 @@ void use(const MemorySegment& memory, const MemorySegment& good) {
   };
   VectorQuery query;
   query.vector = vector;
-  query.moments = true;
+  const NodeNumber nodes[] = {0, 7, 50, 1u << 20};
   for (const bool filtered : {false, true}) {
     query.allowed = filtered ? &even : nullptr;
     search_vectors(inputs, query, full);
+    score_vectors(inputs, query, nodes, full);
+    sample_scores(inputs, query, full);
   }
   if (segment.graph() != nullptr) segment.graph()->walk(vector, 10, 10, 1000, {});
   segment.find(50);

@@ -226,6 +226,68 @@ TEST(Bm25, RequiredAndExcludedTermsAndTheLastWord) {
   }
 }
 
+TEST(Bm25, NodesAreScoredAsTheSearchScoresThem) {
+  std::mt19937_64 random(12);
+  DocumentSet thirds(2000);
+  for (std::uint32_t document = 0; document < 2000; document += 3) thirds.add(document);
+  for (int round = 0; round < 30; ++round) {
+    const auto corpus = random_corpus(random, 1 + random() % 3000, round % 3 * 0.2);
+    const auto built = cut(corpus, random_borders(random, corpus.size(), random() % 4));
+    const std::vector<std::string> query{fmt::format("w{}", random() % 50),
+                                         fmt::format("w{}", random() % 150)};
+    const std::vector<std::string> required{query[0]}, excluded{fmt::format("w{}", random() % 60)};
+    Bm25Conditions conditions;
+    if (round % 2 == 1) conditions.allowed = &thirds;
+    if (round % 3 == 1) conditions.required = required;
+    if (round % 5 == 1) conditions.excluded = excluded;
+    auto want = search_bm25(built.inputs(), query, statistics(corpus), {}, SIZE_MAX / 4, conditions);
+    std::ranges::sort(want, {}, &Scored::node);
+    std::vector<NodeNumber> all, some;
+    for (NodeNumber node = 0; node <= corpus.back().node + 3; ++node) {
+      all.push_back(node);
+      if (random() % 7 == 0) some.push_back(node);
+    }
+    expect_same(score_bm25(built.inputs(), query, statistics(corpus), {}, all, conditions), want);
+    std::erase_if(want, [&](const Scored& scored) { return !std::ranges::binary_search(some, scored.node); });
+    expect_same(score_bm25(built.inputs(), query, statistics(corpus), {}, some, conditions), want);
+  }
+}
+
+TEST(Bm25, NoScoreGrowsBeyondTheMostItMay) {
+  std::mt19937_64 random(13);
+  double nearest = 0;
+  for (int round = 0; round < 200; ++round) {
+    Corpus corpus = random_corpus(random, 20 + random() % 400, 0.1);
+    std::vector<std::string> query;
+    for (std::size_t i = 1 + random() % 5; i > 0; --i) query.push_back(fmt::format("w{}", random() % 80));
+    const Bm25Parameters parameters{round % 2 ? 1.5 : 0.9, round % 5 ? 0.75 : 0};
+    const auto counts = [&](const Corpus& of) {
+      const auto built = cut(of, {});
+      return Bm25Counts{statistics(of), document_frequencies(built.inputs(), query)};
+    };
+    const Bm25Counts before = counts(corpus);
+    std::map<NodeNumber, double> scores;
+    for (const Scored& s : brute_force(corpus, query, parameters, SIZE_MAX, nullptr))
+      scores[s.node] = s.score;
+    for (Doc& doc : corpus) doc.deleted = doc.deleted || random() % 100 < static_cast<unsigned>(round % 90);
+    Corpus more = random_corpus(random, random() % 300, 0);
+    for (Doc& doc : more) {
+      doc.node += corpus.back().node;
+      if (round % 3 == 0) doc.terms.resize(doc.terms.size() / 4);
+    }
+    corpus.insert(corpus.end(), more.begin(), more.end());
+    if (statistics(corpus).total_length == 0) continue;
+    const Bm25Counts now = counts(corpus);
+    for (const Scored& s : brute_force(corpus, query, parameters, SIZE_MAX, nullptr)) {
+      if (!scores.contains(s.node)) continue;
+      const double most = most_after(scores[s.node], query, before, now, parameters);
+      EXPECT_LE(s.score, most);
+      nearest = std::max(nearest, s.score / most);
+    }
+  }
+  EXPECT_GT(nearest, 0.999) << "it is not too wide";
+}
+
 TEST(Bm25, MergingWritesWhatBuildingWould) {
   std::mt19937_64 random(2);
   for (int round = 0; round < 30; ++round) {

@@ -141,7 +141,6 @@ VectorAnswer ask(const Vectors& vectors, const Built& built, std::span<const flo
   wanted.threads = asked.threads;
   wanted.pool = asked.pool;
   wanted.exact = asked.exact;
-  wanted.moments = true;
   return search_vectors(built.inputs(), wanted,
                         [&](std::uint64_t row) { return std::span<const float>(vectors.full[row]); });
 }
@@ -217,32 +216,72 @@ TEST(Vectors, ThreadsAndSegmentsChangeNothing) {
     const auto segments = ask(vectors, many, query, {.k = 50, .allowed = allowed, .threads = 3});
     expect_same(threads.best, want.best);
     expect_same(segments.best, want.best);
-    const ScoreMoments &first = want.moments, &second = threads.moments, &third = segments.moments;
-    EXPECT_EQ(first.count, second.count);
-    EXPECT_EQ(first.sum, second.sum);  // every bit
-    EXPECT_EQ(first.sum_of_squares, second.sum_of_squares);
-    EXPECT_EQ(first.count, third.count);
-    EXPECT_NEAR(first.sum, third.sum, 1e-9);
-    EXPECT_NEAR(first.sum_of_squares, third.sum_of_squares, 1e-9);
   }
 }
 
-TEST(Vectors, MomentsAreOfTheLiveAndAllowed) {
+ScoreMoments sample(const Vectors& vectors, const Built& built, std::span<const float> query,
+                    const DocumentSet* allowed) {
+  VectorQuery wanted;
+  wanted.vector = query;
+  wanted.allowed = allowed;
+  return sample_scores(built.inputs(), wanted,
+                       [&](std::uint64_t row) { return std::span<const float>(vectors.full[row]); });
+}
+
+TEST(Vectors, SampledScoresAreOfTheLiveAndAllowed) {
   std::mt19937_64 random(5);
-  const auto vectors = random_vectors(random, 3000, 64, 0.2);
-  const auto built = cut(vectors, {1234});
-  const auto query = random_unit(random, vectors.dim);
-  const DocumentSet third = every_third(vectors);
-  ScoreMoments want;
-  for (const Scored& s : brute_force(vectors, query, SIZE_MAX, &third)) {
-    ++want.count;
-    want.sum += s.score;
-    want.sum_of_squares += s.score * s.score;
+  for (const std::size_t n : {900, 30000}) {  // of few all are looked at
+    const auto vectors = random_vectors(random, n, 64, 0.2);
+    const auto built = cut(vectors, {n / 3});
+    const auto query = random_unit(random, vectors.dim);
+    const DocumentSet third = every_third(vectors);
+    for (const DocumentSet* const allowed : {&third, static_cast<const DocumentSet*>(nullptr)}) {
+      ScoreMoments want;
+      for (const Scored& s : brute_force(vectors, query, SIZE_MAX, allowed)) {
+        ++want.count;
+        want.sum += s.score;
+        want.sum_of_squares += s.score * s.score;
+      }
+      const ScoreMoments got = sample(vectors, built, query, allowed);
+      const double nodes = static_cast<double>(want.count), share = n < 1000 ? 0 : 1;
+      EXPECT_NEAR(static_cast<double>(got.count), nodes, share * 0.1 * nodes);
+      EXPECT_NEAR(got.sum / nodes, want.sum / nodes, 0.0005 + share * 0.02);
+      EXPECT_NEAR(got.sum_of_squares, want.sum_of_squares, (0.01 + share * 0.15) * want.sum_of_squares);
+    }
   }
-  const ScoreMoments got = ask(vectors, built, query, {.k = 1, .allowed = &third}).moments;
-  EXPECT_EQ(got.count, want.count);
-  EXPECT_NEAR(got.sum, want.sum, 0.002 * std::sqrt(static_cast<double>(want.count)));
-  EXPECT_NEAR(got.sum_of_squares, want.sum_of_squares, 0.01 * want.sum_of_squares);
+}
+
+TEST(Vectors, OfAFilterThatLetsFewPassMoreIsLookedAt) {
+  std::mt19937_64 random(7);
+  const auto vectors = random_vectors(random, 20000, 8, 0);
+  const auto built = cut(vectors, {});
+  const DocumentSet few =
+      documents_where(vectors.entries.back().document + 1, [](auto d) { return d % 100 == 0; });
+  const auto query = random_unit(random, vectors.dim);
+  const auto want = brute_force(vectors, query, SIZE_MAX, &few).size();
+  EXPECT_EQ(sample(vectors, built, query, &few).count, want) << "all of them";
+}
+
+TEST(Vectors, NodesAreScoredAsTheSearchScoresThem) {
+  std::mt19937_64 random(8);
+  const auto vectors = random_vectors(random, 2000, 32, 0.2);
+  const auto built = cut(vectors, {100, 1000});
+  const DocumentSet third = every_third(vectors);
+  const auto full = [&](std::uint64_t row) { return std::span<const float>(vectors.full[row]); };
+  for (const DocumentSet* const allowed : {&third, static_cast<const DocumentSet*>(nullptr)}) {
+    VectorQuery query;
+    const auto vector = random_unit(random, vectors.dim);
+    query.vector = vector;
+    query.allowed = allowed;
+    query.k = SIZE_MAX;
+    query.exact = true;
+    auto want = search_vectors(built.inputs(), query, full).best;
+    std::ranges::sort(want, {}, &Scored::node);
+    std::vector<NodeNumber> nodes;
+    for (NodeNumber node = 0; node <= vectors.entries.back().node + 5; ++node) nodes.push_back(node);
+    expect_same(score_vectors(built.inputs(), query, nodes, full), want);
+    EXPECT_TRUE(score_vectors(built.inputs(), query, {}, full).empty());
+  }
 }
 
 TEST(Vectors, EqualScoresGoByNumber) {
@@ -291,10 +330,10 @@ TEST(Vectors, NothingFindsNothing) {
   VectorQuery query;
   query.vector = vector;
   query.threads = 2;
-  query.moments = true;
-  const VectorAnswer answer = search_vectors({&input, 1}, query, full);
-  EXPECT_TRUE(answer.best.empty());
-  EXPECT_EQ(answer.moments.count, 0u);
+  EXPECT_TRUE(search_vectors({&input, 1}, query, full).best.empty());
+  EXPECT_EQ(sample_scores({&input, 1}, query, full).count, 0u);
+  const NodeNumber nodes[] = {0, 1};
+  EXPECT_TRUE(score_vectors({&input, 1}, query, nodes, full).empty());
   EXPECT_TRUE(search_vectors({}, query, full).best.empty());
 }
 

@@ -1,0 +1,149 @@
+#include "engine/caches.hpp"
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+
+#include "caches/make_cache.hpp"
+#include "hasten/error.hpp"
+
+namespace hasten {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array kKinds{Cached::embeddings, Cached::lists, Cached::results, Cached::answers,
+                            Cached::questions};
+constexpr std::string_view kNone = "none", kMemory = "memory";
+constexpr std::string_view kAsked = "asked";  // the ranking of questions
+
+std::size_t index_of(Cached kind) noexcept { return static_cast<std::size_t>(kind); }
+
+json object_of(const std::string& kwargs) {
+  json object = json::parse(kwargs, nullptr, false);
+  if (!object.is_object()) throw Error(Code::invalid, "cache.kwargs: takes a JSON object, not " + kwargs);
+  return object;
+}
+
+/// One kind of things has its own budget in memory, and its own names in a server.
+json settings_of(const CacheSettings& settings, const CacheBudget& budget, std::string_view name) {
+  json kwargs = object_of(settings.kwargs);
+  if (settings.type == kMemory) {
+    kwargs["bytes_max"] = budget.bytes_max;
+  } else {
+    json& server = settings.type == "tiered" ? kwargs["far"]["kwargs"] : kwargs;
+    const std::string own = server.value("namespace", "hasten");
+    server["namespace"] = own + "-" + std::string(name);
+    if (settings.type == "tiered" && !kwargs["near"].contains("bytes_max")) {
+      kwargs["near"]["bytes_max"] = budget.bytes_max;
+    }
+  }
+  return {{"type", settings.type}, {"kwargs", kwargs}};
+}
+
+}  // namespace
+
+std::string_view to_string(Cached kind) noexcept {
+  switch (kind) {
+    case Cached::embeddings:
+      return "embeddings";
+    case Cached::lists:
+      return "lists";
+    case Cached::results:
+      return "results";
+    case Cached::answers:
+      return "answers";
+    case Cached::questions:
+      return "questions";
+  }
+  return "";
+}
+
+/// A cache that is made when it is first used.
+struct Caches::Place {
+  std::once_flag once;
+  std::unique_ptr<Cache> cache;
+  std::atomic<Cache*> made = nullptr;  // for who looks without making it
+};
+
+Caches::Caches(const CacheSettings& settings) : settings_(settings) {
+  for (std::size_t i = 0; i < kKinds.size(); ++i) places_.push_back(std::make_unique<Place>());
+  if (settings.type == kNone) return;
+  if (settings.type == kMemory) {
+    if (!object_of(settings.kwargs).empty()) {
+      throw Error(Code::invalid,
+                  "cache.kwargs: a cache in memory takes none; its sizes are set kind by kind: "
+                  "[cache.results] bytes_max");
+    }
+    return;
+  }
+  for (const Cached kind : kKinds) {  // so that what is wrong is said now
+    if (has(kind)) cache(kind);
+  }
+}
+
+Caches::~Caches() = default;
+
+const CacheBudget& Caches::budget(Cached kind) const noexcept {
+  switch (kind) {
+    case Cached::embeddings:
+      return settings_.embeddings;
+    case Cached::lists:
+      return settings_.lists;
+    case Cached::results:
+      return settings_.results;
+    case Cached::answers:
+      return settings_.answers;
+    case Cached::questions:
+      break;
+  }
+  return settings_.questions;
+}
+
+bool Caches::has(Cached kind) const noexcept { return settings_.type != kNone && budget(kind).on; }
+
+Cache& Caches::cache(Cached kind) {
+  Place& place = *places_[index_of(kind)];
+  std::call_once(place.once, [&] {
+    place.cache = make_cache(settings_of(settings_, budget(kind), to_string(kind)));
+    place.made = place.cache.get();
+  });
+  return *place.cache;
+}
+
+std::optional<std::string> Caches::get(Cached kind, const std::string& key) {
+  if (!has(kind)) return std::nullopt;
+  return cache(kind).get(key);
+}
+
+std::vector<std::optional<std::string>> Caches::get(Cached kind, std::span<const std::string> keys) {
+  if (!has(kind)) return std::vector<std::optional<std::string>>(keys.size());
+  return cache(kind).get(keys);
+}
+
+void Caches::put(Cached kind, const std::string& key, std::string_view value) {
+  if (!has(kind)) return;
+  cache(kind).put(key, value, std::chrono::seconds(budget(kind).ttl_seconds));
+}
+
+void Caches::count(std::string_view question) {
+  if (has(Cached::questions)) cache(Cached::questions).count(kAsked, question);
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Caches::most_asked(std::size_t n) {
+  if (!has(Cached::questions)) return {};
+  return cache(Cached::questions).top(kAsked, n);
+}
+
+std::vector<CacheUse> Caches::use() const {
+  std::vector<CacheUse> all;
+  for (const Cached kind : kKinds) {
+    const Cache* const cache = places_[index_of(kind)]->made;
+    if (cache == nullptr) continue;
+    const CacheStatistics counted = cache->statistics();
+    all.push_back({std::string(to_string(kind)), cache->where(), counted.hits, counted.misses, counted.puts,
+                   counted.evicted, counted.errors, counted.skipped, counted.entries, counted.bytes});
+  }
+  return all;
+}
+
+}  // namespace hasten

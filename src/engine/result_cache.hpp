@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/search.hpp"
+
+namespace hasten {
+
+/// Under which a search's result is kept; nothing where a later one may give another: a part of it is the
+/// program's own, or asks a server or a model.
+/// @param options  with_settings().
+std::optional<std::string> result_key(KnowledgeBase& kb, std::string_view query,
+                                      const SearchOptions& options);
+
+/// What a search found, valid at the commit that it names.
+std::string encode(const Found& found);
+/// Nothing where these are no bytes of encode(), or it was found at another commit.
+std::optional<Found> decode_found(std::string_view bytes, const CommitName& at);
+
+}  // namespace hasten
