@@ -1,0 +1,303 @@
+// Replays logs of questions through a semantic cache: `hasten_semantic_cache DATA OUT`. A line is a hit where
+// the cache gives an answer, a wrong one where it is another than the line's; where there is none, the
+// question is kept with its answer. Ours stands beside plain thresholds of the cosine. OUT keeps the vectors.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "hasten/models.hpp"
+#include "indexes/kernels.hpp"
+#include "retrieval/question_index.hpp"
+#include "retrieval/same_question.hpp"
+
+namespace {
+
+using namespace hasten;
+
+constexpr std::size_t kNearest = 16;
+constexpr const char* kSessions[] = {"en", "zh", "en-intent"};
+constexpr double kNeeded[] = {1, 0.999, 0.99, 0.985, 0.98, 0.97, 0.96, 0.95, 0.93, 0.9, 0.85, 0.8, 0.7, 0.5};
+constexpr double kErrorRates[] = {0.001, 0.005, 0.01, 0.02, 0.05};
+constexpr double kCosines[] = {0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99};
+
+struct Line {
+  std::size_t question;
+  std::uint64_t answer;
+  bool could_hit;
+};
+
+struct Pair {
+  std::size_t asked, cached;
+  bool same;
+};
+
+/// Distinct questions with what is known of them.
+struct Questions {
+  std::vector<std::string> texts;
+  std::unordered_map<std::string, std::size_t> numbers;
+  std::vector<QuestionFeatures> features;
+  Matrix vectors;
+
+  std::size_t number(const std::string& text) {
+    const auto [at, added] = numbers.try_emplace(text, texts.size());
+    if (added) texts.push_back(text);
+    return at->second;
+  }
+};
+
+std::vector<Line> read_session(const std::filesystem::path& file, Questions& questions) {
+  std::ifstream in(file);
+  std::vector<Line> lines;
+  for (std::string line; std::getline(in, line);) {
+    const auto json = nlohmann::json::parse(line);
+    lines.push_back({questions.number(json.at("query")), std::hash<std::string>()(json.at("answer")),
+                     json.at("could_hit")});
+  }
+  return lines;
+}
+
+std::vector<Pair> read_pairs(const std::filesystem::path& file, Questions& questions) {
+  std::ifstream in(file);
+  std::vector<Pair> pairs;
+  for (std::string line; std::getline(in, line);) {
+    const std::size_t a = line.find('\t'), b = line.find('\t', a + 1);
+    pairs.push_back({questions.number(line.substr(0, a)), questions.number(line.substr(a + 1, b - a - 1)),
+                     line[b + 1] == '1'});
+  }
+  return pairs;
+}
+
+/// As the embedder sees questions; read from `out`, where an earlier run kept them.
+Matrix vectors_of(const std::vector<std::string>& texts, const std::filesystem::path& out) {
+  const auto embedder = ModelStore().embedder("multilingual-e5-small");
+  std::string joined = embedder->fingerprint();
+  for (const std::string& text : texts) joined += '\n' + text;
+  const auto file = out / fmt::format("questions-{:016x}.f32", std::hash<std::string>()(joined));
+  Matrix vectors{texts.size(), embedder->dim(), std::vector<float>(texts.size() * embedder->dim())};
+  const auto bytes = static_cast<std::streamsize>(vectors.values.size() * sizeof(float));
+  if (std::ifstream in(file, std::ios::binary);
+      in.read(reinterpret_cast<char*>(vectors.values.data()), bytes)) {
+    return vectors;
+  }
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  vectors = embedder->embed(views, Role::query);
+  std::ofstream(file, std::ios::binary).write(reinterpret_cast<const char*>(vectors.values.data()), bytes);
+  return vectors;
+}
+
+struct Counts {
+  std::size_t lines = 0, could_hit = 0, hits = 0, wrong = 0, of_could_hit = 0;
+  std::size_t other_text = 0, other_text_wrong = 0;  ///< hits that no cache by equal text would have had
+
+  void operator+=(const Counts& other) {
+    lines += other.lines, could_hit += other.could_hit, hits += other.hits, wrong += other.wrong;
+    of_could_hit += other.of_could_hit, other_text += other.other_text,
+        other_text_wrong += other.other_text_wrong;
+  }
+};
+
+/// The largest rate at which so few wrong ones still happen in one of twenty cases (Clopper & Pearson 1934).
+double upper_bound(std::size_t wrong, std::size_t hits) {
+  if (wrong >= hits) return 1;
+  const double n = static_cast<double>(hits);
+  const auto chance_of_so_few = [&](double p) {
+    double sum = 0;
+    for (std::size_t i = 0; i <= wrong; ++i) {
+      const double k = static_cast<double>(i);
+      sum += std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) + k * std::log(p) +
+                      (n - k) * std::log1p(-p));
+    }
+    return sum;
+  };
+  double low = 0, high = 1;
+  for (int round = 0; round < 50; ++round) {
+    const double middle = (low + high) / 2;
+    (chance_of_so_few(middle) > 0.05 ? low : high) = middle;
+  }
+  return high;
+}
+
+/// Which of the nearest answers, if any.
+using Matcher =
+    std::function<std::optional<std::size_t>(const QuestionFeatures&, std::span<const NearQuestion>)>;
+
+Matcher ours(double needed) {
+  return [=](const QuestionFeatures& asked, std::span<const NearQuestion> nearest) {
+    return same_question(asked, nearest, needed).hit;
+  };
+}
+
+Matcher plain(double cosine) {
+  return [=](const QuestionFeatures&, std::span<const NearQuestion> nearest) {
+    const bool near = !nearest.empty() && nearest[0].cosine >= cosine;
+    return near ? std::optional<std::size_t>(0) : std::nullopt;
+  };
+}
+
+Counts replay(std::span<const Line> lines, const Questions& questions, const Matcher& matches) {
+  QuestionIndex index(questions.vectors.dim);
+  std::unordered_map<std::uint64_t, std::uint64_t> answers;
+  Counts counts;
+  for (const Line& line : lines) {
+    const auto vector = questions.vectors.row(line.question);
+    std::vector<NearQuestion> nearest;
+    for (const auto& [id, cosine] : index.nearest(vector, kNearest)) {
+      nearest.push_back({&questions.features[id], cosine, answers.at(id)});
+    }
+    ++counts.lines;
+    counts.could_hit += line.could_hit;
+    const auto hit = matches(questions.features[line.question], nearest);
+    if (!hit) {
+      index.add(line.question, vector);
+      answers[line.question] = line.answer;
+      continue;
+    }
+    const bool wrong = nearest[*hit].answer != line.answer;
+    const bool other_text = !answers.contains(line.question);
+    ++counts.hits;
+    counts.wrong += wrong;
+    counts.of_could_hit += line.could_hit;
+    counts.other_text += other_text;
+    counts.other_text_wrong += other_text && wrong;
+  }
+  return counts;
+}
+
+Counts judge_pairs(std::span<const Pair> pairs, const Questions& questions, const Matcher& matches) {
+  Counts counts;
+  for (const Pair& pair : pairs) {
+    const double cosine = dot(questions.vectors.row(pair.asked), questions.vectors.row(pair.cached));
+    const NearQuestion near{&questions.features[pair.cached], cosine, 1};
+    const bool hit = matches(questions.features[pair.asked], {&near, 1}).has_value();
+    ++counts.lines;
+    counts.could_hit += pair.same;
+    counts.hits += hit;
+    counts.wrong += hit && !pair.same;
+    counts.of_could_hit += hit && pair.same;
+    counts.other_text += hit && pair.asked != pair.cached;
+    counts.other_text_wrong += hit && pair.asked != pair.cached && !pair.same;
+  }
+  return counts;
+}
+
+void print_head(const std::string& set) {
+  fmt::print("\n{:26} {:>6} {:>6} {:>9} {:>10} {:>22} {:>9}\n", set, "hits", "wrong", "at most", "could hit",
+             "other text: hits, wrong", "at most");
+}
+
+void print_row(const std::string& name, const Counts& counts) {
+  fmt::print("{:26} {:6} {:6} {:8.2f}% {:9.1f}% {:15} {:7} {:8.2f}%\n", name, counts.hits, counts.wrong,
+             100 * upper_bound(counts.wrong, counts.hits),
+             100 * static_cast<double>(counts.of_could_hit) /
+                 static_cast<double>(std::max<std::size_t>(1, counts.could_hit)),
+             counts.other_text, counts.other_text_wrong,
+             100 * upper_bound(counts.other_text_wrong, counts.other_text));
+}
+
+using Replay = std::function<Counts(const Matcher&)>;
+
+/// Ours at each of kNeeded.
+using Curve = std::vector<Counts>;
+
+Curve curve_of(const Replay& replayed) {
+  Curve curve;
+  for (const double needed : kNeeded) curve.push_back(replayed(ours(needed)));
+  return curve;
+}
+
+void print_set(const std::string& set, const Replay& replayed, const Curve& curve) {
+  print_head(set);
+  for (std::size_t i = 0; i < curve.size(); ++i)
+    print_row(fmt::format("sameness {:g}", kNeeded[i]), curve[i]);
+  for (const double cosine : kCosines)
+    print_row(fmt::format("plain cosine {:g}", cosine), replayed(plain(cosine)));
+}
+
+/// Which of kNeeded is the least that keeps every set within the rate, of the hits of other text.
+std::size_t calibrated(std::span<const Curve> sets, double rate) {
+  std::size_t least = 0;
+  for (std::size_t i = 0; i < std::size(kNeeded); ++i) {
+    const bool within = std::ranges::all_of(sets, [&](const Curve& curve) {
+      return upper_bound(curve[i].other_text_wrong, curve[i].other_text) <= rate;
+    });
+    if (!within) break;
+    least = i;
+  }
+  return least;
+}
+
+/// The lines whose answers are in one half.
+std::vector<Line> half_of(std::span<const Line> lines, std::uint64_t half) {
+  std::vector<Line> kept;
+  std::ranges::copy_if(lines, std::back_inserter(kept),
+                       [&](const Line& line) { return (line.answer * 0x9E3779B97F4A7C15u >> 63) == half; });
+  return kept;
+}
+
+void print_calibration(std::span<const std::vector<Line>> sessions, std::span<const Curve> curves,
+                       const Questions& questions) {
+  fmt::print("\nthe least sameness within a rate of wrong hits, on all sets\n");
+  for (const double rate : kErrorRates) {
+    fmt::print("  {:g}: {:g} (in use: {:g})\n", rate, kNeeded[calibrated(curves, rate)], sameness_for(rate));
+  }
+  std::vector<Curve> halves[2];
+  for (const std::size_t half : {0, 1}) {
+    for (const auto& lines : sessions) {
+      const std::vector<Line> kept = half_of(lines, half);
+      halves[half].push_back(
+          curve_of([&](const Matcher& matches) { return replay(kept, questions, matches); }));
+    }
+  }
+  for (const double rate : kErrorRates) {
+    print_head(fmt::format("rate {:g}, held out by answer", rate));
+    for (std::size_t set = 0; set < sessions.size(); ++set) {
+      Counts both;
+      for (const std::size_t half : {0, 1}) both += halves[half][set][calibrated(halves[1 - half], rate)];
+      print_row(kSessions[set], both);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    fmt::print(stderr, "usage: hasten_semantic_cache DATA OUT\n");
+    return 2;
+  }
+  const std::filesystem::path data = argv[1];
+  Questions questions;
+  std::vector<std::vector<Line>> sessions;
+  for (const char* name : kSessions) {
+    sessions.push_back(read_session(data / "sessions" / fmt::format("session.{}.jsonl", name), questions));
+  }
+  std::vector<std::vector<Pair>> pairs;
+  for (const char* name : {"en", "zh"}) {
+    pairs.push_back(read_pairs(data / "paraphrase" / fmt::format("pairs.{}.tsv", name), questions));
+  }
+  for (const std::string& text : questions.texts) questions.features.push_back(question_features(text));
+  questions.vectors = vectors_of(questions.texts, argv[2]);
+
+  std::vector<Curve> curves;
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    const Replay replayed = [&](const Matcher& matches) { return replay(sessions[i], questions, matches); };
+    curves.push_back(curve_of(replayed));
+    print_set(fmt::format("session.{}", kSessions[i]), replayed, curves.back());
+  }
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const Replay judged = [&](const Matcher& matches) { return judge_pairs(pairs[i], questions, matches); };
+    print_set(fmt::format("pairs.{}", i == 0 ? "en" : "zh"), judged, curve_of(judged));
+  }
+  print_calibration(sessions, curves, questions);
+}
