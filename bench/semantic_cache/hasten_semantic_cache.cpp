@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -16,6 +17,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/percentile.hpp"
 #include "hasten/models.hpp"
 #include "indexes/kernels.hpp"
 #include "retrieval/question_index.hpp"
@@ -269,6 +271,36 @@ void print_calibration(std::span<const std::vector<Line>> sessions, std::span<co
   }
 }
 
+/// What features and verdicts cost, all questions kept under their own answers and asked again.
+void print_costs(const Questions& questions) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> reading, judging;
+  std::size_t hits = 0;
+  const auto us_since = [](Clock::time_point from) {
+    return std::chrono::duration<double, std::micro>(Clock::now() - from).count();
+  };
+  QuestionIndex index(questions.vectors.dim);
+  for (std::size_t i = 0; i < questions.texts.size(); ++i) index.add(i, questions.vectors.row(i));
+  for (std::size_t i = 0; i < questions.texts.size(); ++i) {
+    auto from = Clock::now();
+    const QuestionFeatures asked = question_features(questions.texts[i]);
+    reading.push_back(us_since(from));
+    std::vector<NearQuestion> nearest;
+    for (const auto& [id, cosine] : index.nearest(questions.vectors.row(i), kNearest)) {
+      if (id != i) nearest.push_back({&questions.features[id], cosine, id / 4});
+    }
+    from = Clock::now();
+    const bool hit = same_question(asked, nearest, 0.93).hit.has_value();
+    judging.push_back(us_since(from));
+    hits += hit;
+  }
+  fmt::print(
+      "\nfeatures of a question: {:.1f} us (p99 {:.1f}); a verdict over {} near ones: {:.1f} us (p99 "
+      "{:.1f}), {} hits\n",
+      percentile(reading, 0.5), percentile(reading, 0.99), kNearest, percentile(judging, 0.5),
+      percentile(judging, 0.99), hits);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -299,5 +331,6 @@ int main(int argc, char** argv) {
     const Replay judged = [&](const Matcher& matches) { return judge_pairs(pairs[i], questions, matches); };
     print_set(fmt::format("pairs.{}", i == 0 ? "en" : "zh"), judged, curve_of(judged));
   }
+  print_costs(questions);
   print_calibration(sessions, curves, questions);
 }

@@ -84,13 +84,13 @@ QuestionFeatures question_features(std::string_view text) {
     append_word(token.part == QuestionPart::light ? features.light : features.canonical, token.text);
   }
   if (features.canonical.empty()) std::swap(features.canonical, features.light);
-  for (const std::string_view text : sorted_texts(features.tokens, QuestionPart::number)) {
-    append_word(features.numbers, text);
+  for (const std::string_view word : sorted_texts(features.tokens, QuestionPart::number)) {
+    append_word(features.numbers, word);
   }
   std::vector<std::string_view> asks = sorted_texts(features.tokens, QuestionPart::asks);
   std::erase(asks, "?what");
   asks.erase(std::ranges::unique(asks).begin(), asks.end());
-  for (const std::string_view text : asks) append_word(features.asks, text);
+  for (const std::string_view word : asks) append_word(features.asks, word);
   const auto count = [&](auto is) {
     return static_cast<std::size_t>(std::ranges::count_if(features.tokens, is));
   };

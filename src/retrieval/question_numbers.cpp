@@ -138,7 +138,7 @@ std::string plain_number(std::string_view text) {
     while (text.ends_with('0')) text.remove_suffix(1);
     if (text.ends_with('.')) text.remove_suffix(1);
   }
-  return (negative ? "-" : "") + std::string(text);
+  return fmt::format("{}{}", negative ? "-" : "", text);
 }
 
 std::string number_text(double value) { return plain_number(fmt::format("{:.6f}", value)); }
@@ -363,7 +363,8 @@ std::vector<QuestionToken> numbers_and_units(Tokens tokens) {
     tokens = tokens.subspan(found.tokens + (sign ? 1 : 0));
     const Unit unit = before.empty() ? unit_at(tokens) : Unit{before, 0};
     tokens = tokens.subspan(unit.tokens);
-    result.push_back({found.text + (unit.form.empty() ? "" : " ") + std::string(unit.form), number, false});
+    result.push_back(
+        {fmt::format("{}{}{}", found.text, unit.form.empty() ? "" : " ", unit.form), number, false});
   }
   return result;
 }

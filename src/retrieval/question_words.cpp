@@ -546,7 +546,7 @@ class AtomCutter {
       at_ += n;
     }
     if (digits && from > 0 && text_[from - 1] == '-' && (from == 1 || text_[from - 2] == ' '))
-      word.insert(0, "-");
+      word.insert(word.begin(), '-');
     add_contracted(std::move(word));
   }
 
