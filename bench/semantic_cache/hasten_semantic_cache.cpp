@@ -80,21 +80,25 @@ std::vector<Pair> read_pairs(const std::filesystem::path& file, Questions& quest
   return pairs;
 }
 
-/// As the embedder sees questions; read from `out`, where an earlier run kept them.
+/// As the embedder sees questions; read from `out`, where an earlier run kept them as big-ann-benchmarks do:
+/// u32 rows, u32 dim, then float32 row after row.
 Matrix vectors_of(const std::vector<std::string>& texts, const std::filesystem::path& out) {
   const auto embedder = ModelStore().embedder("multilingual-e5-small");
   std::string joined = embedder->fingerprint();
   for (const std::string& text : texts) joined += '\n' + text;
-  const auto file = out / fmt::format("questions-{:016x}.f32", std::hash<std::string>()(joined));
+  const auto file = out / fmt::format("questions-{:016x}.fbin", std::hash<std::string>()(joined));
   Matrix vectors{texts.size(), embedder->dim(), std::vector<float>(texts.size() * embedder->dim())};
   const auto bytes = static_cast<std::streamsize>(vectors.values.size() * sizeof(float));
-  if (std::ifstream in(file, std::ios::binary);
-      in.read(reinterpret_cast<char*>(vectors.values.data()), bytes)) {
-    return vectors;
-  }
+  const std::uint32_t header[] = {static_cast<std::uint32_t>(vectors.rows),
+                                  static_cast<std::uint32_t>(vectors.dim)};
+  std::ifstream in(file, std::ios::binary);
+  in.ignore(sizeof header);
+  if (in.read(reinterpret_cast<char*>(vectors.values.data()), bytes)) return vectors;
   const std::vector<std::string_view> views(texts.begin(), texts.end());
   vectors = embedder->embed(views, Role::query);
-  std::ofstream(file, std::ios::binary).write(reinterpret_cast<const char*>(vectors.values.data()), bytes);
+  std::ofstream kept(file, std::ios::binary);
+  kept.write(reinterpret_cast<const char*>(header), sizeof header);
+  kept.write(reinterpret_cast<const char*>(vectors.values.data()), bytes);
   return vectors;
 }
 
@@ -252,6 +256,16 @@ void print_calibration(std::span<const std::vector<Line>> sessions, std::span<co
   fmt::print("\nthe least sameness within a rate of wrong hits, on all sets\n");
   for (const double rate : kErrorRates) {
     fmt::print("  {:g}: {:g} (in use: {:g})\n", rate, kNeeded[calibrated(curves, rate)], sameness_for(rate));
+  }
+  // What the other sets would have chosen: whether a threshold carries over to questions of another kind.
+  for (const double rate : kErrorRates) {
+    print_head(fmt::format("rate {:g}, set held out", rate));
+    for (std::size_t set = 0; set < curves.size(); ++set) {
+      std::vector<Curve> others(curves.begin(), curves.end());
+      others.erase(others.begin() + static_cast<std::ptrdiff_t>(set));
+      const std::size_t chosen = calibrated(others, rate);
+      print_row(fmt::format("{} ({:g})", kSessions[set], kNeeded[chosen]), curves[set][chosen]);
+    }
   }
   std::vector<Curve> halves[2];
   for (const std::size_t half : {0, 1}) {
