@@ -22,3 +22,17 @@ target_link_libraries(test_milvus_server PRIVATE hasten_stores hasten_milvus mil
 target_compile_definitions(test_milvus_server PRIVATE HASTEN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 add_test(NAME milvus_server COMMAND test_milvus_server)
 set_tests_properties(milvus_server PROPERTIES LABELS servers TIMEOUT 900)
+
+# The suite of segment stores, a program a store, in the same way.
+function(hasten_segment_store_test name label)
+  add_executable(test_segments_${name} stores/segment_store_suite.cpp stores/segment_stores/${name}.cpp
+                 ${ARGN})
+  target_include_directories(test_segments_${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(test_segments_${name} PRIVATE hasten_stores GTest::gtest_main)
+  target_compile_definitions(test_segments_${name} PRIVATE HASTEN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_test(NAME segments_${name} COMMAND test_segments_${name})
+  set_tests_properties(segments_${name} PROPERTIES LABELS ${label} TIMEOUT 900)
+endfunction()
+
+hasten_segment_store_test(local fast)
+hasten_segment_store_test(memory fast)

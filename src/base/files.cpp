@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <thread>
@@ -286,6 +287,16 @@ FileLock FileLock::acquire(const fs::path& path, std::string_view owner) {
   while (!holder.empty() && holder.back() == '\n') holder.pop_back();
   throw Error(Code::locked, fmt::format("{} is held by {}; wait for it to end, or end it", path.string(),
                                         holder.empty() ? "another process" : holder));
+}
+
+std::filesystem::path user_cache_folder() {
+  const auto from = [](const char* variable) {
+    const char* value = std::getenv(variable);
+    return std::filesystem::path(value == nullptr ? "" : value);
+  };
+  if (const std::filesystem::path home = from("HASTEN_HOME"); !home.empty()) return home;
+  if (const std::filesystem::path cache = from("XDG_CACHE_HOME"); !cache.empty()) return cache / "hasten";
+  return from("HOME") / ".cache" / "hasten";
 }
 
 std::uint64_t folder_bytes(const fs::path& folder) {

@@ -116,6 +116,9 @@ class FileLock {
   File file_;
 };
 
+/// Where what this program keeps for itself lies: $HASTEN_HOME, else "hasten" in the user's cache folder.
+std::filesystem::path user_cache_folder();
+
 /// Bytes of all files under a folder.
 std::uint64_t folder_bytes(const std::filesystem::path& folder);
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <initializer_list>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "hasten/node.hpp"
@@ -12,5 +14,10 @@ Id id_of(std::initializer_list<std::string_view> parts);
 
 /// One that no other is.
 Id random_id();
+
+/// As 16 bytes, the most significant first, for storage.
+std::string id_bytes(const Id& id);
+/// @return nothing unless there are 16 bytes.
+std::optional<Id> id_from_bytes(std::string_view bytes) noexcept;
 
 }  // namespace hasten

@@ -128,7 +128,7 @@ class SegmentStore {
 
   /// The folder of the knowledge base on this machine.
   virtual const std::filesystem::path& folder() const noexcept = 0;
-  /// Where the files of its segments are.
+  /// Where the files of its segments are written, for add_segment(): it may take them from there.
   virtual std::filesystem::path segments_folder() const = 0;
 
   /// A consistent view of one commit; short-lived. Many at a time, from many threads, one thread
@@ -149,6 +149,9 @@ class SegmentStore {
     virtual std::vector<SegmentRow> segments() const = 0;  ///< by group, kind, then rising node numbers
     /// The bytes of a segment that lies in the store itself. @throws Error(damaged) they are missing, too.
     virtual std::vector<std::byte> segment_image(const SegmentRow& row) const = 0;
+    /// The file of a segment that does not, on this machine. Where it is missing it is for who opens it to
+    /// say, unless the store has it elsewhere: then it is brought here. @throws Error(damaged) it cannot be.
+    virtual std::filesystem::path segment_file(const SegmentRow& row) const = 0;
     virtual std::optional<DocumentRow> document(std::uint32_t number) const = 0;
     virtual std::optional<DocumentRow> find_document(std::string_view root, std::string_view path) const = 0;
     virtual bool has_document_id(const Id& id) const = 0;
@@ -246,6 +249,9 @@ class SegmentStore {
   virtual std::vector<float> read_vector(std::string_view model, std::uint64_t row) const = 0;
   /// Has the system fetch a vector that read_vector() will be asked for soon.
   virtual void fetch_vector(std::string_view model, std::uint64_t row) const = 0;
+  /// Brings vectors here that vector() or vectors() will be asked for next, at one go, where that saves
+  /// waiting for each. What is wrong with one is for who reads it to say.
+  virtual void fetch_vectors(std::string_view model, std::span<const std::uint64_t> rows) const = 0;
 
   /// Checks row hashes, text frames, cross-references, counters and vector records. What it reads
   /// is one commit; writers go on meanwhile.
@@ -266,5 +272,8 @@ class SegmentStore {
   ///         Error(damaged) where too little can be read: a local one is then salvaged.
   virtual std::vector<std::string> repair(const OnMoved& within = {}) = 0;
 };
+
+/// What append_vectors() takes: n vectors of dim finite numbers. @throws Error(invalid)
+void check_vectors(std::string_view model, std::size_t dim, std::size_t n, std::span<const float> values);
 
 }  // namespace hasten

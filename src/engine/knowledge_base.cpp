@@ -25,7 +25,6 @@ KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given
       owned_store(open_segment_store(settings.stores, folder, wanted, owner)),
       store(*owned_store),
       remote(remote_vectors(settings.stores)),
-      snapshots(store.segments_folder()),
       models(settings.threads),
       token_cache(token_cache_folder(store.folder()), settings.token_cache_bytes),
       caches(settings.cache) {}

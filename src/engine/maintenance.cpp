@@ -59,16 +59,16 @@ void check_coverage(KnowledgeBase& kb, VerifyReport& report) {
 }
 
 /// Of a segment; 0 where it is missing or damaged, which is for verify to tell.
-std::uint64_t segment_bytes(KnowledgeBase& kb, const SegmentStore::Reading& reading, const SegmentRow& row) {
+std::uint64_t segment_bytes(const SegmentStore::Reading& reading, const SegmentRow& row) {
   try {
     if (row.in_truth()) return reading.segment_image(row).size();
+    std::error_code missing;
+    const auto bytes = fs::file_size(reading.segment_file(row), missing);
+    return missing ? 0 : bytes;
   } catch (const Error& error) {
     if (error.code() != Code::damaged) throw;
     return 0;
   }
-  std::error_code missing;
-  const auto bytes = fs::file_size(kb.store.segments_folder() / row.file, missing);
-  return missing ? 0 : bytes;
 }
 
 }  // namespace
@@ -93,7 +93,7 @@ Status status(KnowledgeBase& kb) {
   status.bytes["fields"] = status.bytes["segments"] = 0;
   for (const SegmentRow& row : reading->segments()) {
     const bool of_fields = row.kind == kFields || row.kind == kNodeFields;
-    status.bytes[of_fields ? "fields" : "segments"] += segment_bytes(kb, *reading, row);
+    status.bytes[of_fields ? "fields" : "segments"] += segment_bytes(*reading, row);
   }
   status.bytes["vectors"] = folder_bytes(folder / "vectors");
   status.bytes["token_cache"] = folder_bytes(token_cache_folder(folder));

@@ -281,7 +281,7 @@ class NewSegment {
   /// Marks as deleted what was deleted in an input since it was read.
   void bury(const SegmentPart& input, const SegmentRow& now, SegmentRow& merged) {
     if (now.deleted_nodes == input.row.deleted_nodes) return;
-    if (!open_) open_ = open_segment(folder_, written_.row, written_.image);
+    if (!open_) open_ = open_segment(folder_ / written_.row.file, written_.row, written_.image);
     const Tombstones before = input.deleted(), after(now.deleted);
     for (std::size_t i = 0; i < now.nodes; ++i) {
       if (!after.test(i) || before.test(i)) continue;

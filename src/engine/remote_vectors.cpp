@@ -145,6 +145,9 @@ void RemoteVectors::upsert(const SegmentStore& truth, const GroupSnapshot& group
     std::vector<NodeNumber> numbers;
     for (const VectorEntry& entry : batch) numbers.push_back(entry.node);
     rows.load(numbers);
+    std::vector<std::uint64_t> vectors;
+    for (const VectorEntry& entry : batch) vectors.push_back(entry.vector);
+    truth.fetch_vectors(group.fingerprint(), vectors);
     std::vector<VectorRecord> records;
     std::vector<Metadata> fields;
     fields.reserve(batch.size());  // records point into it

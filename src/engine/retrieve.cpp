@@ -349,6 +349,9 @@ class Retrieving {
       copy_vector(kb_.store.read_vector(fingerprint, row), to);
     };
     query.fetch = [&](std::uint64_t row) { kb_.store.fetch_vector(fingerprint, row); };
+    query.fetch_all = [&](std::span<const std::uint64_t> rows) {
+      kb_.store.fetch_vectors(fingerprint, rows);
+    };
     const auto elsewhere = passed_over(group, filtered, SIZE_MAX);
     auto inputs = filtered == nullptr ? group.flat_inputs() : filtered->vector_inputs(group);
     const std::size_t here = inputs.size();

@@ -280,7 +280,7 @@ std::vector<std::string> repair(KnowledgeBase& kb) {
   }
   kb.snapshots.forget();
   LocalStore writer(kb.store.folder(), SegmentStore::Access::write, "repair");
-  Snapshots snapshots(writer.segments_folder());
+  Snapshots snapshots;
   return rebuild_damaged_segments(writer, snapshots, true, {});
 }
 

@@ -224,7 +224,7 @@ WrittenSegment write_segment(SegmentRow row, const std::filesystem::path& folder
   } else {
     writer.finish();
   }
-  const auto open = open_segment(folder, written.row, written.image);
+  const auto open = open_segment(file, written.row, written.image);
   written.row.nodes = open->size();
   if (written.row.nodes == 0) return written;
   written.row.first_node = open->number(0);
@@ -324,10 +324,9 @@ std::optional<std::string> damage_of(const OpenSegment& open, const SegmentRow& 
   return std::nullopt;
 }
 
-std::optional<std::string> damage_of(const SegmentStore& store, const SegmentStore::Reading& reading,
-                                     const SegmentRow& row, bool deep) {
+std::optional<std::string> damage_of(const SegmentStore::Reading& reading, const SegmentRow& row, bool deep) {
   try {
-    const auto open = open_segment(reading, store.segments_folder(), row);
+    const auto open = open_segment(reading, row);
     if (deep) open->file.verify();
     return damage_of(*open, row);
   } catch (const Error& error) {
@@ -344,8 +343,7 @@ bool opens_whole(const SegmentStore& store, Snapshots& snapshots) {
     snapshot->check_files();
     for (const auto* parts : snapshot->parts()) {
       for (const SegmentPart& part : *parts) {
-        const auto file = store.segments_folder() / part.row.file;
-        if (!part.row.in_truth() && !std::filesystem::exists(file)) return false;
+        if (!part.row.in_truth() && !std::filesystem::exists(reading->segment_file(part.row))) return false;
         if (damage_of(*part.open, part.row)) return false;
       }
     }
@@ -364,7 +362,7 @@ std::vector<DamagedSegment> damaged_segments(const SegmentStore& store, bool dee
   {
     const auto reading = store.read();
     for (const SegmentRow& row : reading->segments()) {
-      if (auto what = damage_of(store, *reading, row, deep)) found.push_back({row, std::move(*what)});
+      if (auto what = damage_of(*reading, row, deep)) found.push_back({row, std::move(*what)});
       if (checked) checked();
     }
   }

@@ -28,16 +28,15 @@ std::size_t OpenSegment::find(NodeNumber number) const {
   return flat ? flat->find(number) : fields->find(number);
 }
 
-std::shared_ptr<const OpenSegment> open_segment(const std::filesystem::path& folder, const SegmentRow& row,
+std::shared_ptr<const OpenSegment> open_segment(const std::filesystem::path& file, const SegmentRow& row,
                                                 std::span<const std::byte> image) {
-  SegmentFile file =
-      row.in_truth() ? SegmentFile(row.file, image, row.kind) : SegmentFile(folder / row.file, row.kind);
-  return std::make_shared<const OpenSegment>(std::move(file), row.kind);
+  SegmentFile opened = row.in_truth() ? SegmentFile(row.file, image, row.kind) : SegmentFile(file, row.kind);
+  return std::make_shared<const OpenSegment>(std::move(opened), row.kind);
 }
 
-std::shared_ptr<const OpenSegment> open_segment(const SegmentStore::Reading& reading,
-                                                const std::filesystem::path& folder, const SegmentRow& row) {
-  return open_segment(folder, row, row.in_truth() ? reading.segment_image(row) : std::vector<std::byte>());
+std::shared_ptr<const OpenSegment> open_segment(const SegmentStore::Reading& reading, const SegmentRow& row) {
+  if (row.in_truth()) return open_segment({}, row, reading.segment_image(row));
+  return open_segment(reading.segment_file(row), row, {});
 }
 
 void add_alive(std::vector<VectorEntry>& entries, const SegmentPart& part) {
@@ -190,7 +189,7 @@ std::shared_ptr<const OpenSegment> Snapshots::open(const SegmentStore::Reading& 
     }
   }
   try {
-    auto file = open_segment(reading, folder_, row);
+    auto file = open_segment(reading, row);
     const std::lock_guard lock(mutex_);
     files_[row.file] = file;
     return file;

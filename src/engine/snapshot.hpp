@@ -45,12 +45,12 @@ struct OpenSegment {
 };
 
 /// Opens a segment, its file mapped or its image copied.
-/// @param folder  of the files. @param image  where row.in_truth(). @throws Error(not_found|damaged|mismatch)
-std::shared_ptr<const OpenSegment> open_segment(const std::filesystem::path& folder, const SegmentRow& row,
+/// @param file  unless row.in_truth(). @param image  where row.in_truth(). @throws
+/// Error(not_found|damaged|mismatch)
+std::shared_ptr<const OpenSegment> open_segment(const std::filesystem::path& file, const SegmentRow& row,
                                                 std::span<const std::byte> image);
-/// One of the manifest that `reading` sees.
-std::shared_ptr<const OpenSegment> open_segment(const SegmentStore::Reading& reading,
-                                                const std::filesystem::path& folder, const SegmentRow& row);
+/// One of the manifest that `reading` sees, wherever the store has it.
+std::shared_ptr<const OpenSegment> open_segment(const SegmentStore::Reading& reading, const SegmentRow& row);
 
 /// A segment of one snapshot: the file, and what was deleted in it at that commit.
 struct SegmentPart {
@@ -101,7 +101,6 @@ struct Snapshot {
 /// Keeps the newest snapshot and the mapped files it shares with the one before. Thread-safe.
 class Snapshots {
  public:
-  explicit Snapshots(std::filesystem::path segments_folder) : folder_(std::move(segments_folder)) {}
   /// The snapshot of the commit that `reading` sees; its manifest is read only when it is a new one.
   /// @throws Error(damaged) a segment file is missing or damaged, naming it.
   std::shared_ptr<const Snapshot> at(const SegmentStore::Reading& reading);
@@ -116,7 +115,6 @@ class Snapshots {
   std::shared_ptr<const Snapshot> make(const SegmentStore::Reading& reading, std::uint64_t commit);
   std::shared_ptr<const OpenSegment> open(const SegmentStore::Reading& reading, const SegmentRow& row);
 
-  std::filesystem::path folder_;
   std::mutex making_;  // one search makes the snapshot of a commit, the others wait for it
   std::mutex mutex_;   // of what follows; held for moments
   std::shared_ptr<const Snapshot> newest_;  // shared: queries in flight hold the one they began with

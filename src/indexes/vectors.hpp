@@ -121,6 +121,8 @@ struct VectorQuery {
   /// memory of the caller's; and says that a row will be read soon. Without them rows are mapped.
   std::function<void(std::uint64_t, std::span<float>)> read;
   std::function<void(std::uint64_t)> fetch;
+  /// Where full vectors lie elsewhere: says which rows will be asked for next, so that they come at one go.
+  std::function<void(std::span<const std::uint64_t>)> fetch_all;
 };
 
 /// What the scores of nodes that are alive and allowed are like. For judging how far the best stand out.

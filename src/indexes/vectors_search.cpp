@@ -265,11 +265,21 @@ class Search {
     return moments;
   }
 
+  void fetch_all(std::span<const VectorInput> segments, std::span<const Candidate> candidates) const {
+    if (!query_.fetch_all) return;
+    std::vector<std::uint64_t> rows;
+    for (const Candidate& candidate : candidates) {
+      rows.push_back(segments[candidate.segment].segment->entry(candidate.position).vector);
+    }
+    query_.fetch_all(rows);
+  }
+
   // The best candidates, scored from full precision.
   void score_best(std::span<const VectorInput> segments) {
     std::vector<Candidate> best(candidates_.all().begin(), candidates_.all().end());
     std::ranges::sort(best, better);
     if (!scanned_) best.resize(std::min(best.size(), times(query_.k, kWalkOversample, query_.k)));
+    fetch_all(segments, best);
     std::vector<VectorEntry> entries;
     std::vector<std::span<const float>> vectors;  // of what is not read
     for (const Candidate& candidate : best) {

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <utility>
 
+#include "base/files.hpp"
 #include "hasten/error.hpp"
 #include "hasten/models.hpp"
 #include "models/catalogue.hpp"
@@ -85,15 +85,7 @@ std::string fingerprint_of_file(const fs::path& home, const fs::path& file) {
 
 }  // namespace
 
-fs::path home_folder() {
-  const auto from = [](const char* variable) {
-    const char* value = std::getenv(variable);
-    return fs::path(value == nullptr ? "" : value);
-  };
-  if (const fs::path home = from("HASTEN_HOME"); !home.empty()) return home;
-  if (const fs::path cache = from("XDG_CACHE_HOME"); !cache.empty()) return cache / "hasten";
-  return from("HOME") / ".cache" / "hasten";
-}
+fs::path home_folder() { return user_cache_folder(); }
 
 ModelStore::ModelStore(fs::path home) : home_(std::move(home)) {}
 

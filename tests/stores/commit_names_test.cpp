@@ -23,53 +23,6 @@ class CommitNames : public StoreTest {
   }
 };
 
-TEST_F(CommitNames, NumbersRiseAndIdsNeverComeAgain) {
-  LocalStore store = open_store(folder());
-  std::set<std::uint64_t> ids;
-  for (std::uint64_t i = 1; i <= 50; ++i) {
-    put(store, std::to_string(i) + ".txt", "text");
-    const CommitName name = name_of(store);
-    EXPECT_NE(name.id, 0u);
-    EXPECT_TRUE(ids.insert(name.id).second);
-    EXPECT_EQ(store.newest(), name);
-    EXPECT_EQ(store.read()->seen(), name.number);
-  }
-}
-
-TEST_F(CommitNames, ReadersOfOtherProcessesSeeTheNewest) {
-  LocalStore writer = open_store(folder());
-  put(writer, "a.txt", "text");
-  const LocalStore reader = open_store(folder(), LocalStore::Access::read);
-  for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(reader.newest(), name_of(writer));
-    EXPECT_EQ(reader.newest(), reader.read()->commit_name());
-    rewrite(writer, {1});
-  }
-  EXPECT_EQ(reader.newest(), name_of(writer));
-}
-
-TEST_F(CommitNames, ChangedDocumentsAreThoseOfAllCommitsSince) {
-  LocalStore store = open_store(folder());
-  for (const char* path : {"a", "b", "c"}) put(store, path, "text of " + std::string(path));
-  const CommitName before = name_of(store);
-  EXPECT_EQ(store.read()->changed_documents(before), Numbers());
-  put(store, "d", "new ones are told by their nodes' numbers");
-  EXPECT_EQ(store.read()->changed_documents(before), Numbers());
-  rewrite(store, {3});
-  const CommitName between = name_of(store);
-  rewrite(store, {1, 3});
-  EXPECT_EQ(store.read()->changed_documents(before), (Numbers{1, 3}));
-  EXPECT_EQ(store.read()->changed_documents(between), (Numbers{1, 3}));
-  {
-    auto writing = store.write();
-    std::vector<NodeRow> nodes = writing->nodes_of(2);
-    nodes.at(0).metadata["own"] = std::string("field");
-    writing->update_nodes(nodes);
-    writing->commit();
-  }
-  EXPECT_EQ(store.read()->changed_documents(between), (Numbers{1, 2, 3}));
-}
-
 TEST_F(CommitNames, AnotherHistoryIsNotThisOne) {
   const std::filesystem::path copy = folder().string() + "-copy";
   LocalStore store = open_store(folder());
@@ -108,23 +61,6 @@ TEST_F(CommitNames, WhatIsTooLongAgoIsForgotten) {
   const std::int64_t kept = connection.integer("SELECT count(*) FROM commits");
   EXPECT_GE(kept, std::int64_t{kCommitsRemembered});
   EXPECT_LE(kept, std::int64_t{kCommitsRemembered} + 512);
-}
-
-TEST_F(CommitNames, ACommitThatRewroteVeryManyNamesNone) {
-  LocalStore store = open_store(folder());
-  Numbers documents;
-  {
-    auto writing = store.write();
-    for (int i = 0; i < 1500; ++i) {
-      documents.push_back(writing->put_document(make_document(std::to_string(i), "text"), nullptr));
-    }
-    writing->commit();
-  }
-  const CommitName before = name_of(store);
-  rewrite(store, {documents.begin(), documents.begin() + 1024});
-  EXPECT_EQ(store.read()->changed_documents(before)->size(), 1024u);
-  rewrite(store, documents);
-  EXPECT_EQ(store.read()->changed_documents(before), std::nullopt);
 }
 
 TEST_F(CommitNames, RepairForgetsWhatCameBefore) {

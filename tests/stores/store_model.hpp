@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/stores/store_fixture.hpp"
+#include "tests/stores/store_rows.hpp"
 
 namespace hasten {
 
@@ -35,7 +35,7 @@ class RandomWriter {
   std::size_t below(std::size_t n) { return n == 0 ? 0 : random_() % n; }
 
   /// One change within a transaction.
-  void change(LocalStore& store, LocalStore::Writing& writing, StoreModel& model) {
+  void change(SegmentStore& store, SegmentStore::Writing& writing, StoreModel& model) {
     if (group_ == 0) {
       const std::vector<GroupRow> groups = writing.groups();
       group_ = groups.empty() ? writing.put_group({0, "G", "root", "s"}) : groups[0].id;
@@ -78,14 +78,14 @@ class RandomWriter {
     return words;
   }
 
-  void put_new(LocalStore::Writing& writing, StoreModel& model) {
+  void put_new(SegmentStore::Writing& writing, StoreModel& model) {
     const std::string path = "p" + std::to_string(++paths_);
     const std::string body = text();
     const std::uint32_t number = writing.put_document(make_document(path, body), &body);
     model.documents[number] = {path, body};
   }
 
-  void replace(LocalStore::Writing& writing, StoreModel& model) {
+  void replace(SegmentStore::Writing& writing, StoreModel& model) {
     if (model.documents.empty()) return;
     const auto at = any(model.documents);
     std::vector<NodeNumber> gone;
@@ -102,7 +102,7 @@ class RandomWriter {
     writing.put_document(row, &at->second.text);
   }
 
-  void remove(LocalStore::Writing& writing, StoreModel& model) {
+  void remove(SegmentStore::Writing& writing, StoreModel& model) {
     if (model.documents.size() < 5) return;
     const std::uint32_t number = any(model.documents)->first;
     writing.remove_document(number);
@@ -110,7 +110,7 @@ class RandomWriter {
     std::erase_if(model.nodes, [&](const auto& node) { return node.second.document == number; });
   }
 
-  void add_nodes(LocalStore::Writing& writing, StoreModel& model) {
+  void add_nodes(SegmentStore::Writing& writing, StoreModel& model) {
     if (model.documents.empty()) return;
     const auto at = any(model.documents);
     std::vector<NodeRow> rows;
@@ -128,14 +128,14 @@ class RandomWriter {
     for (const NodeRow& row : rows) model.nodes[row.number] = row;
   }
 
-  void remove_nodes(LocalStore::Writing& writing, StoreModel& model) {
+  void remove_nodes(SegmentStore::Writing& writing, StoreModel& model) {
     if (model.nodes.empty()) return;
     const NodeNumber number = any(model.nodes)->first;
     writing.remove_nodes(std::array{number});
     model.nodes.erase(number);
   }
 
-  void update_node(LocalStore::Writing& writing, StoreModel& model) {
+  void update_node(SegmentStore::Writing& writing, StoreModel& model) {
     if (model.nodes.empty()) return;
     NodeRow& row = any(model.nodes)->second;
     row.span = {0, 1 + below(5)};
@@ -143,7 +143,7 @@ class RandomWriter {
     writing.update_nodes(std::array{row});
   }
 
-  void add_vectors(LocalStore& store, LocalStore::Writing& writing, StoreModel& model) {
+  void add_vectors(SegmentStore& store, SegmentStore::Writing& writing, StoreModel& model) {
     std::vector<Id> hashes;
     std::vector<float> values;
     for (const PendingText& text : writing.texts_without_vectors(kModel, std::array{group_})) {
@@ -158,7 +158,7 @@ class RandomWriter {
     for (std::size_t i = 0; i < hashes.size(); ++i) model.vectors[hashes[i]] = first + i;
   }
 
-  void set(LocalStore::Writing& writing, StoreModel& model) {
+  void set(SegmentStore::Writing& writing, StoreModel& model) {
     const std::string key = "key" + std::to_string(below(5));
     const std::string value = std::to_string(random_());
     writing.set_setting(key, value);
@@ -181,7 +181,7 @@ class RandomWriter {
 };
 
 /// What differs between a commit of a store and the model of it; "" when nothing does.
-inline std::string difference(const LocalStore& store, const LocalStore::Reading& reading,
+inline std::string difference(const SegmentStore& store, const SegmentStore::Reading& reading,
                               const StoreModel& model) {
   std::set<std::uint32_t> seen;
   std::string wrong;

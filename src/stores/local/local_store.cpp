@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <system_error>
 
 #include "stores/local/folder.hpp"
@@ -15,8 +13,6 @@ namespace hasten {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::chrono::seconds kTurnWait{60};
 
 void make_folder(const fs::path& folder) {
   std::error_code error;
@@ -60,22 +56,6 @@ void clean(LocalStore::Access access, sqlite::Connection& connection, const fs::
 }
 
 }  // namespace
-
-void WriteTurn::take() {
-  std::unique_lock lock(mutex_);
-  if (!free_.wait_for(lock, kTurnWait, [&] { return !taken_; })) {
-    throw Error(Code::locked, "another write of this process has lasted for a minute; try again");
-  }
-  taken_ = true;
-}
-
-void WriteTurn::give_back() noexcept {
-  {
-    std::lock_guard lock(mutex_);
-    taken_ = false;
-  }
-  free_.notify_one();
-}
 
 void NewestCommit::set(const CommitName& name) {
   const std::lock_guard lock(mutex_);
@@ -209,17 +189,7 @@ OpenVectors& LocalStore::State::open_vectors(std::string_view model, std::size_t
 std::uint64_t LocalStore::append_vectors(std::string_view model, std::size_t dim,
                                          std::span<const Id> text_hashes, std::span<const float> values) {
   state_->require_writer();
-  if (values.size() != dim * text_hashes.size() || dim == 0) {
-    throw Error(Code::invalid,
-                fmt::format("{} numbers for {} vectors of {}", values.size(), text_hashes.size(), dim));
-  }
-  const auto odd = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
-  if (odd != values.end()) {
-    throw Error(Code::invalid, fmt::format("vector {} of {} holds {}: an embedder must give finite numbers, "
-                                           "and {} did not",
-                                           (odd - values.begin()) / static_cast<std::ptrdiff_t>(dim) + 1,
-                                           text_hashes.size(), *odd, model));
-  }
+  check_vectors(model, dim, text_hashes.size(), values);
   std::lock_guard lock(state_->appending);
   OpenVectors& open = state_->open_vectors(model, dim);
   if (open.writer.dim() != dim) {
@@ -281,6 +251,8 @@ std::function<std::span<const float>(std::uint64_t)> LocalStore::vectors(std::st
 std::vector<float> LocalStore::read_vector(std::string_view model, std::uint64_t row) const {
   return reading_row(state_->readers, model, row, [&] { return state_->vectors.read(model, row); });
 }
+
+void LocalStore::fetch_vectors(std::string_view, std::span<const std::uint64_t>) const {}  // they are mapped
 
 void LocalStore::fetch_vector(std::string_view model, std::uint64_t row) const {
   try {

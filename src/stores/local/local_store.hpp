@@ -39,6 +39,7 @@ class LocalStore : public SegmentStore {
   std::function<std::span<const float>(std::uint64_t)> vectors(std::string_view model) const override;
   std::vector<float> read_vector(std::string_view model, std::uint64_t row) const override;
   void fetch_vector(std::string_view model, std::uint64_t row) const override;
+  void fetch_vectors(std::string_view model, std::span<const std::uint64_t> rows) const override;
   std::vector<StoreProblem> verify(
       std::vector<std::pair<std::string, std::uint64_t>>* checked = nullptr) const override;
   std::vector<MovedVectors> compact(const OnMoved& within = {}) override;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,35 +14,10 @@
 #include "stores/local/rows.hpp"
 #include "stores/local/sessions.hpp"
 #include "stores/local/vector_file.hpp"
+#include "stores/write_turn.hpp"
 
 // What LocalStore and its transactions are made of; shared by their source files alone.
 namespace hasten {
-
-/// Hands out the right to write, to one transaction at a time. (Not a mutex: the transaction may
-/// end on another thread than it began on.)
-class WriteTurn {
- public:
-  /// @throws Error(locked) it was not given back within a minute.
-  void take();
-  void give_back() noexcept;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable free_;
-  bool taken_ = false;
-};
-
-/// The right to write, for a scope that needs the writer's connection outside of a transaction.
-class HeldTurn {
- public:
-  explicit HeldTurn(WriteTurn& turn) : turn_(turn) { turn_.take(); }
-  HeldTurn(const HeldTurn&) = delete;
-  HeldTurn& operator=(const HeldTurn&) = delete;
-  ~HeldTurn() { turn_.give_back(); }
-
- private:
-  WriteTurn& turn_;
-};
 
 /// The mapped vector files. Thread-safe.
 class VectorReaders {
@@ -161,6 +135,7 @@ class LocalReading : public Base {
   std::vector<GroupRow> groups() const override;
   std::vector<SegmentRow> segments() const override;
   std::vector<std::byte> segment_image(const SegmentRow& row) const override;
+  std::filesystem::path segment_file(const SegmentRow& row) const override;
   std::optional<DocumentRow> document(std::uint32_t number) const override;
   std::optional<DocumentRow> find_document(std::string_view root, std::string_view path) const override;
   bool has_document_id(const Id& id) const override;

@@ -132,6 +132,11 @@ std::vector<std::byte> LocalReading<Base>::segment_image(const SegmentRow& row) 
 }
 
 template <class Base>
+std::filesystem::path LocalReading<Base>::segment_file(const SegmentRow& row) const {
+  return state_.store.segments_folder() / row.file;
+}
+
+template <class Base>
 std::vector<SegmentRow> LocalReading<Base>::segments() const {
   std::vector<SegmentRow> all;
   Query query = state_.connection().query("SELECT * FROM segments ORDER BY grp, kind, first_node, id");

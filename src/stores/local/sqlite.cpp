@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/hashing.hpp"
+#include "core/ids.hpp"
 
 namespace hasten::sqlite {
 namespace {
@@ -362,25 +363,6 @@ void RowReader::check() {
   throw Error(Code::damaged,
               fmt::format("{}: a row of {} ({}) does not fit its hash{}", query_.connection().file().string(),
                           table_, query_.text(0).substr(0, 80), advice(Code::damaged)));
-}
-
-std::string id_bytes(const Id& id) {
-  std::string bytes(16, '\0');
-  for (int i = 0; i < 8; ++i) {
-    bytes[std::size_t(i)] = static_cast<char>(id.high >> (56 - 8 * i));
-    bytes[std::size_t(8 + i)] = static_cast<char>(id.low >> (56 - 8 * i));
-  }
-  return bytes;
-}
-
-std::optional<Id> id_from_bytes(std::string_view bytes) noexcept {
-  if (bytes.size() != 16) return std::nullopt;
-  Id id;
-  for (std::size_t i = 0; i < 8; ++i) {
-    id.high = id.high << 8 | static_cast<unsigned char>(bytes[i]);
-    id.low = id.low << 8 | static_cast<unsigned char>(bytes[8 + i]);
-  }
-  return id;
 }
 
 }  // namespace hasten::sqlite

@@ -171,8 +171,4 @@ class RowReader {
   bool wrong_type_ = false;
 };
 
-std::string id_bytes(const Id& id);
-/// @return nothing unless there are 16 bytes.
-std::optional<Id> id_from_bytes(std::string_view bytes) noexcept;
-
 }  // namespace hasten::sqlite

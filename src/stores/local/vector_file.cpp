@@ -11,8 +11,8 @@
 #include <cstring>
 
 #include "base/hashing.hpp"
+#include "core/ids.hpp"
 #include "hasten/error.hpp"
-#include "stores/local/sqlite.hpp"
 
 namespace hasten {
 namespace {
@@ -111,7 +111,7 @@ std::uint64_t VectorWriter::append(std::span<const Id> text_hashes, std::span<co
   std::vector<std::byte> records(text_hashes.size() * layout_.record_bytes());
   for (std::size_t i = 0; i < text_hashes.size(); ++i) {
     std::byte* const record = records.data() + i * layout_.record_bytes();
-    std::memcpy(record, sqlite::id_bytes(text_hashes[i]).data(), VectorLayout::kHashBytes);
+    std::memcpy(record, id_bytes(text_hashes[i]).data(), VectorLayout::kHashBytes);
     std::memcpy(record + VectorLayout::kHashBytes, values.data() + i * layout_.dim,
                 layout_.dim * sizeof(float));
     store(record + layout_.checked_bytes(), checksum(std::span(record, layout_.checked_bytes())));
@@ -211,8 +211,7 @@ VectorReader::Record VectorReader::record(std::uint64_t index,
     word.fetch_or(bit, std::memory_order_relaxed);
   }
   const std::string_view hash(reinterpret_cast<const char*>(at), VectorLayout::kHashBytes);
-  return {*sqlite::id_from_bytes(hash),
-          {reinterpret_cast<const float*>(at + VectorLayout::kHashBytes), layout_.dim}};
+  return {*id_from_bytes(hash), {reinterpret_cast<const float*>(at + VectorLayout::kHashBytes), layout_.dim}};
 }
 
 void VectorReader::read(std::uint64_t index, std::span<float> to) const {

@@ -1,0 +1,21 @@
+#include "core/segment_store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace hasten {
+
+void check_vectors(std::string_view model, std::size_t dim, std::size_t n, std::span<const float> values) {
+  if (values.size() != dim * n || dim == 0) {
+    throw Error(Code::invalid, fmt::format("{} numbers for {} vectors of {}", values.size(), n, dim));
+  }
+  const auto odd = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
+  if (odd == values.end()) return;
+  throw Error(Code::invalid,
+              fmt::format("vector {} of {} holds {}: an embedder must give finite numbers, and {} did not",
+                          (odd - values.begin()) / static_cast<std::ptrdiff_t>(dim) + 1, n, *odd, model));
+}
+
+}  // namespace hasten
