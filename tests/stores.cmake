@@ -36,3 +36,6 @@ endfunction()
 
 hasten_segment_store_test(local fast)
 hasten_segment_store_test(memory fast)
+file(GLOB postgres_truth CONFIGURE_DEPENDS stores/postgres_truth/*.cpp)
+hasten_segment_store_test(postgres servers stores/postgres/postgres_server.cpp ${postgres_truth})
+target_link_libraries(test_segments_postgres PRIVATE hasten_postgres)

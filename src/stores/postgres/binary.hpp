@@ -53,8 +53,8 @@ T take(std::string_view bytes) {
 namespace oid {
 inline constexpr std::uint32_t boolean = 16, bytea = 17, character = 18, name = 19, int8 = 20, int2 = 21,
                                int4 = 23, text = 25, oid = 26, json = 114, float4 = 700, float8 = 701,
-                               unknown = 705, text_array = 1009, int8_array = 1016, float4_array = 1021,
-                               bpchar = 1042, varchar = 1043, jsonb = 3802;
+                               unknown = 705, bytea_array = 1001, text_array = 1009, int8_array = 1016,
+                               float4_array = 1021, bpchar = 1042, varchar = 1043, jsonb = 3802;
 /// Those of extensions begin here, and are others in each database.
 inline constexpr std::uint32_t first_of_extensions = 16384;
 }  // namespace oid

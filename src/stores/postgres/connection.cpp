@@ -128,16 +128,28 @@ void Connection::connect(const Limits& limits) {
 }
 
 void Connection::set_parameters(const Limits& limits) {
+  std::vector<std::string> names, settings;
   for (const auto& [name, value] : settings_.parameters) {
-    query("SELECT pg_catalog.set_config($1, $2, false)", Values::of(name, value), limits);
+    names.push_back(name);
+    settings.push_back(value);
   }
-  try {
+  // All in one round trip, with one that only newer servers know.
+  const std::string watching = "client_connection_check_interval";
+  const auto set = [&] {
     query(
-        "SELECT pg_catalog.set_config(name, '500', false) FROM pg_catalog.pg_settings"
-        " WHERE name = 'client_connection_check_interval'",
-        {}, limits);
+        "SELECT pg_catalog.set_config(name, setting, false) FROM unnest($1, $2) AS t (name, setting)"
+        " WHERE name <> $3 OR EXISTS (SELECT FROM pg_catalog.pg_settings AS s WHERE s.name = $3)",
+        Values::of(names, settings, watching), limits);
+  };
+  names.push_back(watching);
+  settings.emplace_back("500");
+  try {
+    set();
   } catch (const SqlError&) {
     // A server on a system that cannot watch a socket refuses it, and does without.
+    names.pop_back();
+    settings.pop_back();
+    set();
   }
 }
 

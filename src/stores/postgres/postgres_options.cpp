@@ -61,8 +61,7 @@ void read_index(Kwargs kwargs, PostgresOptions& options) {
 
 }  // namespace
 
-PostgresOptions PostgresOptions::from_json(const nlohmann::json& json, const std::string& where) {
-  Kwargs kwargs(json, where);
+PostgresOptions PostgresOptions::server_of(Kwargs& kwargs, std::int64_t connections) {
   PostgresOptions options;
   options.uri = kwargs.text("uri");
   if (options.uri.empty()) {
@@ -72,7 +71,13 @@ PostgresOptions PostgresOptions::from_json(const nlohmann::json& json, const std
   options.schema = schema_of(kwargs);
   options.timeout = seconds(kwargs.number("timeout_s", 30, 0.1, 86'400));
   options.connecting = seconds(kwargs.number("connect_timeout_s", 5, 0.1, 600));
-  options.connections = static_cast<std::size_t>(kwargs.integer("connections", 4, 1, 256));
+  options.connections = static_cast<std::size_t>(kwargs.integer("connections", connections, 1, 256));
+  return options;
+}
+
+PostgresOptions PostgresOptions::from_json(const nlohmann::json& json, const std::string& where) {
+  Kwargs kwargs(json, where);
+  PostgresOptions options = server_of(kwargs, 4);
   read_index(kwargs.object("index_kwargs"), options);
   kwargs.done();
   return options;

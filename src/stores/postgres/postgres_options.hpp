@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/kwargs.hpp"
+
 namespace hasten {
 
 /// Where vectors lie in PostgreSQL, and how they are searched.
@@ -31,6 +33,9 @@ struct PostgresOptions {
   /// @throws Error(invalid) an unknown key (naming the nearest known one), a type, a bound, a URI that is
   /// none.
   static PostgresOptions from_json(const nlohmann::json& kwargs, const std::string& where);
+  /// The keys that say where the server is and how long it may take, for whatever is kept there.
+  /// @param connections  where it is not said. @throws Error(invalid)
+  static PostgresOptions server_of(Kwargs& kwargs, std::int64_t connections);
 };
 
 }  // namespace hasten

@@ -73,26 +73,26 @@ bool read_vector(std::string_view bytes, std::vector<float>& numbers) {
 
 }  // namespace
 
-bool Row::is_null(int column) const { return PQgetisnull(&result_, row_, column) != 0; }
+bool Row::is_null(int column) const { return PQgetisnull(&result_, row_, first_ + column) != 0; }
 
 template <>
 bool Row::get(int column) const {
-  const Cell found = cell(result_, row_, column, "bool");
-  if (found.type != oid::boolean) refuse(result_, column, "bool");
+  const Cell found = cell(result_, row_, first_ + column, "bool");
+  if (found.type != oid::boolean) refuse(result_, first_ + column, "bool");
   return found.bytes[0] != 0;
 }
 
 template <>
 std::int32_t Row::get(int column) const {
-  const Cell found = cell(result_, row_, column, "int4");
+  const Cell found = cell(result_, row_, first_ + column, "int4");
   if (found.type == oid::int4) return take<std::int32_t>(found.bytes);
   if (found.type == oid::int2) return take<std::int16_t>(found.bytes);
-  refuse(result_, column, "int4");
+  refuse(result_, first_ + column, "int4");
 }
 
 template <>
 std::int64_t Row::get(int column) const {
-  const Cell found = cell(result_, row_, column, "int8");
+  const Cell found = cell(result_, row_, first_ + column, "int8");
   if (found.type == oid::int8) return take<std::int64_t>(found.bytes);
   if (found.type == oid::oid) return take<std::uint32_t>(found.bytes);
   return get<std::int32_t>(column);
@@ -100,34 +100,34 @@ std::int64_t Row::get(int column) const {
 
 template <>
 double Row::get(int column) const {
-  const Cell found = cell(result_, row_, column, "float8");
+  const Cell found = cell(result_, row_, first_ + column, "float8");
   if (found.type == oid::float8) return std::bit_cast<double>(take<std::uint64_t>(found.bytes));
   if (found.type == oid::float4) return std::bit_cast<float>(take<std::uint32_t>(found.bytes));
-  refuse(result_, column, "float8");
+  refuse(result_, first_ + column, "float8");
 }
 
 template <>
 std::string_view Row::get(int column) const {
-  const Cell found = cell(result_, row_, column, "text");
-  if (!is_text(found.type)) refuse(result_, column, "text");
+  const Cell found = cell(result_, row_, first_ + column, "text");
+  if (!is_text(found.type)) refuse(result_, first_ + column, "text");
   return found.type == oid::jsonb ? found.bytes.substr(1) : found.bytes;  // the version of its format
 }
 
 template <>
 std::span<const std::byte> Row::get(int column) const {
-  const Cell found = cell(result_, row_, column, "bytea");
-  if (found.type != oid::bytea) refuse(result_, column, "bytea");
+  const Cell found = cell(result_, row_, first_ + column, "bytea");
+  if (found.type != oid::bytea) refuse(result_, first_ + column, "bytea");
   return std::as_bytes(std::span(found.bytes));
 }
 
 template <>
 std::vector<float> Row::get(int column) const {
-  const Cell found = cell(result_, row_, column, "float4[] or vector");
+  const Cell found = cell(result_, row_, first_ + column, "float4[] or vector");
   std::vector<float> numbers;
   const bool read = found.type == oid::float4_array          ? read_array(found.bytes, numbers)
                     : found.type >= oid::first_of_extensions ? read_vector(found.bytes, numbers)
                                                              : false;
-  if (!read) refuse(result_, column, "float4[] or vector");
+  if (!read) refuse(result_, first_ + column, "float4[] or vector");
   return numbers;
 }
 

@@ -14,7 +14,9 @@ namespace hasten::postgres {
 /// A row of a result; valid as long as the Rows that gave it.
 class Row {
  public:
-  Row(const pg_result& result, int row) : result_(result), row_(row) {}
+  Row(const pg_result& result, int row, int first = 0) : result_(result), row_(row), first_(first) {}
+  /// The row's columns from this one on, for who reads them as a row of their own.
+  Row from(int column) const { return {result_, row_, first_ + column}; }
   bool is_null(int column) const;
   /// The value of a column, whose type must fit without loss:
   ///   bool; std::int32_t of int2 and int4; std::int64_t of int8 too, and of oid; double of float4 and
@@ -26,7 +28,7 @@ class Row {
 
  private:
   const pg_result& result_;
-  int row_;
+  int row_, first_;
 };
 
 template <>

@@ -93,6 +93,13 @@ Values& Values::add(std::span<const std::string> texts) {
   });
 }
 
+Values& Values::add_blobs(std::span<const std::string> blobs) {
+  return array(oid::bytea_array, oid::bytea, blobs.size(), [&](std::string& bytes, std::size_t i) {
+    put(bytes, static_cast<std::int32_t>(blobs[i].size()));
+    bytes.append(blobs[i]);
+  });
+}
+
 Values& Values::add_null() {
   fields_.push_back({0, bytes_.size(), -1});
   return *this;

@@ -30,9 +30,10 @@ class Values {
   Values& add(const char* text) { return add(std::string_view(text)); }
   Values& add(const std::string& text) { return add(std::string_view(text)); }
   Values& add(std::span<const std::byte> bytes);
-  Values& add(std::span<const float> numbers);         ///< float4[]
-  Values& add(std::span<const std::int64_t> numbers);  ///< int8[]
-  Values& add(std::span<const std::string> texts);     ///< text[]
+  Values& add(std::span<const float> numbers);            ///< float4[]
+  Values& add(std::span<const std::int64_t> numbers);     ///< int8[]
+  Values& add(std::span<const std::string> texts);        ///< text[]
+  Values& add_blobs(std::span<const std::string> blobs);  ///< bytea[]
   Values& add(const std::vector<float>& numbers) { return add(std::span(numbers)); }
   Values& add(const std::vector<std::int64_t>& numbers) { return add(std::span(numbers)); }
   Values& add(const std::vector<std::string>& texts) { return add(std::span(texts)); }

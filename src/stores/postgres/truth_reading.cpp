@@ -1,0 +1,310 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <span>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "base/files.hpp"
+#include "core/ids.hpp"
+#include "hasten/error.hpp"
+#include "stores/postgres/postgres_store_state.hpp"
+
+namespace hasten::postgres {
+namespace {
+
+// Rows of a page of an iteration: all of a page are in memory, and nothing of it is on the wire while the
+// caller's function runs, which may ask for more.
+constexpr std::int64_t kPage = 2'000;
+
+struct IdHash {
+  std::size_t operator()(const Id& id) const noexcept { return id.low; }
+};
+
+std::string select(std::string_view columns, std::string_view rest) {
+  return fmt::format("SELECT {} {}", columns, rest);
+}
+
+template <class Read>
+auto all_of(const Rows& rows, const Read& read) {
+  std::vector<decltype(read(rows[0]))> all;
+  all.reserve(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) all.push_back(read(rows[i]));
+  return all;
+}
+
+template <class Read>
+auto first_of(const Rows& rows, const Read& read) {
+  std::optional<decltype(read(rows[0]))> first;
+  if (rows.size() > 0) first = read(rows[0]);
+  return first;
+}
+
+[[noreturn]] void damaged_text(const TruthTransaction& of, std::uint32_t document, std::string_view what) {
+  throw Error(Code::damaged, fmt::format("{}: the text of document {} {}; `hasten verify --repair` drops the "
+                                         "document, and the next ingest reads it anew",
+                                         of.store.where, document, what));
+}
+
+}  // namespace
+
+template <class Base>
+std::uint64_t TruthReading<Base>::seen() const {
+  return state_.commit;
+}
+
+template <class Base>
+CommitName TruthReading<Base>::commit_name() const {
+  return newest_commit(state_.connection());
+}
+
+template <class Base>
+std::optional<std::vector<std::uint32_t>> TruthReading<Base>::changed_documents(
+    const CommitName& since) const {
+  const std::uint64_t seen = state_.commit;
+  if (since.id == 0 || since.number > seen || seen - since.number >= kCommitsRemembered) return std::nullopt;
+  const auto commits =
+      all_of(state_.query(select(kCommitColumns, "FROM _commits WHERE number >= $1 ORDER BY number"),
+                          Values::of(bigint(since.number))),
+             read_commit);
+  if (commits.size() != seen - since.number + 1 || commits.front().name != since) return std::nullopt;
+  std::set<std::uint32_t> changed;
+  for (const TruthCommit& commit : std::span(commits).subspan(1)) {
+    if (!commit.documents) return std::nullopt;
+    changed.insert(commit.documents->begin(), commit.documents->end());
+  }
+  return std::vector(changed.begin(), changed.end());
+}
+
+template <class Base>
+std::optional<std::string> TruthReading<Base>::setting(std::string_view key) const {
+  const Rows rows =
+      state_.query(select(kSettingColumns, "FROM _settings WHERE key = $1"), Values::of(blob(key)));
+  if (rows.size() == 0) return std::nullopt;
+  return read_setting(rows[0]).second;
+}
+
+template <class Base>
+std::vector<GroupRow> TruthReading<Base>::groups() const {
+  return all_of(state_.query(select(kGroupColumns, "FROM _groups ORDER BY id")), read_group);
+}
+
+template <class Base>
+std::vector<SegmentRow> TruthReading<Base>::segments() const {
+  std::vector<SegmentRow> all;
+  for (const StoredSegment& segment : state_.manifest()) all.push_back(segment.row);
+  std::ranges::sort(
+      all, {}, [](const SegmentRow& row) { return std::tie(row.group, row.kind, row.first_node, row.id); });
+  return all;
+}
+
+template <class Base>
+std::vector<std::byte> TruthReading<Base>::segment_image(const SegmentRow& row) const {
+  const std::string bytes = read_file(state_.file_of(row));
+  const auto image = std::as_bytes(std::span(bytes));
+  return {image.begin(), image.end()};
+}
+
+template <class Base>
+std::filesystem::path TruthReading<Base>::segment_file(const SegmentRow& row) const {
+  return state_.file_of(row);
+}
+
+template <class Base>
+std::optional<DocumentRow> TruthReading<Base>::document(std::uint32_t number) const {
+  return first_of(
+      state_.query(select(kDocumentColumns, "FROM _documents WHERE number = $1"), Values::of(bigint(number))),
+      read_document);
+}
+
+template <class Base>
+std::optional<DocumentRow> TruthReading<Base>::find_document(std::string_view root,
+                                                             std::string_view path) const {
+  return first_of(state_.query(select(kDocumentColumns, "FROM _documents WHERE place = $1"),
+                               Values::of(blob(place_key(root, path)))),
+                  read_document);
+}
+
+template <class Base>
+bool TruthReading<Base>::has_document_id(const Id& id) const {
+  return state_.query("SELECT 1 FROM _documents WHERE id = $1", Values::of(blob(id_bytes(id)))).size() > 0;
+}
+
+template <class Base>
+std::vector<std::string> TruthReading<Base>::roots() const {
+  const Rows rows = state_.query("SELECT root FROM _documents GROUP BY root ORDER BY root");
+  return all_of(rows, [](const Row& row) { return std::string(bytes_of(row, 0)); });
+}
+
+template <class Base>
+std::vector<std::uint32_t> TruthReading<Base>::documents_under(std::string_view root,
+                                                               std::string_view path) const {
+  const auto numbers = [&](std::string_view from, std::string_view to) {
+    // The index holds the beginnings of paths.
+    const Rows rows = state_.query(
+        "SELECT number FROM _documents WHERE root = $1 AND path >= $2 AND path < $3"
+        " AND substring(root, 1, 800) = substring($1, 1, 800)"
+        " AND substring(path, 1, 800) BETWEEN substring($2, 1, 800) AND substring($3, 1, 800) ORDER BY path",
+        Values::of(blob(root), blob(from), blob(to)));
+    return all_of(rows, [](const Row& row) { return static_cast<std::uint32_t>(number_of(row, 0)); });
+  };
+  if (path.empty()) return numbers("", "\xff");  // no UTF-8 has this byte
+  const std::string folder(path.ends_with('/') ? path.substr(0, path.size() - 1) : path);
+  std::vector<std::uint32_t> found;
+  if (const auto row = find_document(root, folder)) found.push_back(row->number);
+  const auto within = numbers(folder + '/', folder + char('/' + 1));
+  found.insert(found.end(), within.begin(), within.end());
+  return found;
+}
+
+template <class Base>
+void TruthReading<Base>::for_each_document(const std::function<void(const DocumentRow&)>& function) const {
+  const std::string statement =
+      select(kDocumentColumns, "FROM _documents WHERE number > $1 ORDER BY number LIMIT $2");
+  for (std::int64_t after = -1;;) {
+    const auto page = all_of(state_.query(statement, Values::of(after, kPage)), read_document);
+    for (const DocumentRow& row : page) function(row);
+    if (page.size() < static_cast<std::size_t>(kPage)) return;
+    after = page.back().number;
+  }
+}
+
+template <class Base>
+std::vector<NodeRow> TruthReading<Base>::nodes(std::span<const NodeNumber> numbers) const {
+  if (numbers.empty()) return {};
+  std::vector<std::int64_t> asked;
+  for (const NodeNumber number : numbers) asked.push_back(bigint(number));
+  std::unordered_map<NodeNumber, NodeRow> there;
+  const Rows rows = state_.connection().prepared(select(kNodeColumns, "FROM _nodes WHERE number = ANY($1)"),
+                                                 Values::of(asked));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    NodeRow node = read_node(rows[i]);
+    there.emplace(node.number, std::move(node));
+  }
+  std::vector<NodeRow> found;
+  found.reserve(there.size());
+  for (const NodeNumber number : numbers) {
+    if (const auto at = there.find(number); at != there.end()) found.push_back(at->second);
+  }
+  return found;
+}
+
+template <class Base>
+std::vector<NodeRow> TruthReading<Base>::nodes_of(std::uint32_t document) const {
+  return all_of(state_.query(select(kNodeColumns, "FROM _nodes WHERE document = $1 ORDER BY number"),
+                             Values::of(bigint(document))),
+                read_node);
+}
+
+template <class Base>
+std::optional<NodeRow> TruthReading<Base>::find_node(const Id& id) const {
+  return first_of(
+      state_.query(select(kNodeColumns, "FROM _nodes WHERE id = $1"), Values::of(blob(id_bytes(id)))),
+      read_node);
+}
+
+template <class Base>
+void TruthReading<Base>::for_each_node(std::uint32_t group, NodeNumber first, NodeNumber last,
+                                       const std::function<void(const NodeRow&)>& function) const {
+  const std::string statement = select(
+      kNodeColumns, "FROM _nodes WHERE number >= $1 AND number <= $2 AND grp = $3 ORDER BY number LIMIT $4");
+  while (first <= last) {
+    const auto page = all_of(
+        state_.query(statement, Values::of(bigint(first), bigint(last), bigint(group), kPage)), read_node);
+    for (const NodeRow& node : page) function(node);
+    if (page.size() < static_cast<std::size_t>(kPage)) return;
+    first = page.back().number + 1;
+  }
+}
+
+template <class Base>
+std::string TruthReading<Base>::text(std::uint32_t document) const {
+  const std::optional<DocumentRow> row = this->document(document);
+  if (!row) throw Error(Code::not_found, "no document " + std::to_string(document));
+  return text(document, Span{0, row->text_bytes});
+}
+
+template <class Base>
+std::string TruthReading<Base>::text(std::uint32_t document, Span span) const {
+  constexpr std::uint64_t kFramesMax = 256;  // of a statement: 16 MB of text
+  std::string text;
+  if (span.to <= span.from) return text;
+  text.reserve(span.size());
+  std::uint64_t at = span.from;
+  while (at < span.to) {
+    const std::uint64_t end = std::min(span.to, at + kFramesMax * TextFrames::kFrameBytes);
+    const Rows rows = state_.connection().prepared(
+        select(kTextColumns,
+               "FROM _texts WHERE document = $1 AND first < $3 AND first >="
+               " (SELECT max(first) FROM _texts WHERE document = $1 AND first <= $2) ORDER BY first"),
+        Values::of(bigint(document), bigint(at), bigint(end)));
+    const std::uint64_t before = at;
+    for (std::size_t i = 0; i < rows.size() && at < end; ++i) {
+      const TextFrame frame = read_text(rows[i]);
+      const auto part = state_.frames.unpack(frame.packed, frame.bytes);
+      if (!part) damaged_text(state_, document, "cannot be unpacked");
+      const std::uint64_t frame_end = frame.first + frame.bytes;
+      if (frame.first > at || frame_end <= at) break;
+      text.append(*part, at - frame.first, std::min(frame_end, end) - at);
+      at = std::min(frame_end, end);
+    }
+    if (at == before) damaged_text(state_, document, fmt::format("lacks its bytes from {} on", at));
+  }
+  return text;
+}
+
+template <class Base>
+std::vector<PendingText> TruthReading<Base>::texts_without_vectors(
+    std::string_view model, std::span<const std::uint32_t> groups) const {
+  const auto known = find_model(state_.connection(), model);
+  const std::uint32_t id = known ? known->id : 0;
+  std::vector<NodeRow> found;
+  for (const std::uint32_t group : groups) {
+    state_.connection().stream(
+        select(kNodeColumns,
+               "FROM _nodes AS n WHERE number > $1 AND grp = $2 AND NOT EXISTS"
+               " (SELECT FROM _vectors AS v WHERE v.model = $3 AND v.text_hash = n.text_hash)"),
+        Values::of(bigint(state_.counter(counter::embedded(id, group))), bigint(group), bigint(id)),
+        [&](const Row& row) { found.push_back(read_node(row)); });
+  }
+  std::ranges::sort(found, {}, &NodeRow::number);
+  std::unordered_set<Id, IdHash> seen;
+  std::vector<PendingText> texts;
+  for (NodeRow& node : found) {
+    if (!seen.insert(node.text_hash).second) continue;
+    texts.push_back({node.text_hash, node.document, node.span, std::move(node.text)});
+  }
+  return texts;
+}
+
+template <class Base>
+std::optional<std::uint64_t> TruthReading<Base>::vector_row(std::string_view model,
+                                                            const Id& text_hash) const {
+  const Rows rows = state_.connection().prepared(
+      "SELECT v.model, v.text_hash, v.number, v.row FROM _models AS m JOIN _vectors AS v ON v.model = m.id"
+      " WHERE m.key = $1 AND v.text_hash = $2",
+      Values::of(blob(model_key(model)), blob(id_bytes(text_hash))));
+  if (rows.size() == 0) return std::nullopt;
+  return read_vector_place(rows[0]).number;
+}
+
+template <class Base>
+StoreCounts TruthReading<Base>::counts() const {
+  StoreCounts counts;
+  counts.documents = state_.counter(counter::kDocuments);
+  counts.documents_failed = state_.counter(counter::kDocumentsFailed);
+  counts.text_bytes = state_.counter(counter::kTextBytes);
+  counts.vectors = state_.counter(counter::kVectors);
+  for (const GroupRow& group : groups()) {
+    counts.nodes.emplace_back(group.name, state_.counter(counter::nodes_of_group(group.id)));
+  }
+  return counts;
+}
+
+template class TruthReading<SegmentStore::Reading>;
+template class TruthReading<SegmentStore::Writing>;
+
+}  // namespace hasten::postgres
