@@ -2,6 +2,8 @@
 # prefix can be moved: see src/base/resources.cpp.
 #   bin/hasten                    the program
 #   lib/libhasten.so              the library
+#   lib/libhasten-milvus.so       and the others: clients of stores, opened when one is asked for; each is a
+#                                 component of its own, as it needs libraries that nothing else needs
 #   lib/hasten/                   llama.cpp, and its kernels for each kind of processor
 #   libexec/hasten/               the worker that reads risky formats, and PDFium, which it loads
 #   share/hasten/                 dictionaries
@@ -14,6 +16,10 @@ set(HASTEN_PRIVATE_LIBEXECDIR ${CMAKE_INSTALL_LIBEXECDIR}/hasten)
 set_target_properties(hasten PROPERTIES VERSION ${PROJECT_VERSION}
   SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} INSTALL_RPATH "$ORIGIN;$ORIGIN/hasten")
 install(TARGETS hasten LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+foreach(type milvus postgres)
+  set_target_properties(hasten-${type} PROPERTIES INSTALL_RPATH "$ORIGIN")
+  install(TARGETS hasten-${type} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT hasten-${type})
+endforeach()
 install(DIRECTORY include/hasten DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.hpp)
 
 # llama.cpp: its libraries, and the modules that it chooses from at run time.

@@ -39,3 +39,29 @@ hasten_segment_store_test(memory fast)
 file(GLOB postgres_truth CONFIGURE_DEPENDS stores/postgres_truth/*.cpp)
 hasten_segment_store_test(postgres servers stores/postgres/postgres_server.cpp ${postgres_truth})
 target_link_libraries(test_segments_postgres PRIVATE hasten_postgres)
+
+# Store modules, and knowledge bases on real servers through them. Modules belong to the shared library: a program
+# with a second copy of it inside would not be one that users have.
+function(hasten_module_test name)
+  add_executable(test_${name} ${ARGN})
+  target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(test_${name} PRIVATE hasten hasten_options fmt::fmt nlohmann_json::nlohmann_json
+                                             GTest::gtest_main)
+  target_compile_definitions(test_${name} PRIVATE HASTEN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_dependencies(test_${name} hasten-milvus hasten-postgres)
+endfunction()
+
+foreach(library other_build no_module)
+  add_library(${library} MODULE engine/store_modules/${library}.cpp)
+  set_target_properties(${library} PROPERTIES OUTPUT_NAME hasten-milvus
+    PREFIX "${CMAKE_SHARED_LIBRARY_PREFIX}" SUFFIX "${CMAKE_SHARED_LIBRARY_SUFFIX}"
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/${library})
+endforeach()
+file(GLOB sources CONFIGURE_DEPENDS engine/store_modules/*_test.cpp)
+hasten_module_test(store_modules ${sources})
+add_dependencies(test_store_modules other_build no_module)
+target_compile_definitions(test_store_modules PRIVATE
+  HASTEN_MILVUS_MODULE="$<TARGET_FILE:hasten-milvus>"
+  HASTEN_OTHER_BUILD="$<TARGET_FILE_DIR:other_build>" HASTEN_NO_MODULE="$<TARGET_FILE_DIR:no_module>")
+add_test(NAME store_modules COMMAND test_store_modules)
+set_tests_properties(store_modules PROPERTIES LABELS fast TIMEOUT 300)

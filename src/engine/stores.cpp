@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/kwargs.hpp"
+#include "engine/store_modules.hpp"
 #include "hasten/error.hpp"
 #include "stores/chroma/chroma_store.hpp"
 #include "stores/local/local_store.hpp"
@@ -36,6 +37,14 @@ constexpr VectorStoreType kVectorStores[] = {
      [](const json& kwargs, const std::string& where) -> std::unique_ptr<VectorStore> {
        take_no_kwargs(kwargs, where);
        return std::make_unique<MemoryVectors>();
+     }},
+    {"milvus",
+     [](const json& kwargs, const std::string& where) {
+       return store_module("milvus").make_vector_store(kwargs, where);
+     }},
+    {"postgres",
+     [](const json& kwargs, const std::string& where) {
+       return store_module("postgres").make_vector_store(kwargs, where);
      }},
 };
 

@@ -23,7 +23,7 @@ std::unique_ptr<SegmentStore> open_segment_store(const Stores& stores, const std
                                                  SegmentStore::Access access, std::string_view owner);
 
 /// The store that finds vectors; null where the segment store's own segments do. It is not connected yet.
-/// @throws Error(invalid) its kwargs.
+/// @throws Error(invalid) its kwargs; Error(unavailable) the module that holds its client cannot be opened.
 std::unique_ptr<VectorStore> make_vector_store(const Stores& stores);
 
 }  // namespace hasten

@@ -58,6 +58,24 @@ class Consumer(unittest.TestCase):
         self.assertNotIn(str(BUILD), out)
         self.assertIn(str(self.prefix), out)
 
+    def test_a_store_is_a_module_that_is_opened_when_it_is_asked_for(self):
+        hasten = self.prefix / "bin/hasten"
+        loaded = run("ldd", hasten, env=self.environment)
+        for library in ("grpc", "protobuf", "libpq"):
+            self.assertNotIn(library, loaded)
+        text = self.work / "a.txt"
+        text.write_text("Some text.", encoding="utf-8")
+        for store, uri in (("milvus", "http://127.0.0.1:1"), ("postgres", "postgresql://a@127.0.0.1:1/b")):
+            module = self.prefix / "lib" / f"libhasten-{store}.so"
+            self.assertNotIn(str(BUILD), run("ldd", module, env=self.environment))
+            ingest = [hasten, "ingest", text, "--no-embed", "--kb", self.work / f"{store}.hasten", "--store",
+                      f'{{"type": "{store}", "kwargs": {{"uri": "{uri}"}}}}']
+            run(*ingest, env=self.environment)
+            module.rename(module.with_suffix(".away"))
+            with self.assertRaisesRegex(AssertionError, rf"{module.name} is not beside the library in "):
+                run(*ingest, env=self.environment)
+            module.with_suffix(".away").rename(module)
+
     def test_the_program_runs(self):
         hasten = self.prefix / "bin/hasten"
         self.assertRegex(run(hasten, "--version", env=self.environment), r"^hasten \d")
