@@ -108,7 +108,13 @@ Json caches_json(const Status& s) {
   return all;
 }
 
+Json to_json(const StoreRecall& r) {
+  return {{"recall", r.recall}, {"candidates", r.candidates}, {"questions", r.questions}};
+}
+
 Json to_json(const Status& s) {
+  Json recall = Json::object();
+  for (const auto& [group, measured] : s.store_recall) recall[group] = to_json(measured);
   return {{"folder", s.folder},
           {"commit", s.commit},
           {"documents", s.documents},
@@ -121,7 +127,11 @@ Json to_json(const Status& s) {
           {"bytes", s.bytes},
           {"fingerprints", s.fingerprints},
           {"caches", caches_json(s)},
-          {"most_asked", s.most_asked}};
+          {"most_asked", s.most_asked},
+
+          {"vector_store", s.vector_store},
+          {"store_recall", std::move(recall)},
+          {"notices", s.notices}};
 }
 
 void print_row(std::string_view name, std::string_view value) {
@@ -140,6 +150,13 @@ void print_status(const Status& s) {
                                               : fmt::format("{} ({} missing)", s.vectors, s.vectors_missing));
   print_row("segments", std::to_string(s.segments));
   for (const auto& [kind, bytes] : s.bytes) print_row("bytes " + kind, human_bytes(bytes));
+  if (!s.vector_store.empty()) print_row("vector store", s.vector_store);
+  for (const auto& [group, r] : s.store_recall) {
+    print_row("store recall " + group,
+              fmt::format("{:.4f} of the 10 nearest ({} questions), {}", r.recall, r.questions,
+                          r.candidates > 0 ? fmt::format("with {} candidates", r.candidates)
+                                           : "too few: all are scored here"));
+  }
   for (const auto& [what, name] : s.fingerprints) print_row("fingerprint " + what, name);
   for (const CacheUse& use : s.caches) {
     if (use.entries > 0)
@@ -154,6 +171,7 @@ Exit status(Context& context) {
     print_json(to_json(status));
   else
     print_status(status);
+  context.notes(status.notices);
   return Exit::done;
 }
 

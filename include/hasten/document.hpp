@@ -95,6 +95,13 @@ struct Answer {
   std::vector<std::string> notices;
 };
 
+/// How many of the true nearest a vector store that does not search exactly names among its candidates.
+struct StoreRecall {
+  double recall = 0;             ///< of the 10 nearest: the mean of the questions
+  std::uint64_t candidates = 0;  ///< that it is asked for; 0: it named too few at most, all are scored here
+  std::uint64_t questions = 0;   ///< made from the passages
+};
+
 /// What is in a knowledge base.
 struct Status {
   std::string folder;
@@ -105,8 +112,11 @@ struct Status {
   std::map<std::string, std::uint64_t> bytes;       ///< by kind: truth, vectors, fields, other segments
   std::map<std::string, std::string> fingerprints;  ///< embedder, groups
   std::uint64_t segments = 0;
-  std::vector<CacheUse> caches;  ///< those that this process has used
+  std::vector<CacheUse> caches;                                   ///< those that this process has used
   std::vector<std::pair<std::string, std::uint64_t>> most_asked;  ///< questions, the first ten
+  std::string vector_store;  ///< "chroma at http://127.0.0.1:8000"; empty: vectors are searched here
+  std::map<std::string, StoreRecall> store_recall;  ///< by group, where it was measured as the group is now
+  std::vector<std::string> notices;                 ///< of the settings: Stores::notices
 };
 
 /// What verify() checked and found.

@@ -43,10 +43,13 @@ struct VectorHit {
   double score = 0;  ///< by the collection's metric
 };
 
-/// Which records may be found: those that both let pass.
+/// Which records may be found: those that both let pass; and what is wanted of them.
 struct VectorRestriction {
   std::string native;                                       ///< what native_filter() gave; "" : all
   std::optional<std::span<const std::uint32_t>> documents;  ///< rising, at most documents_max()
+  /// The caller scores what is found: it is told the nodes, in any order, with any score. A store that does
+  /// not search exactly looks further for more of them.
+  bool candidates_only = false;
 };
 
 /// Keeps vectors with their nodes' numbers, and finds the nearest. It is derived: the segment store holds
@@ -85,6 +88,9 @@ class VectorStore {
   virtual std::vector<VectorHit> search(const VectorCollection& collection, std::span<const float> query,
                                         std::size_t k, const VectorRestriction& restriction,
                                         const std::stop_token& stop) = 0;
+  /// Where a search finds less of what was added lately, until the server has indexed it: has that done, and
+  /// waits for it, a minute at most.
+  virtual void settle(const VectorCollection& /*collection*/, const std::stop_token& /*stop*/) {}
   /// Whether a search finds the true nearest.
   virtual bool exact() const noexcept = 0;
 

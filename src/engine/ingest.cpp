@@ -101,6 +101,7 @@ class Ingest {
 
 void Ingest::prepare() {
   bytes_before_ = folder_bytes(store_.folder());
+  for (const std::string& text : kb_.settings.stores.notices) notice(text);
   rebuild_damaged_segments(store_, kb_.snapshots, false, progress_);
   {
     const Trace::Span span(&trace_, "ingest.settings");

@@ -13,7 +13,7 @@ namespace {
 
 std::unique_ptr<RemoteVectors> remote_vectors(const Stores& stores) {
   auto store = make_vector_store(stores);
-  return store ? std::make_unique<RemoteVectors>(std::move(store)) : nullptr;
+  return store ? std::make_unique<RemoteVectors>(std::move(store), stores.vector_store.kwargs) : nullptr;
 }
 
 }  // namespace

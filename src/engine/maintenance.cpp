@@ -71,6 +71,24 @@ std::uint64_t segment_bytes(const SegmentStore::Reading& reading, const SegmentR
   }
 }
 
+void add_store(Status& status, KnowledgeBase& kb) {
+  constexpr std::size_t kDepth = 10;
+  if (!kb.remote) return;
+  status.vector_store = kb.remote->store().where();
+  const auto [reading, snapshot] = kb.newest();
+  for (const GroupSnapshot& group : snapshot->groups) {
+    if (group.remote.empty()) continue;
+    auto target = kb.remote->place(*reading, group);
+    const auto measured =
+        kb.recall.find_store(*reading, group, kb.remote->measured_as(target.collection, group));
+    if (!measured) continue;
+    kb.remote->set_candidates(target, measured.get(), kDepth, kb.settings.recall, false);
+    const double most = measured->curves.front().all.back().recall;
+    status.store_recall[group.row.name] = {target.recall.value_or(most), target.candidates.value_or(0),
+                                           measured->questions};
+  }
+}
+
 }  // namespace
 
 Status status(KnowledgeBase& kb) {
@@ -105,6 +123,8 @@ Status status(KnowledgeBase& kb) {
   for (const GroupRow& row : reading->groups()) status.fingerprints["group " + row.name] = row.signature;
   status.most_asked = kb.caches.most_asked(10);
   status.caches = kb.caches.use();
+  add_store(status, kb);
+  status.notices = kb.settings.stores.notices;
   return status;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/utf8.hpp"
+#include "engine/store_recall.hpp"
 #include "hasten/error.hpp"
 #include "text/sentences.hpp"
 
@@ -62,16 +63,39 @@ std::vector<std::string> make_questions(const SegmentStore::Reading& reading, co
   return questions;
 }
 
+namespace {
+
+/// Of a group's own texts, about kQuestions of them.
+Matrix question_vectors(KnowledgeBase& kb, const SegmentStore::Reading& reading, const GroupSnapshot& group,
+                        const OnProgress& progress, const std::stop_token& stop) {
+  if (progress) progress({"measure recall", 0, 0, {}, {}});
+  const auto questions = make_questions(reading, group, kQuestions);
+  const std::vector<std::string_view> texts(questions.begin(), questions.end());
+  const auto embedder = kb.models.embedder(kb.embedder_name(reading), progress);
+  return embedder->embed(texts, Role::query, stop);
+}
+
+/// What a store that is away cannot be asked is measured after the next ingest.
+void measure_store(KnowledgeBase& kb, const SegmentStore::Reading& reading, const GroupSnapshot& group,
+                   const OnProgress& progress, const std::stop_token& stop) {
+  const auto questions = [&] { return question_vectors(kb, reading, group, progress, stop); };
+  try {
+    measure_store_recall(kb, reading, group, questions, progress, stop);
+  } catch (const Error& error) {
+    if (error.code() != Code::unavailable && error.code() != Code::timeout) throw;
+    if (progress) progress({"notice", 0, 0, {}, fmt::format("recall was not measured: {}", error.what())});
+  }
+}
+
+}  // namespace
+
 void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop) {
   const auto [reading, snapshot] = kb.newest();
   for (const GroupSnapshot& group : snapshot->groups) {
+    measure_store(kb, *reading, group, progress, stop);
     const std::string files = indexed_files(group);
     if (files.empty() || kb.recall.find(*reading, group)) continue;
-    if (progress) progress({"measure recall", 0, 0, {}, {}});
-    const auto questions = make_questions(*reading, group, kQuestions);
-    const std::vector<std::string_view> texts(questions.begin(), questions.end());
-    const auto embedder = kb.models.embedder(kb.embedder_name(*reading), progress);
-    const Matrix vectors = embedder->embed(texts, Role::query, stop);
+    const Matrix vectors = question_vectors(kb, *reading, group, progress, stop);
     const std::string fingerprint = group.flat.front().row.signature;
     const auto full = kb.store.vectors(fingerprint);
     const std::vector<DocumentSet> filters = tenths(*reading);

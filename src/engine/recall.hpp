@@ -7,7 +7,8 @@
 
 namespace hasten {
 
-/// Measures each group whose graphs are not those that were measured last, and keeps what came out.
+/// Measures each group whose graphs, or whose vector store, are not those that were measured last, and keeps
+/// what came out.
 /// Costs some hundred scans of a group, and embedding 64 short texts.
 void calibrate_recall(KnowledgeBase& kb, const OnProgress& progress, std::stop_token stop);
 

@@ -50,7 +50,22 @@ std::optional<std::size_t> RecallMeasured::pool(std::size_t k, double recall, bo
   return std::nullopt;
 }
 
+std::optional<double> RecallMeasured::recall(std::size_t k, std::size_t pool, bool filtered) const {
+  for (const Curves& c : curves) {
+    if (k > c.k && &c != &curves.back()) continue;
+    const std::size_t measured = k <= c.k ? pool : pool * c.k / k;
+    std::optional<double> recall;
+    for (const RecallPoint& point : filtered ? c.filtered : c.all) {
+      if (point.pool <= measured) recall = point.recall;
+    }
+    return recall;
+  }
+  return std::nullopt;
+}
+
 std::string recall_setting(std::uint32_t group) { return fmt::format("recall.{}", group); }
+
+std::string store_recall_setting(std::uint32_t group) { return fmt::format("store_recall.{}", group); }
 
 std::string to_text(const RecallMeasured& measured) {
   Json json = {{"graphs", measured.files}, {"questions", measured.questions}, {"curves", Json::array()}};
@@ -72,15 +87,27 @@ std::string indexed_files(const GroupSnapshot& group) {
 
 std::shared_ptr<const RecallMeasured> RecallSettings::find(const SegmentStore::Reading& reading,
                                                            const GroupSnapshot& group) {
-  auto text = reading.setting(recall_setting(group.row.id));
+  return find(reading, recall_setting(group.row.id), indexed_files(group));
+}
+
+std::shared_ptr<const RecallMeasured> RecallSettings::find_store(const SegmentStore::Reading& reading,
+                                                                 const GroupSnapshot& group,
+                                                                 std::string_view measured_as) {
+  return find(reading, store_recall_setting(group.row.id), measured_as);
+}
+
+std::shared_ptr<const RecallMeasured> RecallSettings::find(const SegmentStore::Reading& reading,
+                                                           const std::string& setting,
+                                                           std::string_view files) {
+  auto text = reading.setting(setting);
   if (!text) return nullptr;
   const std::lock_guard lock(mutex_);
-  Read& read = read_[group.row.id];
+  Read& read = read_[setting];
   if (!read.measured || read.text != *text) {
     read.measured = std::make_shared<const RecallMeasured>(measured_from(*text));
     read.text = std::move(*text);
   }
-  return read.measured->files == indexed_files(group) ? read.measured : nullptr;
+  return read.measured->files == files ? read.measured : nullptr;
 }
 
 }  // namespace hasten

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <optional>
 
@@ -19,9 +20,9 @@
 namespace hasten {
 namespace {
 
-constexpr std::size_t kBatch = 1'000;      // records of one request's worth of memory
-constexpr std::size_t kAskedMore = 16;     // than is wanted: the store may round, and hold what is gone
-constexpr std::size_t kAskedMax = 16'384;  // servers give no more at a time
+constexpr std::size_t kBatch = 1'000;     // records of one request's worth of memory
+constexpr std::size_t kAskedMore = 16;    // than is wanted: the store may round, and hold what is gone
+constexpr std::size_t kCandidates = 256;  // of a store that misses some: see docs/stores.md
 constexpr std::size_t kScannedDocuments = 1'000;               // of so few, all vectors are looked at here
 constexpr std::string_view kId = "vector_store.id";            // of this knowledge base there
 constexpr std::string_view kChanged = "vector_store.changed";  // documents, by commas
@@ -49,6 +50,52 @@ std::optional<Place> find_node(const std::vector<SegmentPart>& parts, NodeNumber
   return std::nullopt;
 }
 
+std::vector<std::vector<std::uint64_t>> all_passed_over(const GroupSnapshot& group) {
+  std::vector<std::vector<std::uint64_t>> all;
+  for (const SegmentPart& part : group.remote) {
+    all.emplace_back(Bitmap::words_for(part.open->flat->size()), ~std::uint64_t{0});
+  }
+  return all;
+}
+
+std::size_t alive(const GroupSnapshot& group) {
+  std::size_t nodes = 0;
+  for (const SegmentPart& part : group.remote) nodes += part.row.nodes - part.row.deleted_nodes;
+  return nodes;
+}
+
+/// Lets through what is among the hits, of this commit, alive, and passes.
+void keep(RemoteVectors::Found& found, const GroupSnapshot& group, std::span<const VectorHit> hits,
+          const Filtered* filtered) {
+  found.found = 0;
+  found.passed_over = all_passed_over(group);
+  for (const VectorHit& hit : hits) {
+    const auto place = find_node(group.remote, hit.node);
+    if (!place) continue;  // of a commit that is not seen
+    const SegmentPart& part = group.remote[place->part];
+    if (part.deleted().test(place->position)) continue;
+    const std::uint32_t document = part.open->flat->entry(place->position).document;
+    if (filtered != nullptr && !filtered->accepts(hit.node, document)) continue;
+    ++found.found;
+    found.passed_over[place->part][place->position / 64] &= ~(std::uint64_t{1} << (place->position % 64));
+  }
+}
+
+/// All that pass are looked at here: they are few, more than the store gives at a time, or it misses too
+/// many.
+RemoteVectors::Found scanned_here(const GroupSnapshot& group, const Filtered* filtered) {
+  return {passed_over(group, filtered, SIZE_MAX), 0, 0, filtered == nullptr ? "" : "here"};
+}
+
+VectorCollection collection_of(const SegmentStore::Reading& reading, const GroupSnapshot& group) {
+  const std::string id = reading.setting(kId).value_or("");
+  const auto model = checksum(group.fingerprint()) & 0xffff'ffff;
+  const std::size_t dim = group.vectors().front()->open->flat->dim();
+  return {fmt::format("hasten_{}_{}_{:08x}", id, group.row.id, model), dim, VectorMetric::cosine};
+}
+
+}  // namespace
+
 std::vector<std::uint32_t> documents_of(const DocumentSet& set) {
   std::vector<std::uint32_t> documents;
   const auto words = set.words();
@@ -61,31 +108,40 @@ std::vector<std::uint32_t> documents_of(const DocumentSet& set) {
   return documents;
 }
 
-std::vector<std::vector<std::uint64_t>> all_passed_over(const GroupSnapshot& group) {
-  std::vector<std::vector<std::uint64_t>> all;
-  for (const SegmentPart& part : group.remote) {
-    all.emplace_back(Bitmap::words_for(part.open->flat->size()), ~std::uint64_t{0});
-  }
-  return all;
+std::size_t candidates_for(std::size_t k) { return std::max(kCandidates, 2 * k); }
+
+RemoteVectors::RemoteVectors(std::unique_ptr<VectorStore> store, std::string_view kwargs)
+    : store_(std::move(store)), told_(checksum(kwargs)) {}
+
+std::string RemoteVectors::measured_as(const VectorCollection& collection, const GroupSnapshot& group) const {
+  constexpr double kSizesADoubling = 4;
+  const auto size = std::lround(kSizesADoubling * std::log2(static_cast<double>(1 + alive(group))));
+  return fmt::format("{} {:08x} {} {}", store_->where(), told_ & 0xffff'ffff, collection.name, size);
 }
 
-/// All that pass are looked at here: they are few, or more than the store gives at a time.
-RemoteVectors::Found scanned_here(const GroupSnapshot& group, const Filtered& filtered) {
-  return {passed_over(group, &filtered, SIZE_MAX), 0, 0, "here"};
+void RemoteVectors::set_candidates(Target& target, const RecallMeasured* measured, std::size_t k,
+                                   double recall, bool filtered) const {
+  target.candidates = store_->exact() ? k + kAskedMore : candidates_for(k);
+  if (store_->exact()) return;
+  if (recall >= 1) target.candidates = std::nullopt;
+  if (recall >= 1 || measured == nullptr) return;
+  target.candidates = measured->pool(k, recall, filtered);
+  if (!target.candidates) return;
+  target.candidates = std::max(*target.candidates, candidates_for(k));
+  target.recall = measured->recall(k, *target.candidates, filtered);
 }
 
-VectorCollection collection_of(const SegmentStore::Reading& reading, const GroupSnapshot& group) {
-  const std::string id = reading.setting(kId).value_or("");
-  const auto model = checksum(group.fingerprint()) & 0xffff'ffff;
-  const std::size_t dim = group.vectors().front()->open->flat->dim();
-  return {fmt::format("hasten_{}_{}_{:08x}", id, group.row.id, model), dim, VectorMetric::cosine};
+RemoteVectors::Target RemoteVectors::place(const SegmentStore::Reading& reading,
+                                           const GroupSnapshot& group) const {
+  return {.collection = collection_of(reading, group),
+          .fields_changed = !reading.setting(kChanged).value_or("").empty(),
+          .candidates = std::nullopt,
+          .recall = std::nullopt};
 }
-
-}  // namespace
 
 RemoteVectors::Target RemoteVectors::target(const SegmentStore& truth, const SegmentStore::Reading& reading,
                                             const GroupSnapshot& group, const std::stop_token& stop) {
-  Target target{collection_of(reading, group), !reading.setting(kChanged).value_or("").empty()};
+  Target target = place(reading, group);
   if (store_->type() == "memory") fill(truth, group, target.collection, stop);
   return target;
 }
@@ -192,15 +248,14 @@ RemoteVectors::Found RemoteVectors::find(const Target& target, const GroupSnapsh
                                          std::span<const float> query, std::size_t k,
                                          const Filtered* filtered, const Filter& filter,
                                          const std::stop_token& stop) {
+  if (!target.candidates) return scanned_here(group, filtered);
   Found found;
-  std::size_t nodes = 0;
-  for (const SegmentPart& part : group.remote) nodes += part.row.nodes;
-  VectorRestriction restriction;
+  VectorRestriction restriction{.candidates_only = true};
   std::vector<std::uint32_t> documents;
+  std::size_t enough = k;
   if (filtered != nullptr) {
-    found.filtered_by = "here";
     const std::size_t passing = filtered->documents.count();
-    if (passing <= kScannedDocuments) return scanned_here(group, *filtered);
+    if (passing <= kScannedDocuments) return scanned_here(group, filtered);
     if (const auto native = target.fields_changed ? std::nullopt : store_->native_filter(filter)) {
       restriction.native = *native;
       found.filtered_by = "store";
@@ -208,27 +263,20 @@ RemoteVectors::Found RemoteVectors::find(const Target& target, const GroupSnapsh
       documents = documents_of(filtered->documents);
       restriction.documents = documents;
       found.filtered_by = "documents";
+    } else {
+      found.filtered_by = "here";
+      if (!store_->exact()) enough = *target.candidates;  // as many that pass as it would be asked for
     }
   }
-  for (std::size_t wanted = k + kAskedMore;; wanted *= 4) {
-    found.asked = std::min({wanted, nodes, kAskedMax});
+  const std::size_t all = alive(group);
+  for (std::size_t wanted = std::max(*target.candidates, k);; wanted *= 4) {
+    found.asked = std::min(wanted, kCandidatesMax);
     const auto hits = store_->search(target.collection, query, found.asked, restriction, stop);
-    found.found = 0;
-    found.passed_over = all_passed_over(group);
-    for (const VectorHit& hit : hits) {
-      const auto place = find_node(group.remote, hit.node);
-      if (!place) continue;  // of a commit that is not seen
-      const SegmentPart& part = group.remote[place->part];
-      if (part.deleted().test(place->position)) continue;
-      const std::uint32_t document = part.open->flat->entry(place->position).document;
-      if (filtered != nullptr && !filtered->accepts(hit.node, document)) continue;
-      ++found.found;
-      found.passed_over[place->part][place->position / 64] &= ~(std::uint64_t{1} << (place->position % 64));
-    }
-    if (found.found >= k || hits.size() < found.asked || found.asked == nodes) return found;
-    if (found.asked == kAskedMax) break;
+    keep(found, group, hits, filtered);
+    if (found.found >= enough || found.found == all) return found;
+    if (hits.size() < found.asked && store_->exact()) return found;  // it has no more
+    if (hits.size() < found.asked || found.asked == kCandidatesMax) return scanned_here(group, filtered);
   }
-  return filtered != nullptr ? scanned_here(group, *filtered) : found;
 }
 
 std::vector<std::vector<std::uint64_t>> passed_over(const GroupSnapshot& group, const Filtered* filtered,

@@ -3,16 +3,19 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "core/segment_store.hpp"
 #include "core/vector_store.hpp"
 #include "engine/filtering.hpp"
+#include "engine/recall_measured.hpp"
 #include "engine/snapshot.hpp"
 #include "hasten/filter.hpp"
 
@@ -25,7 +28,8 @@ namespace hasten {
 /// from full vectors. Thread-safe.
 class RemoteVectors {
  public:
-  explicit RemoteVectors(std::unique_ptr<VectorStore> store) : store_(std::move(store)) {}
+  /// @param kwargs  what the store was told: what is measured of it holds for these.
+  RemoteVectors(std::unique_ptr<VectorStore> store, std::string_view kwargs);
 
   VectorStore& store() const noexcept { return *store_; }
 
@@ -40,10 +44,24 @@ class RemoteVectors {
   struct Target {
     VectorCollection collection;
     bool fields_changed = false;  ///< since they were sent
+    /// How many the store is asked for; nothing: all is scanned here.
+    std::optional<std::size_t> candidates;
+    std::optional<double> recall;  ///< of the store with so many, where that was measured
   };
-  /// What begins empty in every process is filled first.
+  Target place(const SegmentStore::Reading& reading, const GroupSnapshot& group) const;
+  /// That, and what begins empty in every process is filled first.
   Target target(const SegmentStore& truth, const SegmentStore::Reading& reading, const GroupSnapshot& group,
                 const std::stop_token& stop);
+
+  /// What a measurement of the store's recall holds for: the store, its kwargs, the collection, and about how
+  /// many vectors (a fifth more are others).
+  std::string measured_as(const VectorCollection& collection, const GroupSnapshot& group) const;
+  /// Sets how many candidates are needed for k hits at this recall. A store that is exact gives what it is
+  /// asked for; another is asked for more, by what was measured of it, and where that was too little not at
+  /// all.
+  /// @param measured  null: nothing yet.
+  void set_candidates(Target& target, const RecallMeasured* measured, std::size_t k, double recall,
+                      bool filtered) const;
 
   /// Which nodes of a group's kRemote segments may be the nearest.
   struct Found {
@@ -64,10 +82,19 @@ class RemoteVectors {
             const std::stop_token& stop);
 
   std::unique_ptr<VectorStore> store_;
+  std::uint64_t told_;  // a hash of the kwargs
   std::mutex filling_;
   std::mutex mutex_;
   std::set<std::string> opened_;
 };
+
+/// What a store that does not search exactly is asked for at least, for k hits; and the most that servers
+/// give.
+std::size_t candidates_for(std::size_t k);
+inline constexpr std::size_t kCandidatesMax = 16'384;
+
+/// The numbers in a set, rising.
+std::vector<std::uint32_t> documents_of(const DocumentSet& set);
 
 /// The group's kRemote segments without what is deleted, does not pass the filter, or is not among at most
 /// `most` entries of each that are evenly spread: the bits of the others. @param filtered  null: all pass.

@@ -92,11 +92,16 @@ void explain(Notes& notes, std::span<const VectorPlan> plans) {
 }
 
 /// What the vector store was asked for.
-void explain(Notes& notes, const RemoteVectors::Found& found, const RemoteVectors& remote) {
+void explain(Notes& notes, const RemoteVectors::Target& target, const RemoteVectors::Found& found,
+             const RemoteVectors& remote) {
   notes.emplace_back("store", remote.store().where());
   notes.emplace_back("store_asked", std::to_string(found.asked));
   notes.emplace_back("store_found", std::to_string(found.found));
   if (!found.filtered_by.empty()) notes.emplace_back("store_filtered_by", found.filtered_by);
+  if (remote.store().exact()) return;
+  notes.emplace_back("store_recall", target.recall       ? fmt::format("{:.4f}", *target.recall)
+                                     : target.candidates ? "not measured"
+                                                         : "all scored here");
 }
 
 void add_remote(std::vector<VectorInput>& inputs, const GroupSnapshot& group,
@@ -224,11 +229,17 @@ class Retrieving {
     query.allowed = allowed(retriever);
     set_recall(query, *retriever.group);
     if (lists_.keeps(job.number)) query.k = lists_.longest(job.number);
+    if (kb_.remote && !retriever.group->remote.empty()) job.target = target(query, *retriever.group);
     ++query.k;  // one more than is wanted, to see whether the last is tied
     query.pool = query.probes = std::max(query.pool, query.k);
-    if (kb_.remote && !retriever.group->remote.empty()) {
-      job.target = kb_.remote->target(kb_.store, rows_.reading(), *retriever.group, stop_);
-    }
+  }
+
+  RemoteVectors::Target target(const VectorQuery& query, const GroupSnapshot& group) const {
+    auto target = kb_.remote->target(kb_.store, rows_.reading(), group, stop_);
+    const auto measured =
+        kb_.recall.find_store(rows_.reading(), group, kb_.remote->measured_as(target.collection, group));
+    kb_.remote->set_candidates(target, measured.get(), query.k, plan_.recall, query.allowed != nullptr);
+    return target;
   }
 
   /// How far walks go: by what was measured here, else a pool that is large for most texts.
@@ -515,7 +526,7 @@ class Retrieving {
     if (job.retriever->similarity == Similarity::vectors) {
       name = "search.vectors";
       explain(notes, job.plans);
-      if (job.found) explain(notes, *job.found, *kb_.remote);
+      if (job.found) explain(notes, *job.target, *job.found, *kb_.remote);
     } else if (job.retriever->similarity == Similarity::own) {
       name = "search.index";
       note("index", job.retriever->index->name());

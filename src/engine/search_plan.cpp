@@ -69,6 +69,7 @@ class Planner {
       : kb_(kb), snapshot_(snapshot), options_(options) {}
 
   SearchPlan run() {
+    plan_.notices = kb_.settings.stores.notices;
     read_values();
     plan_.target = target();
     for (const Retriever& retriever : asked()) add(retriever);

@@ -11,6 +11,7 @@
 #include "hasten/document.hpp"
 #include "hasten/error.hpp"
 #include "stores/memory/memory_store.hpp"
+#include "tests/models/support.hpp"
 
 namespace hasten {
 namespace {
@@ -48,6 +49,24 @@ TEST(StoresTest, TheOlderWayOfLazyLlmIsUnderstoodAndSaidSo) {
       R"({"type": "map", "indices": {"smart_embedding_index": {"backend": "memory", "kwargs": {"a": 1}}}})");
   EXPECT_EQ(indexed.vector_store, (StoreSettings{"memory", R"({"a":1})"}));
   EXPECT_EQ(indexed.notices.size(), 1U);
+}
+
+TEST(StoresTest, AnOlderWayIsSaidByWhatIsDoneWithIt) {
+  Settings settings;
+  settings.stores = Stores::parse(R"({"type": "map"})");
+  const test::TemporaryFolder folder;
+  Document document = Document::open(folder / "kb", settings, Document::Access::write);
+  const TextDocument texts[] = {{"a", "lava flows out of a volcano", {}}};
+  std::vector<std::string> shown;
+  const auto report = document.add(texts, {.embed = false}, [&](const Progress& progress) {
+    if (progress.stage == "notice") shown.emplace_back(progress.message);
+  });
+  const std::vector<std::string> wanted = settings.stores.notices;
+  ASSERT_EQ(wanted.size(), 1U);
+  EXPECT_EQ(report.notices, wanted);
+  EXPECT_EQ(shown, wanted);
+  EXPECT_EQ(document.search("lava", {.mode = Mode::bm25}).notices, wanted);
+  EXPECT_EQ(document.status().notices, wanted);
 }
 
 TEST(StoresTest, WhatIsWrongIsSaidWithWhatWouldBeRight) {

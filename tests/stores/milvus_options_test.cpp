@@ -145,6 +145,11 @@ TEST(MilvusOptions, TheIndexFitsTheCollection) {
       << "divides 30, near 30 / 4";
   const char* const few = R"({"index_type": "IVF_FLAT", "params": {"nlist": 4}})";
   EXPECT_EQ(index(few).search_for(10).at("nprobe"), 4) << "the default is cut to what there is";
+  const char* const lists = R"({"index_type": "IVF_FLAT", "search_params": {"nprobe": 20}})";
+  EXPECT_EQ(index(lists).search_for(256).at("nprobe"), 20);
+  EXPECT_EQ(index(lists).search_for(1024).at("nprobe"), 80)
+      << "for more candidates more lists are looked through";
+  EXPECT_EQ(index(lists).search_for(16384).at("nprobe"), 128) << "all that there are";
   EXPECT_TRUE(index(R"({"index_type": "FLAT"})").exact());
 }
 

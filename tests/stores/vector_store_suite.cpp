@@ -216,6 +216,28 @@ TEST_F(VectorStoreSuite, TheNearestAreFoundByEveryMetric) {
   }
 }
 
+TEST_F(VectorStoreSuite, CandidatesHoldTheNearestWhateverTheirScores) {
+  open(collection_);
+  upsert(collection_, make(1, 600));
+  store_->settle(collection_, {});
+  constexpr std::size_t kCandidates = 64, kNearest = 10;
+  std::size_t there = 0, asked = 0;
+  for (int i = 0; i < 20; ++i) {
+    const auto query = random_vector(random_, kDim);
+    std::set<NodeNumber> candidates;
+    for (const VectorHit& hit :
+         store_->search(collection_, query, kCandidates, {.candidates_only = true}, {})) {
+      EXPECT_TRUE(candidates.insert(hit.node).second) << "found twice";
+    }
+    EXPECT_EQ(candidates.size(), kCandidates);
+    for (const VectorHit& hit : reference_.search(collection_, query, kNearest, {}, {})) {
+      there += candidates.count(hit.node);
+      ++asked;
+    }
+  }
+  EXPECT_GE(static_cast<double>(there) / static_cast<double>(asked), shared().store->recall_min());
+}
+
 TEST_F(VectorStoreSuite, NumbersAreKeptWhole) {
   open(collection_);
   std::map<NodeNumber, Made> made;

@@ -51,21 +51,27 @@ std::vector<VectorHit> ChromaStore::search(const VectorCollection& collection, s
                                            const std::stop_token& stop) {
   check_vector(collection, query);
   if (k == 0 || (restriction.documents && restriction.documents->empty())) return {};
-  const double asked = std::ceil(static_cast<double>(k) * client_.options().over_ask) + kAskMore;
+  const bool scored = !restriction.candidates_only;
+  const double wanted = std::ceil(static_cast<double>(k) * (scored ? client_.options().over_ask : 1));
+  const double asked = wanted + (scored ? kAskMore : 0);
   const json where = chroma_where(restriction);
   json body = {{"query_embeddings", json::array({std::vector<float>(query.begin(), query.end())})},
                {"n_results", static_cast<std::size_t>(std::min(asked, double{kAskMax}))},
-               {"include", json::array({"embeddings"})}};
+               {"include", scored ? json::array({"embeddings"}) : json::array()}};
   if (!where.is_null()) body["where"] = where;
   const auto read = [&](const json& answer) {
     std::vector<VectorHit> found;
     const json& ids = answer.at("ids").at(0);
-    if (!ids.empty()) score_answer(collection, query, ids, answer.at("embeddings").at(0), found);
+    if (!scored) {
+      for (const NodeNumber node : nodes_of(ids)) found.push_back({node, 0});
+    } else if (!ids.empty())
+      score_answer(collection, query, ids, answer.at("embeddings").at(0), found);
     return found;
   };
   auto hits = at_collection(collection, [&](const std::string& address) {
     return client_.post(address + "/query", body, read, stop);
   });
+  if (!scored) return hits;
   // The graph may miss what passes a filter, or what lies behind removed nodes.
   if (hits.size() < k) hits = scan(collection, query, where, std::move(hits), stop);
   sort_hits(hits, k);

@@ -265,4 +265,30 @@ std::vector<std::string> MilvusCollections::names(std::string_view prefix) {
   return names;
 }
 
+void MilvusCollections::settle(const std::string& name, const std::stop_token& stop) {
+  constexpr std::chrono::seconds kPatience(60);
+  constexpr milliseconds kBetween(200);
+  milvus_api::FlushRequest request;
+  request.add_collection_names(name);
+  const auto until = steady_clock::now() + kPatience;
+  try {
+    client_.call(&Stub::Flush, request, "flushing collection " + name, stop);
+    while (!is_settled(name, stop) && steady_clock::now() < until) wait_or_stop(kBetween, stop);
+  } catch (const MilvusError& error) {
+    if (error.code() != Code::refused) throw;  // a server that does not offer it has no such segments
+  }
+}
+
+bool MilvusCollections::is_settled(const std::string& name, const std::stop_token& stop) {
+  constexpr std::int64_t kScanned = 1024;  // rows: smaller segments get no index (indexCoord of Milvus)
+  milvus_api::GetQuerySegmentInfoRequest request;
+  request.set_collectionname(name);
+  const auto answer =
+      client_.call(&Stub::GetQuerySegmentInfo, request, "looking at the segments of " + name, stop);
+  return std::ranges::all_of(answer.infos(), [](const milvus_api::QuerySegmentInfo& segment) {
+    return segment.state() == milvus_common::Sealed &&
+           (segment.num_rows() < kScanned || !segment.index_name().empty());
+  });
+}
+
 }  // namespace hasten

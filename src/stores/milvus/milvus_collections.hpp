@@ -22,6 +22,9 @@ class MilvusCollections {
   /// Asks the server to hold it in memory, and waits until it does.
   void load(const std::string& name, const std::stop_token& stop = {});
 
+  /// Has segments that grow end, and waits until the server searches what was in them by their index.
+  void settle(const std::string& name, const std::stop_token& stop);
+
   using Parameters = std::map<std::string, std::int64_t>;
 
  private:
@@ -39,6 +42,7 @@ class MilvusCollections {
   void ensure_index(const VectorCollection& collection, const Parameters& parameters);
   void create_index(const VectorCollection& collection, const Parameters& parameters);
   void drop_index(const VectorCollection& collection, const std::string& index);
+  bool is_settled(const std::string& name, const std::stop_token& stop);
   void index_documents(const std::string& name);
   std::string version();  ///< "v2.3.5", "milvus_lite-3.2.2"
 

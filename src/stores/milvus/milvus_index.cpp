@@ -27,7 +27,8 @@ struct Type {
 // Bounds: Milvus 2.3, internal/util/indexparamcheck, and Knowhere's configurations of each type.
 constexpr Parameter kNlist = {"nlist", 128, 1, 65536};
 constexpr Parameter kNprobe = {"nprobe", 16, 1, 65536};
-constexpr std::int64_t kUnset = 0;  // `m` of IVF_PQ: chosen by the dimension
+constexpr std::int64_t kProbedFor = 256;  // candidates: for more of them as many times more lists are probed
+constexpr std::int64_t kUnset = 0;        // `m` of IVF_PQ: chosen by the dimension
 
 const std::vector<Type>& table() {
   static const std::vector<Type> types = {
@@ -157,6 +158,10 @@ std::map<std::string, std::int64_t> MilvusIndex::search_for(std::size_t k) const
   for (const char* const kept : {"ef", "search_list"}) {
     const auto found = parameters.find(kept);
     if (found != parameters.end()) found->second = std::max(found->second, static_cast<std::int64_t>(k));
+  }
+  if (const auto probes = parameters.find("nprobe"); probes != parameters.end()) {
+    const auto times = std::max<std::int64_t>(1, static_cast<std::int64_t>(k) / kProbedFor);
+    probes->second = std::min(build.at("nlist"), probes->second * times);
   }
   return parameters;
 }

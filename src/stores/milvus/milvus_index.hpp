@@ -30,7 +30,7 @@ struct MilvusIndex {
   /// With what depends on the collection: `m` of IVF_PQ has to divide the dimension.
   /// @throws Error(invalid) it does not, or the metric contradicts the collection's.
   std::map<std::string, std::int64_t> build_for(const VectorCollection& collection) const;
-  /// With what depends on k: a walk keeps at least that many.
+  /// With what depends on k: a walk keeps at least that many, and for many more lists are looked through.
   std::map<std::string, std::int64_t> search_for(std::size_t k) const;
 };
 

@@ -34,6 +34,9 @@ class MilvusStore final : public VectorStore {
   std::vector<std::string> collections(std::string_view prefix) override {
     return collections_.names(prefix);
   }
+  void settle(const VectorCollection& collection, const std::stop_token& stop) override {
+    if (!exact()) collections_.settle(collection.name, stop);
+  }
   bool exact() const noexcept override { return options_.index.exact(); }
   std::size_t documents_max() const noexcept override { return kDocumentsMax; }
   std::optional<std::string> native_filter(const Filter& filter) const override {
@@ -53,16 +56,19 @@ class MilvusStore final : public VectorStore {
 
  private:
   /// Does it again after the collection is loaded, where it is not: a server that was started again may have
-  /// it on its disk alone.
+  /// it on its disk alone. @throws Error(unavailable) it is not loaded then, either: started again in
+  /// between.
   template <class Function>
   auto loaded(const VectorCollection& collection, const std::stop_token& stop, Function function) {
-    try {
-      return function();
-    } catch (const MilvusError& error) {
-      if (error.kind() != MilvusError::Kind::not_loaded) throw;
+    for (bool again = false;; again = true) {
+      try {
+        return function();
+      } catch (const MilvusError& error) {
+        if (error.kind() != MilvusError::Kind::not_loaded) throw;
+        if (again) throw Error(Code::unavailable, error.what());
+      }
+      collections_.load(collection.name, stop);
     }
-    collections_.load(collection.name, stop);
-    return function();
   }
 
   template <class Request>

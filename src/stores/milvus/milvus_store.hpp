@@ -12,6 +12,8 @@ namespace hasten {
 ///
 /// Where consistency_level is not Strong, a search may miss what was just written. Of equal scores the server
 /// chooses which to give where not all are among the best k. At most 16,384 are found at a time.
+/// What was just written lies in segments that grow, which Milvus searches by an index of its own of little
+/// effort, whatever ours says: settle() has them end.
 /// @throws Error(not_found|io) a file of a certificate cannot be read.
 std::unique_ptr<VectorStore> open_milvus(const MilvusOptions& options);
 

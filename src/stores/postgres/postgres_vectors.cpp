@@ -26,6 +26,7 @@ constexpr std::size_t kBorder = 8;
 // What hnsw takes at most as ef_search, and how many times the lists are looked into where ivfflat found too
 // few.
 constexpr std::int64_t kCandidatesMax = 1'000, kWider = 10;
+constexpr std::int64_t kProbedFor = 256;  // candidates: for more of them as many times more lists are probed
 
 postgres::ConnectionSettings settings_of(const PostgresOptions& options) {
   // The server's own limit stands behind ours, for those that cannot see that their client is gone.
@@ -241,7 +242,10 @@ std::vector<VectorHit> PostgresVectors::search(const VectorCollection& collectio
 std::vector<VectorHit> PostgresVectors::ask_index(Connection& connection, const Question& question) {
   const bool hnsw = options_.index == PostgresOptions::Index::hnsw;
   const auto k = static_cast<std::int64_t>(question.k);
-  const std::int64_t narrow = hnsw ? std::max(options_.ef_search, k) : options_.probes;
+  // For more candidates a search looks further.
+  const std::int64_t narrow =
+      hnsw ? std::max(options_.ef_search, k)
+           : std::min(options_.lists, options_.probes * std::max<std::int64_t>(1, k / kProbedFor));
   const std::int64_t wide = hnsw ? kCandidatesMax : std::min(options_.lists, kWider * options_.probes);
   auto hits = ask_index(connection, question, narrow);
   if (hits.size() < question.k && narrow < wide) hits = ask_index(connection, question, wide);
@@ -280,16 +284,19 @@ std::vector<VectorHit> PostgresVectors::ask(Connection& connection, const Questi
   const std::string order = scan == Scan::exact
                                 ? fmt::format("({}) + 0, node LIMIT {}", distance, k + kBorder)
                                 : fmt::format("{} LIMIT {}", distance, k);
+  const bool scored = !restriction.candidates_only;
   std::vector<VectorHit> hits;
   connection.stream(
-      fmt::format("SELECT node, vector FROM {}{} ORDER BY {}", tables_.of(collection.name), where, order),
+      fmt::format("SELECT node{} FROM {}{} ORDER BY {}", scored ? ", vector" : "",
+                  tables_.of(collection.name), where, order),
       values,
       [&](const postgres::Row& row) {
-        hits.push_back({static_cast<NodeNumber>(row.get<std::int64_t>(0)),
-                        score_of(collection.metric, query, row.get<std::vector<float>>(1))});
+        const auto node = static_cast<NodeNumber>(row.get<std::int64_t>(0));
+        hits.push_back(
+            {node, scored ? score_of(collection.metric, query, row.get<std::vector<float>>(1)) : 0});
       },
       limits);
-  sort_hits(hits, k);
+  if (scored) sort_hits(hits, k);
   return hits;
 }
 
