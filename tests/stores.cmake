@@ -65,3 +65,15 @@ target_compile_definitions(test_store_modules PRIVATE
   HASTEN_OTHER_BUILD="$<TARGET_FILE_DIR:other_build>" HASTEN_NO_MODULE="$<TARGET_FILE_DIR:no_module>")
 add_test(NAME store_modules COMMAND test_store_modules)
 set_tests_properties(store_modules PROPERTIES LABELS fast TIMEOUT 300)
+
+# The real Milvus takes the program into a network of its own: it has one for itself.
+file(GLOB sources CONFIGURE_DEPENDS engine/vector_servers/*.cpp)
+hasten_module_test(vector_servers ${sources} stores/postgres/postgres_server.cpp $<TARGET_OBJECTS:hasten_postgres>)
+target_link_libraries(test_vector_servers PRIVATE PkgConfig::libpq SQLite::SQLite3 OpenSSL::Crypto)
+add_dependencies(test_vector_servers hasten_cli)
+foreach(name vector_servers milvus_under_load)
+  add_test(NAME ${name} COMMAND test_vector_servers)
+endforeach()
+set_tests_properties(vector_servers milvus_under_load PROPERTIES LABELS servers TIMEOUT 900 FIXTURES_REQUIRED models)
+set_tests_properties(vector_servers PROPERTIES ENVIRONMENT GTEST_FILTER=-RealMilvus/*)
+set_tests_properties(milvus_under_load PROPERTIES ENVIRONMENT GTEST_FILTER=RealMilvus/*)

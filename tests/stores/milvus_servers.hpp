@@ -17,15 +17,24 @@
 
 namespace hasten {
 
+/// What makes a client.
+using MilvusClientMaker = std::unique_ptr<VectorStore> (*)(const nlohmann::json& kwargs,
+                                                           const std::string& where);
+/// Of the code that is in this program; where it is in a module alone, this is not called.
+inline std::unique_ptr<VectorStore> linked_milvus(const nlohmann::json& kwargs, const std::string& where) {
+  return open_milvus(MilvusOptions::from(kwargs, where));
+}
+
 /// A Milvus server of a test, and clients of it.
 class MilvusUnderTest : public StoreUnderTest {
  public:
+  explicit MilvusUnderTest(MilvusClientMaker client) : client_(client) {}
   std::unique_ptr<VectorStore> connect() override { return connect(nlohmann::json::object()); }
   /// With more settings, over those of the tests.
   std::unique_ptr<VectorStore> connect(const nlohmann::json& more) {
     nlohmann::json kwargs = {{"uri", uri()}, {"timeout_s", timeout_s()}};
     kwargs.merge_patch(more);
-    return open_milvus(MilvusOptions::from(kwargs, "store.kwargs"));
+    return client_(kwargs, "store.kwargs");
   }
   virtual std::string uri() const = 0;
   /// Less than the 30 s in which the suite wants to hear of a server that hangs.
@@ -38,6 +47,7 @@ class MilvusUnderTest : public StoreUnderTest {
   double recall_min() const override { return 0.95; }
 
  protected:
+  MilvusClientMaker client_;
   TemporaryFolder folder_{std::filesystem::temp_directory_path()};
   std::unique_ptr<TestServer> server_;
 };
@@ -46,12 +56,13 @@ class MilvusUnderTest : public StoreUnderTest {
 class MilvusLite final : public MilvusUnderTest {
  public:
   /// Null where its packages cannot be had, and why.
-  static std::unique_ptr<MilvusLite> make(std::string& why) {
+  static std::unique_ptr<MilvusLite> make(std::string& why, MilvusClientMaker client = linked_milvus) {
     const auto bin = python_packages("milvus-lite==3.2.2 pymilvus==3.0.2", why);
-    return bin.empty() ? nullptr : std::make_unique<MilvusLite>(bin);
+    return bin.empty() ? nullptr : std::make_unique<MilvusLite>(bin, client);
   }
 
-  explicit MilvusLite(const std::filesystem::path& bin) : port_(free_port()) {
+  MilvusLite(const std::filesystem::path& bin, MilvusClientMaker client)
+      : MilvusUnderTest(client), port_(free_port()) {
     server_ = std::make_unique<TestServer>(
         TestServer::Command{bin / "milvus-lite",
                             {"server", "--host", "127.0.0.1", "--port", std::to_string(port_), "--data-dir",
@@ -95,14 +106,16 @@ class RealMilvus final : public MilvusUnderTest {
   /// @param config  more settings of it: {"authorization_enabled": true, "tls.serverPemPath": "/a/b"}.
   /// Null where it cannot be had or started here, and why. Called before the program has a second thread.
   static std::unique_ptr<RealMilvus> make(std::string& why, const nlohmann::json& config = nullptr,
-                                          bool tls = false) {
+                                          bool tls = false, MilvusClientMaker client = linked_milvus) {
     const auto bin = python_packages("milvus==2.3.5", why);
     if (bin.empty()) return nullptr;
     why = enter_own_network();
-    return why.empty() ? std::make_unique<RealMilvus>(bin, config, tls) : nullptr;
+    return why.empty() ? std::make_unique<RealMilvus>(bin, config, tls, client) : nullptr;
   }
 
-  RealMilvus(const std::filesystem::path& bin, const nlohmann::json& config, bool tls) : tls_(tls) {
+  RealMilvus(const std::filesystem::path& bin, const nlohmann::json& config, bool tls,
+             MilvusClientMaker client)
+      : MilvusUnderTest(client), tls_(tls) {
     // Unpacked once, beside the package: 250 MB.
     const std::string unpacked = bin.parent_path() / "unpacked";
     const std::string data = folder_.path() / "milvus";
