@@ -101,7 +101,7 @@ class Measuring {
     for (std::size_t i = 0; i < truth.size(); ++i) {
       const auto best = std::span(truth[i]).first(std::min(k, truth[i].size()));
       wanted += best.size();
-      for (const NodeNumber node : best) there += std::ranges::binary_search(found[i], node) ? 1 : 0;
+      for (const NodeNumber node : best) there += std::ranges::binary_search(found[i], node) ? 1U : 0U;
     }
     return wanted == 0 ? 1 : static_cast<double>(there) / static_cast<double>(wanted);
   }

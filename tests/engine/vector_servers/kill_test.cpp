@@ -149,7 +149,7 @@ TEST_P(KillTest, EveryAnswerIsRightOrSaysThatTheStoreIsAwayAndNothingIsLost) {
   apply(document, changes_[0]);
   {
     std::vector<std::jthread> threads;
-    for (std::uint64_t seed : {1, 2})
+    for (const std::uint64_t seed : {1U, 2U})
       threads.emplace_back([this, &document, seed] { keep_asking(document, seed); });
     std::jthread changing([this, &document] { keep_changing(document); });
     for (std::size_t i = 0; i < kKills; ++i) {
