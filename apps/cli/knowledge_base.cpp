@@ -128,7 +128,6 @@ Json to_json(const Status& s) {
           {"fingerprints", s.fingerprints},
           {"caches", caches_json(s)},
           {"most_asked", s.most_asked},
-
           {"vector_store", s.vector_store},
           {"store_recall", std::move(recall)},
           {"notices", s.notices}};
