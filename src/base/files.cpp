@@ -177,6 +177,52 @@ void truncate_file(const File& file, std::uint64_t bytes, const fs::path& path) 
   if (::ftruncate(file.get(), static_cast<off_t>(bytes)) != 0) throw_errno("truncate", path);
 }
 
+namespace {
+
+/// One piece, within the kernel where it can. @return how much; 0: the file ends here.
+std::size_t copy_piece(const File& from, const fs::path& named, const File& to, const fs::path& path,
+                       std::size_t bytes) {
+  const ssize_t n = ::copy_file_range(from.get(), nullptr, to.get(), nullptr, bytes, 0);
+  if (n >= 0) return static_cast<std::size_t>(n);
+  if (errno != EXDEV && errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP) throw_errno("copy", path);
+  std::vector<std::byte> buffer(std::min<std::size_t>(bytes, 1 << 20));
+  const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());
+  if (got < 0) throw_errno("read", named);
+  write_all(to, std::span(buffer).first(static_cast<std::size_t>(got)), path);
+  return static_cast<std::size_t>(got);
+}
+
+}  // namespace
+
+void copy_file(const File& from, const fs::path& named, std::uint64_t bytes, const fs::path& to,
+               const std::function<void(std::uint64_t)>& copied) {
+  constexpr std::uint64_t kPiece = 32 << 20;
+  const File file = create_file(to);
+  if (::lseek(from.get(), 0, SEEK_SET) < 0) throw_errno("read", named);
+  for (std::uint64_t left = bytes; left > 0;) {
+    const std::size_t n = copy_piece(from, named, file, to, std::min(left, kPiece));
+    if (n == 0) {
+      throw Error(Code::damaged, fmt::format("{}: cut short: {} bytes are missing", named.string(), left));
+    }
+    left -= n;
+    if (copied) copied(n);
+  }
+  sync_file(file, to);
+}
+
+void exchange_folder(const fs::path& folder, const fs::path& name) {
+  std::error_code ignored;
+  if (fs::exists(name, ignored)) {
+    if (::renameat2(AT_FDCWD, folder.c_str(), AT_FDCWD, name.c_str(), RENAME_EXCHANGE) != 0) {
+      throw_errno("replace", name);
+    }
+  } else if (::rename(folder.c_str(), name.c_str()) != 0) {
+    throw_errno("make", name);
+  }
+  const fs::path parent = name.parent_path();
+  sync_folder(parent.empty() ? "." : parent);
+}
+
 MappedFile::MappedFile(const fs::path& path) : path_(path), file_(open_or_throw(path, O_RDONLY, "open")) {
   size_ = size_of(file_, path);
   if (size_ == 0) return;

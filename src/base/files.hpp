@@ -61,6 +61,17 @@ void sync_file(const File& file, const std::filesystem::path& path);
 void sync_folder(const std::filesystem::path& folder);
 void truncate_file(const File& file, std::uint64_t bytes, const std::filesystem::path& path);
 
+/// Copies the first `bytes` of a file into a new one, which is synced; where the file system can, they share
+/// the blocks until one of them is changed.
+/// @param copied  called with more bytes that were copied. @throws Error(damaged) it is shorter;
+/// Error(full|io)
+void copy_file(const File& from, const std::filesystem::path& named, std::uint64_t bytes,
+               const std::filesystem::path& to, const std::function<void(std::uint64_t)>& copied = {});
+
+/// Gives a folder another name at once, so that there is never nothing under it: what had that name before,
+/// if something did, then has the old one. Both are beside each other.
+void exchange_folder(const std::filesystem::path& folder, const std::filesystem::path& name);
+
 /// A file mapped for reading. The mapping stays valid when the file is unlinked.
 class MappedFile {
  public:

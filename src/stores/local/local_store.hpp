@@ -45,6 +45,13 @@ class LocalStore : public SegmentStore {
   std::vector<MovedVectors> compact(const OnMoved& within = {}) override;
   std::vector<std::string> repair(const OnMoved& within = {}) override;
 
+  /// Copies one commit into an empty folder, where it is a store of its own, while others read and write
+  /// here, in this process and in others. All is synced; nothing of it is checked: verify() the copy.
+  /// @param copied  called with how many bytes there are so far; may throw, which ends it.
+  /// @return the commit. @throws Error(damaged) a file is missing or cut short; Error(full|io)
+  std::uint64_t copy_to(const std::filesystem::path& folder,
+                        const std::function<void(std::uint64_t)>& copied = {}) const;
+
   /// Copies every row that can be read and fits its hash into a new truth.db, puts it in the place
   /// of the damaged one (kept as truth.db.damaged) and repairs it. Without rows lost it changes
   /// nothing that can be seen. @return what was done, a line each.

@@ -81,6 +81,9 @@ class Connection {
   /// The first column of the first row. @throws Error(damaged) no row.
   std::int64_t integer(std::string_view sql);
   bool in_transaction() const noexcept;
+  /// Copies the database, as this connection's transaction sees it, into a new file, which is synced.
+  /// @param copied  called with how many bytes there are so far. @throws Error(full|io|damaged)
+  void copy_to(const std::filesystem::path& file, const std::function<void(std::uint64_t)>& copied);
   /// Rows changed by the last statement.
   std::uint64_t changes() const noexcept;
   const std::filesystem::path& file() const noexcept { return file_; }
