@@ -108,28 +108,27 @@ Json caches_json(const Status& s) {
   return all;
 }
 
-Json to_json(const StoreRecall& r) {
-  return {{"recall", r.recall}, {"candidates", r.candidates}, {"questions", r.questions}};
+Json to_json(const std::vector<StoreStatus>& stores) {
+  Json object = Json::object();
+  for (const StoreStatus& store : stores) {
+    Json& of = object[store.role] = {{"type", store.type}, {"where", store.where}};
+    if (store.sent) of["sent"] = *store.sent;
+    if (store.waiting) of["waiting"] = *store.waiting;
+    for (const auto& [group, r] : store.recall) {
+      of["recall"][group] = {{"recall", r.recall}, {"candidates", r.candidates}, {"questions", r.questions}};
+    }
+  }
+  return object;
 }
 
 Json to_json(const Status& s) {
-  Json recall = Json::object();
-  for (const auto& [group, measured] : s.store_recall) recall[group] = to_json(measured);
-  return {{"folder", s.folder},
-          {"commit", s.commit},
-          {"documents", s.documents},
-          {"documents_failed", s.documents_failed},
-          {"texts_bytes", s.texts_bytes},
-          {"nodes", s.nodes},
-          {"vectors", s.vectors},
-          {"vectors_missing", s.vectors_missing},
-          {"segments", s.segments},
-          {"bytes", s.bytes},
-          {"fingerprints", s.fingerprints},
-          {"caches", caches_json(s)},
-          {"most_asked", s.most_asked},
-          {"vector_store", s.vector_store},
-          {"store_recall", std::move(recall)},
+  return {{"folder", s.folder},           {"commit", s.commit},
+          {"documents", s.documents},     {"documents_failed", s.documents_failed},
+          {"texts_bytes", s.texts_bytes}, {"nodes", s.nodes},
+          {"vectors", s.vectors},         {"vectors_missing", s.vectors_missing},
+          {"segments", s.segments},       {"bytes", s.bytes},
+          {"stores", to_json(s.stores)},  {"fingerprints", s.fingerprints},
+          {"caches", caches_json(s)},     {"most_asked", s.most_asked},
           {"notices", s.notices}};
 }
 
@@ -148,14 +147,18 @@ void print_status(const Status& s) {
   print_row("vectors", s.vectors_missing == 0 ? std::to_string(s.vectors)
                                               : fmt::format("{} ({} missing)", s.vectors, s.vectors_missing));
   print_row("segments", std::to_string(s.segments));
-  for (const auto& [kind, bytes] : s.bytes) print_row("bytes " + kind, human_bytes(bytes));
-  if (!s.vector_store.empty()) print_row("vector store", s.vector_store);
-  for (const auto& [group, r] : s.store_recall) {
-    print_row("store recall " + group,
-              fmt::format("{:.4f} of the 10 nearest ({} questions), {}", r.recall, r.questions,
-                          r.candidates > 0 ? fmt::format("with {} candidates", r.candidates)
-                                           : "too few: all are scored here"));
+  for (const StoreStatus& store : s.stores) {
+    print_row(store.role, store.sent ? fmt::format("{}; {} vectors sent, {} waiting", store.where,
+                                                   *store.sent, store.waiting.value_or(0))
+                                     : store.type);
+    for (const auto& [group, r] : store.recall) {
+      print_row("recall " + group,
+                fmt::format("{:.4f} of the 10 nearest ({} questions), {}", r.recall, r.questions,
+                            r.candidates > 0 ? fmt::format("with {} candidates", r.candidates)
+                                             : "too few: all are scored here"));
+    }
   }
+  for (const auto& [kind, bytes] : s.bytes) print_row("bytes " + kind, human_bytes(bytes));
   for (const auto& [what, name] : s.fingerprints) print_row("fingerprint " + what, name);
   for (const CacheUse& use : s.caches) {
     if (use.entries > 0)

@@ -75,6 +75,30 @@ std::span<const Verb> verbs() {
        "Merges the segments of each group, drops what was deleted and shortens the files.",
        {"hasten compact"},
        define_compact},
+      {"backup",
+       "write a consistent copy while it is in use",
+       "Copies the newest commit into a folder, which is then a knowledge base of its own, while others "
+       "search "
+       "and ingest. All of it is read again before the folder gets its name; an interrupted backup leaves "
+       "nothing there. An older backup of the same knowledge base is replaced when the new one is whole.",
+       {"hasten backup saved", "hasten backup saved --json"},
+       define_backup},
+      {"restore",
+       "make a knowledge base of a backup",
+       "Makes the knowledge base that --kb names, which must be new or empty, of a backup. With --force the "
+       "one that is there is replaced at once, when the new one is whole; nobody may be writing to it.",
+       {"hasten restore saved --kb other.hasten", "hasten restore saved --force --json"},
+       define_restore},
+      {"migrate",
+       "move a knowledge base to other stores, without embedding",
+       "Copies documents, texts, nodes, fields and vectors of one commit, builds what is derived, and "
+       "compares "
+       "all content on both sides by counts and checksums. The source stays as it was. Run it again after an "
+       "interruption: it goes on where it stopped. Where only the vector store changes, as in the second "
+       "example, the vectors go there.",
+       {"hasten migrate --from kb.hasten --to new.hasten",
+        "hasten migrate --from kb.hasten --to '{\"vector_store\": \"memory\"}' --json"},
+       define_migrate},
       {"eval",
        "retrieval quality on a test set",
        "Takes a folder in the BEIR layout, makes a knowledge base of its corpus once, asks its "

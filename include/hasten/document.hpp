@@ -24,6 +24,7 @@
 #include "hasten/search.hpp"
 #include "hasten/settings.hpp"
 #include "hasten/trace.hpp"
+#include "hasten/transfer.hpp"
 #include "hasten/transform.hpp"
 #include "hasten/tune.hpp"
 
@@ -102,6 +103,16 @@ struct StoreRecall {
   std::uint64_t questions = 0;   ///< made from the passages
 };
 
+/// One of the stores that a knowledge base is kept in.
+struct StoreStatus {
+  std::string role;  ///< "segment_store", "vector_store"
+  std::string type;
+  std::string where;
+  /// Of a vector store beside the truth, in nodes: what it was sent, and what is searched here until then.
+  std::optional<std::uint64_t> sent, waiting;
+  std::map<std::string, StoreRecall> recall;  ///< by group, where it was measured as the group is now
+};
+
 /// What is in a knowledge base.
 struct Status {
   std::string folder;
@@ -112,11 +123,10 @@ struct Status {
   std::map<std::string, std::uint64_t> bytes;       ///< by kind: truth, vectors, fields, other segments
   std::map<std::string, std::string> fingerprints;  ///< embedder, groups
   std::uint64_t segments = 0;
+  std::vector<StoreStatus> stores;
   std::vector<CacheUse> caches;                                   ///< those that this process has used
   std::vector<std::pair<std::string, std::uint64_t>> most_asked;  ///< questions, the first ten
-  std::string vector_store;  ///< "chroma at http://127.0.0.1:8000"; empty: vectors are searched here
-  std::map<std::string, StoreRecall> store_recall;  ///< by group, where it was measured as the group is now
-  std::vector<std::string> notices;                 ///< of the settings: Stores::notices
+  std::vector<std::string> notices;                               ///< of the settings: Stores::notices
 };
 
 /// What verify() checked and found.
@@ -200,6 +210,32 @@ class Document {
 
   Status status() const;
   VerifyReport verify(bool repair = false, const OnProgress& progress = {});
+  /// Writes a consistent copy of the newest commit into a folder, while others read and write here. The copy
+  /// is a knowledge base, and read again as a whole before it gets its name: until then, and where this is
+  /// stopped or killed, the folder is as it was. A second backup of the same knowledge base takes the first
+  /// one's place. What a vector store has is not in it: the truth is.
+  /// @throws Error(refused) the folder holds something else; Error(damaged) what is here is, and then nothing
+  ///         is written; Error(locked) another backup into it; Error(cancelled); Error(full|io).
+  BackupReport backup(const std::filesystem::path& to, const OnProgress& progress = {},
+                      std::stop_token stop = {}) const;
+  /// Makes a knowledge base of a backup, with a commit of its own. It has its name when all of it was read
+  /// again. A vector store that the settings name is sent all vectors.
+  /// @param folder  new or empty. @throws Error(not_found) no backup; Error(refused) the folder is neither,
+  /// and
+  ///        not to be replaced; Error(damaged) the backup is; Error(locked) somebody writes to what would be
+  ///        replaced; Error(cancelled); Error(full|io).
+  static RestoreReport restore(const std::filesystem::path& backup, const std::filesystem::path& folder,
+                               Settings settings = {}, const RestoreOptions& options = {},
+                               const OnProgress& progress = {}, std::stop_token stop = {});
+  /// Moves a knowledge base to other stores without embedding: one commit of it, which the report names. The
+  /// source stays as it was. A run that was stopped or killed is gone on with by the next; at the end all
+  /// content is read on both sides and compared. Where only the vector store changes, the vectors go there.
+  /// @param settings  of the target; its stores are those of `to`.
+  /// @throws Error(refused) the target holds something else; Error(unavailable) a store cannot be reached:
+  /// the
+  ///         next run goes on; Error(internal) the sides differ; Error(locked|damaged|cancelled|full|io).
+  static MigrateReport migrate(const Location& from, const Location& to, Settings settings = {},
+                               const OnProgress& progress = {}, std::stop_token stop = {});
   /// Merges segments where that is worth it, for a thread of its own beside others that search, add and
   /// remove: none of them waits for it. An ingest ends with the merges that are cheap beside itself and
   /// leaves the others to this. It can be stopped at any time, and killed: nothing is lost.

@@ -11,9 +11,6 @@
 namespace hasten {
 namespace {
 
-/// The setting that says that older documents still lack a group's nodes.
-std::string pending_key(const GroupRow& group) { return "group.pending." + group.name; }
-
 /// The fingerprint of the embedder of that name, which must be the one that is kept, if one is.
 std::string agreed_fingerprint(const KnowledgeBase& kb, const SegmentStore::Reading& reading,
                                const std::string& name, const OnProgress& progress) {
@@ -65,7 +62,7 @@ Agreement agree(KnowledgeBase& kb, const IngestOptions& options, const OnProgres
     const auto known = std::find_if(rows.begin(), rows.end(), [&](const GroupRow& row) {
       return row.name == group.row.name && row.signature == group.row.signature;
     });
-    const std::string pending = pending_key(group.row);
+    const std::string pending = stored::pending_group(group.row.name);
     if (known != rows.end()) {
       group.row.id = known->id;
     } else {
@@ -96,7 +93,7 @@ void conclude(SegmentStore& store, const Agreement& agreement) {
   if (agreement.missing.empty() && agreement.outdated_groups.empty()) return;
   auto writing = store.write();
   for (const PlannedGroup& group : agreement.missing) {
-    writing->set_setting(pending_key(group.row), "0");
+    writing->set_setting(stored::pending_group(group.row.name), "0");
   }
   for (const std::uint32_t id : agreement.outdated_groups) writing->remove_group(id);
   writing->commit();

@@ -6,9 +6,11 @@
 
 #include "base/files.hpp"
 #include "engine/ask.hpp"
+#include "engine/backup.hpp"
 #include "engine/ingest.hpp"
 #include "engine/knowledge_base.hpp"
 #include "engine/maintenance.hpp"
+#include "engine/migrate.hpp"
 #include "engine/scan.hpp"
 #include "engine/search.hpp"
 #include "engine/segment_writing.hpp"
@@ -103,6 +105,22 @@ VerifyReport Document::verify(bool repair, const OnProgress& progress) {
 TuneReport Document::tune(const TuneOptions& options, const OnProgress& progress,
                           std::stop_token stop) const {
   return hasten::tune(*kb_, options, progress, std::move(stop));
+}
+
+BackupReport Document::backup(const std::filesystem::path& to, const OnProgress& progress,
+                              std::stop_token stop) const {
+  return hasten::backup(*kb_, to, progress, stop);
+}
+
+RestoreReport Document::restore(const std::filesystem::path& backup, const std::filesystem::path& folder,
+                                Settings settings, const RestoreOptions& options, const OnProgress& progress,
+                                std::stop_token stop) {
+  return hasten::restore(backup, folder, settings, options, progress, stop);
+}
+
+MigrateReport Document::migrate(const Location& from, const Location& to, Settings settings,
+                                const OnProgress& progress, std::stop_token stop) {
+  return hasten::migrate(from, to, std::move(settings), progress, stop);
 }
 
 std::uint64_t Document::merge(const OnProgress& progress, std::stop_token stop) {

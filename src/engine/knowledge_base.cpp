@@ -57,7 +57,13 @@ KnowledgeBase::Newest KnowledgeBase::newest() {
 std::string KnowledgeBase::identity() {
   const std::lock_guard lock(naming);
   if (identity_found.empty()) identity_found = store.read()->setting(stored::kIdentity).value_or("");
-  return identity_found.empty() ? store.folder().string() : identity_found;
+  return identity_found.empty() ? identity_of(store, *store.read()) : identity_found;
+}
+
+std::string identity_of(const SegmentStore& store, const SegmentStore::Reading& reading) {
+  if (auto id = reading.setting(stored::kIdentity)) return *id;
+  std::error_code ignored;
+  return std::filesystem::weakly_canonical(store.folder(), ignored).string();
 }
 
 std::string KnowledgeBase::embedder_name(const SegmentStore::Reading& reading) const {

@@ -33,7 +33,11 @@ inline constexpr std::string_view kEmbedder = "embedder";  ///< its name
 inline constexpr std::string_view kFingerprint = "embedder.fingerprint";
 inline constexpr std::string_view kUnrelated = "embedder.unrelated";  ///< moments of its cosines
 inline constexpr std::string_view kGroups = "groups";                 ///< used ones, by lines
-inline constexpr std::string_view kIdentity = "identity";             ///< given to it when it was made
+inline constexpr std::string_view kIdentity = "identity";  ///< given to it when it was made; copies keep it
+/// Says that older documents still lack a group's nodes.
+inline std::string pending_group(std::string_view group) {
+  return std::string("group.pending.").append(group);
+}
 }  // namespace stored
 
 /// An open knowledge base: what the parts of the engine share.
@@ -79,6 +83,10 @@ struct KnowledgeBase {
   std::map<std::string, GroupDefinition> group_definitions(
       const std::shared_ptr<const TokenCounter>& tokens) const;
 };
+
+/// Which knowledge base it is, whichever store it is in: a name that its copies share; of one that an earlier
+/// program made, its folder.
+std::string identity_of(const SegmentStore& store, const SegmentStore::Reading& reading);
 
 /// Where the token vectors of late interaction are kept.
 std::filesystem::path token_cache_folder(const std::filesystem::path& knowledge_base);

@@ -11,6 +11,7 @@
 #include "engine/scan.hpp"
 #include "engine/segment_writing.hpp"
 #include "engine/tune.hpp"
+#include "engine/vector_store_check.hpp"
 #include "hasten/error.hpp"
 
 namespace hasten {
@@ -71,10 +72,9 @@ std::uint64_t segment_bytes(const SegmentStore::Reading& reading, const SegmentR
   }
 }
 
-void add_store(Status& status, KnowledgeBase& kb) {
+/// How much of the nearest the vector store names, by what was measured.
+void add_recall(StoreStatus& vectors, KnowledgeBase& kb) {
   constexpr std::size_t kDepth = 10;
-  if (!kb.remote) return;
-  status.vector_store = kb.remote->store().where();
   const auto [reading, snapshot] = kb.newest();
   for (const GroupSnapshot& group : snapshot->groups) {
     if (group.remote.empty()) continue;
@@ -84,9 +84,28 @@ void add_store(Status& status, KnowledgeBase& kb) {
     if (!measured) continue;
     kb.remote->set_candidates(target, measured.get(), kDepth, kb.settings.recall, false);
     const double most = measured->curves.front().all.back().recall;
-    status.store_recall[group.row.name] = {target.recall.value_or(most), target.candidates.value_or(0),
-                                           measured->questions};
+    vectors.recall[group.row.name] = {target.recall.value_or(most), target.candidates.value_or(0),
+                                      measured->questions};
   }
+}
+
+/// From what the manifest says; a server is not asked.
+void add_stores(Status& status, KnowledgeBase& kb, const SegmentStore::Reading& reading) {
+  const Stores& stores = kb.settings.stores;
+  status.stores.push_back(
+      {"segment_store", stores.segment_store.type, kb.store.folder().string(), {}, {}, {}});
+  StoreStatus vectors{"vector_store", stores.vector_store.type, status.stores[0].where, {}, {}, {}};
+  if (kb.remote) {
+    vectors.where = kb.remote->store().where();
+    vectors.sent = vectors.waiting = 0;
+    for (const SegmentRow& row : reading.segments()) {
+      const std::uint64_t alive = row.nodes - row.deleted_nodes;
+      if (row.kind == kRemote) *vectors.sent += alive;
+      if (row.kind == kFlat) *vectors.waiting += alive;
+    }
+    add_recall(vectors, kb);
+  }
+  status.stores.push_back(std::move(vectors));
 }
 
 }  // namespace
@@ -119,25 +138,18 @@ Status status(KnowledgeBase& kb) {
                                folder_bytes(folder / "cache");
   const std::uint64_t all = folder_bytes(folder);
   status.bytes["truth"] = all - std::min(all, others);
+  add_stores(status, kb, *reading);
   status.fingerprints["embedder"] = fingerprint;
   for (const GroupRow& row : reading->groups()) status.fingerprints["group " + row.name] = row.signature;
   status.most_asked = kb.caches.most_asked(10);
   status.caches = kb.caches.use();
-  add_store(status, kb);
   status.notices = kb.settings.stores.notices;
   return status;
 }
 
-VerifyReport verify(KnowledgeBase& kb, bool repair, const OnProgress& progress) {
-  VerifyReport report;
-  std::vector<std::pair<std::string, std::uint64_t>> checked;
-  const auto problems = kb.store.verify(&checked);
-  for (const auto& [kind, n] : checked) report.checked[kind] = n;
-  for (const StoreProblem& problem : problems) report.problems.push_back(problem.what);
-  check_segments(kb, report, progress);
-  if (report.problems.empty()) check_coverage(kb, report);
-  if (!repair || report.problems.empty()) return report;
+namespace {
 
+void repair_truth(KnowledgeBase& kb, VerifyReport& report, const OnProgress& progress) {
   SegmentStore& store = kb.writable();
   report.repaired = store.repair(
       [&](SegmentStore::Writing& writing, const auto&) { rebuild_flat_segments(writing, store); });
@@ -147,6 +159,41 @@ VerifyReport verify(KnowledgeBase& kb, bool repair, const OnProgress& progress) 
   writing->commit();
   merge_segments(kb, {.seconds = 0}, progress);
   report.repaired.push_back("segments built anew");
+}
+
+/// The vector store beside the truth: which nodes it has, and some of their vectors.
+void check_remote(KnowledgeBase& kb, VerifyReport& report, bool repair, const OnProgress& progress) {
+  try {
+    bool wrong = false;
+    for (const VectorStoreFindings& found : check_vector_store(kb, progress, {})) {
+      report.checked["vectors_sent"] += found.alive;
+      for (std::string& line : problems_of(found, kb.remote->store())) {
+        report.problems.push_back(std::move(line));
+        wrong = true;
+      }
+    }
+    if (!repair || !wrong) return;
+    const VectorStoreMended mended = mend_vector_store(kb, progress, {});
+    report.repaired.push_back(fmt::format("{} vectors sent to {}, {} removed there", mended.sent,
+                                          kb.remote->store().where(), mended.removed));
+  } catch (const Error& error) {
+    if (error.code() != Code::unavailable && error.code() != Code::timeout) throw;
+    report.problems.push_back(fmt::format("what was sent could not be checked: {}", error.what()));
+  }
+}
+
+}  // namespace
+
+VerifyReport verify(KnowledgeBase& kb, bool repair, const OnProgress& progress) {
+  VerifyReport report;
+  std::vector<std::pair<std::string, std::uint64_t>> checked;
+  const auto problems = kb.store.verify(&checked);
+  for (const auto& [kind, n] : checked) report.checked[kind] = n;
+  for (const StoreProblem& problem : problems) report.problems.push_back(problem.what);
+  check_segments(kb, report, progress);
+  if (report.problems.empty()) check_coverage(kb, report);
+  if (repair && !report.problems.empty()) repair_truth(kb, report, progress);
+  if (kb.remote) check_remote(kb, report, repair, progress);
   return report;
 }
 
@@ -169,7 +216,9 @@ std::uint64_t compact(KnowledgeBase& kb, const OnProgress& progress, std::stop_t
   const std::uint64_t before = folder_bytes(store.folder());
   remove_caches(store.folder());
   merge_segments(kb, {.all = true}, progress, stop);
-  store.compact([&](SegmentStore::Writing& writing, const auto&) { rebuild_flat_segments(writing, store); });
+  store.compact([&](SegmentStore::Writing& writing, const auto& moved) {
+    follow_moved_vectors(writing, store, moved);
+  });
   kb.snapshots.forget();
   merge_segments(kb, {.seconds = 0}, progress, stop);
   try {

@@ -189,6 +189,14 @@ void RemoteVectors::send(SegmentStore& truth, const GroupSnapshot& group, std::s
   upsert(truth, group, there, std::move(fresh), stop);
 }
 
+void RemoteVectors::mend(SegmentStore& truth, const GroupSnapshot& group, std::vector<VectorEntry> entries,
+                         std::span<const NodeNumber> unknown, const std::stop_token& stop) {
+  const VectorCollection there = target(truth, *truth.read(), group, stop).collection;
+  open(there);
+  if (!unknown.empty()) store_->remove(there, unknown);
+  upsert(truth, group, there, std::move(entries), stop);
+}
+
 void RemoteVectors::upsert(const SegmentStore& truth, const GroupSnapshot& group,
                            const VectorCollection& there, std::vector<VectorEntry> entries,
                            const std::stop_token& stop) {
@@ -295,6 +303,11 @@ std::vector<std::vector<std::uint64_t>> passed_over(const GroupSnapshot& group, 
     }
   }
   return all;
+}
+
+void forget_vector_store(SegmentStore::Writing& writing) {
+  writing.set_setting(kId, random_id().to_string().substr(0, 16));
+  writing.set_setting(kChanged, "");
 }
 
 void note_changed_fields(SegmentStore::Writing& writing, std::span<const std::uint32_t> documents) {

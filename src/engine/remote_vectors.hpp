@@ -40,6 +40,10 @@ class RemoteVectors {
   /// Sends nodes again whose documents' fields changed after they had been sent.
   void send_changed_fields(SegmentStore& truth, const Snapshot& snapshot, const std::stop_token& stop);
 
+  /// Sends these entries of the group again, and removes these nodes.
+  void mend(SegmentStore& truth, const GroupSnapshot& group, std::vector<VectorEntry> entries,
+            std::span<const NodeNumber> unknown, const std::stop_token& stop);
+
   /// Where the vectors of a group are at one commit.
   struct Target {
     VectorCollection collection;
@@ -104,5 +108,8 @@ std::vector<std::vector<std::uint64_t>> passed_over(const GroupSnapshot& group, 
 /// Notes, in a commit that changes fields of documents whose vectors may have been sent, that these are to be
 /// sent again.
 void note_changed_fields(SegmentStore::Writing& writing, std::span<const std::uint32_t> documents);
+
+/// Says, in a commit of a copy, that nothing is in a vector store yet, which gets a place of its own there.
+void forget_vector_store(SegmentStore::Writing& writing);
 
 }  // namespace hasten

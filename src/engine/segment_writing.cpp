@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -39,13 +40,18 @@ std::string segment_name(std::string_view kind, std::uint32_t group, std::uint64
 
 /// Writes a segment and records it in the manifest, unless it has no entries.
 void add_segment(SegmentStore::Writing& writing, const SegmentStore& store, std::string_view kind,
-                 std::uint32_t group, std::string_view signature, int part, const WriteSegment& write) {
+                 std::uint32_t group, std::string_view signature, int part, const WriteSegment& write,
+                 std::vector<std::uint64_t> deleted = {}) {
   SegmentRow row;
   row.kind = kind;
   row.group = group;
   row.signature = signature;
   row.file = segment_name(kind, group, writing.commit_number(), part);
-  const WrittenSegment written = write_segment(std::move(row), store.segments_folder(), write);
+  WrittenSegment written = write_segment(std::move(row), store.segments_folder(), write);
+  for (const std::uint64_t word : deleted) {
+    written.row.deleted_nodes += static_cast<std::uint64_t>(std::popcount(word));
+  }
+  written.row.deleted = std::move(deleted);
   if (written.row.nodes > 0) writing.add_segment(written.row, written.image);
 }
 
@@ -428,6 +434,61 @@ void rebuild_flat_segments(SegmentStore::Writing& writing, const SegmentStore& s
   }
   for (const GroupRow& group : searched_groups(writing)) {
     build_flat(writing, store, group.id, 0, fingerprint);
+  }
+}
+
+namespace {
+
+/// A segment of what a vector store has, with the rows that its vectors have now. Deleted entries stay,
+/// though they may have none: the vector store is still to be told of them.
+/// @return the last node in it.
+NodeNumber write_moved(SegmentStore::Writing& writing, const SegmentStore& store, const SegmentRow& row,
+                       std::span<const std::pair<std::uint64_t, std::uint64_t>> moved, int& part) {
+  const auto open = open_segment(writing, store.segments_folder(), row);
+  const VectorSegment& segment = *open->flat;
+  const Tombstones before(row.deleted);
+  const std::vector<float> nothing(segment.dim());
+  for (std::size_t from = 0; from < segment.size(); from += kFlatNodes) {
+    const std::size_t to = std::min(from + kFlatNodes, segment.size());
+    VectorBuilder builder(segment.dim(), segment.form());
+    std::vector<std::uint64_t> deleted;
+    for (std::size_t i = from; i < to; ++i) {
+      VectorEntry entry = segment.entry(i);
+      const auto now =
+          std::ranges::lower_bound(moved, entry.vector, {}, [](const auto& m) { return m.first; });
+      const bool has_row = now != moved.end() && now->first == entry.vector;
+      entry.vector = has_row ? now->second : 0;
+      builder.add(entry, has_row ? store.vector(row.signature, entry.vector) : std::span(nothing));
+      if (!before.test(i)) continue;
+      deleted.resize((to - from + 63) / 64);
+      deleted[(i - from) / 64] |= std::uint64_t{1} << ((i - from) % 64);
+    }
+    add_segment(
+        writing, store, kRemote, row.group, row.signature, part++,
+        [&](SegmentSink& sink) { builder.write(sink); }, std::move(deleted));
+  }
+  return segment.node(segment.size() - 1);
+}
+
+}  // namespace
+
+void follow_moved_vectors(SegmentStore::Writing& writing, const SegmentStore& store,
+                          std::span<const SegmentStore::MovedVectors> moved) {
+  const std::string fingerprint = writing.setting(stored::kFingerprint).value_or("");
+  const auto of_model = std::ranges::find(moved, fingerprint, &SegmentStore::MovedVectors::model);
+  if (of_model == moved.end()) return;
+  std::map<std::uint32_t, NodeNumber> sent;  // by group: up to this node
+  std::map<std::uint32_t, int> parts;
+  for (const SegmentRow& row : writing.segments()) {
+    if (!is_of_vectors(row.kind) || row.signature != fingerprint) continue;
+    if (row.kind == kRemote) {
+      sent[row.group] = write_moved(writing, store, row, of_model->rows, parts[row.group]);
+    }
+    writing.remove_segment(row.id);
+  }
+  for (const GroupRow& group : searched_groups(writing)) {
+    const auto up_to = sent.find(group.id);
+    build_flat(writing, store, group.id, up_to == sent.end() ? 0 : up_to->second + 1, fingerprint);
   }
 }
 

@@ -86,6 +86,11 @@ void index_unindexed_groups(SegmentStore::Writing& writing, const SegmentStore& 
 /// Builds all flat segments anew: their vectors' rows have moved.
 void rebuild_flat_segments(SegmentStore::Writing& writing, const SegmentStore& store);
 
+/// The rows of vectors have moved: segments of what a vector store has get the new ones, so that nothing need
+/// be sent again; those that are searched here are built anew.
+void follow_moved_vectors(SegmentStore::Writing& writing, const SegmentStore& store,
+                          std::span<const SegmentStore::MovedVectors> moved);
+
 /// Builds every segment anew from the truth.
 void rebuild_segments(SegmentStore::Writing& writing, const SegmentStore& store);
 

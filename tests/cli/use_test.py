@@ -8,7 +8,7 @@ import bert_folder
 from hasten import PROGRAM, WRONG_USE, CliTest
 
 VERBS = ["ingest", "search", "ask", "read", "split", "embed", "status", "remove", "verify", "compact",
-         "eval", "tune", "model list", "model install", "model import"]
+         "backup", "restore", "migrate", "eval", "tune", "model list", "model install", "model import"]
 COMMON = ["--kb", "--config", "--store", "--json", "--quiet", "--threads", "--memory"]
 
 
@@ -45,6 +45,8 @@ class Help(CliTest):
                     bert_folder.write(self.folder / "folder")
                     if verb != "ingest":
                         self.ingest("docs")
+                    if verb == "restore":
+                        self.ok("backup", "saved")
                     command = example.replace("hasten ", f"{shlex.quote(str(PROGRAM))} ", 1) \
                         if example.startswith("hasten ") else \
                         example.replace("| hasten ", f"| {shlex.quote(str(PROGRAM))} ")
@@ -68,6 +70,10 @@ class WrongUse(CliTest):
         (["embed"], "TEXT is required"),
         (["remove"], "PATH is required"),
         (["eval"], "DATASET_DIR is required"),
+        (["backup"], "DIR is required"),
+        (["restore"], "DIR is required"),
+        (["migrate", "--to", "new"], "--from is required"),
+        (["migrate", "--from", "a", "--to", '{"type": "mongo"}'], "no store of type 'mongo'"),
         (["search", "x", "--topk", "3"], "unknown flag '--topk'; did you mean '--top-k'?"),
         (["search", "x", "--jsn"], "did you mean '--json'?"),
         (["search", "x", "--top-k", "0"], "'0' is no whole number from 1 on"),

@@ -28,7 +28,7 @@ PUBLIC = {
     "error": "base", "trace": "base", "version": "base",
     "node": "core", "filter": "core", "embedder": "core", "generator": "core", "reader": "core",
     "transform": "core", "settings": "core", "search": "core", "index": "core", "reranker": "core",
-    "tune": "core", "store": "core", "cache": "core",
+     "tune": "core", "store": "core", "cache": "core", "transfer": "core",
     "models": "models",
     "document": "engine",
 }

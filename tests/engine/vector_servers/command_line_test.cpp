@@ -54,9 +54,10 @@ TEST_P(CommandLineTest, IngestedAndSearchedThereGivesTheHitsOfHere) {
       EXPECT_EQ(there, here) << question << ", " << mode;
     }
   }
-  const json status = run("there", {"status"});
-  EXPECT_EQ(status["vector_store"].get<std::string>().rfind(GetParam().substr(0, 6), 0), 0U) << status;
-  EXPECT_EQ(run("here", {"status"})["vector_store"], "");
+  const json there = run("there", {"status"})["stores"]["vector_store"];
+  EXPECT_EQ(there["type"].get<std::string>().rfind(GetParam().substr(0, 6), 0), 0U) << there;
+  EXPECT_EQ(there["waiting"], 0);
+  EXPECT_EQ(run("here", {"status"})["stores"]["vector_store"]["type"], "local");
 }
 
 const auto kNameOf = [](const auto& info) { return info.param; };
