@@ -37,6 +37,7 @@ Exit backup(Context& context, const fs::path& to) {
     Json object = counts_of(report);
     object["folder"] = to.string();
     object["replaced"] = report.replaced;
+    object["notices"] = report.notices;
     print_json(object);
   } else {
     print_line(summary(report));

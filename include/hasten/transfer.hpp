@@ -28,6 +28,7 @@ struct BackupReport {
   double seconds = 0;
   bool replaced = false;                         ///< an older one of the same knowledge base
   std::map<std::string, std::uint64_t> checked;  ///< in the copy, by kind, as VerifyReport::checked
+  std::vector<std::string> notices;              ///< of segments that are damaged: they are built again
 };
 
 struct RestoreOptions {

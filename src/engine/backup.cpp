@@ -9,7 +9,6 @@
 
 #include "base/files.hpp"
 #include "core/ids.hpp"
-#include "engine/maintenance.hpp"
 #include "engine/merging.hpp"
 #include "engine/migrate.hpp"
 #include "engine/part_folder.hpp"
@@ -89,17 +88,29 @@ void refuse_itself(const fs::path& from, const fs::path& to) {
   throw Error(Code::refused, to.string() + " is the source itself; name another folder");
 }
 
-/// Reads all of a copy again: rows, texts, vectors, segments.
-/// @throws Error(damaged) with the first problem.
-std::map<std::string, std::uint64_t> check_copy(const fs::path& folder, const std::string& of,
-                                                const OnProgress& progress) {
-  KnowledgeBase copy(folder, {}, SegmentStore::Access::read, "copy");
-  const VerifyReport report = verify(copy, false, progress);
-  if (report.problems.empty()) return report.checked;
-  throw Error(Code::damaged,
-              fmt::format("{} problems in what was copied of {}, the first: {}; `hasten verify` "
-                          "names them all",
-                          report.problems.size(), of, report.problems.front()));
+/// Reads all of a copy again: rows, texts, vectors, segments. What is derived and damaged, or missing, is
+/// built again by the next writer, as it is where it was copied from: that is only noted.
+/// @throws Error(damaged) the truth is, with the first problem.
+template <class Report>
+void check_copy(Report& report, const fs::path& folder, const std::string& of, const OnProgress& progress) {
+  const LocalStore copy(folder, SegmentStore::Access::read, "copy");
+  std::vector<std::pair<std::string, std::uint64_t>> checked;
+  if (progress) progress({"verify", 0, 0, {}, {}});
+  const auto problems = copy.verify(&checked);
+  report.checked.insert(checked.begin(), checked.end());
+  if (!problems.empty()) {
+    throw Error(Code::damaged, fmt::format("{} problems in what was copied of {}, the first: {}; `hasten "
+                                           "verify` names them all",
+                                           problems.size(), of, problems.front().what));
+  }
+  const auto damaged = damaged_segments(copy, true, [&] { ++report.checked["segments"]; });
+  for (const DamagedSegment& segment : damaged) {
+    report.notices.push_back(
+        fmt::format("segment {}: {}; it is built again by the next ingest, or by "
+                    "`hasten verify --repair`",
+                    segment.row.file, segment.what));
+    if (progress) progress({"notice", 0, 0, {}, report.notices.back()});
+  }
 }
 
 template <class Report>
@@ -149,7 +160,7 @@ BackupReport backup(const KnowledgeBase& kb, const fs::path& to, const OnProgres
   report.replaced = may_be_replaced(to, identity);
   PartFolder part(to, ".part", PartFolder::Leftovers::remove);
   report.commit = copy_of(kb.store, part.path(), progress, stop);
-  report.checked = check_copy(part.path(), kb.store.folder().string(), progress);
+  check_copy(report, part.path(), kb.store.folder().string(), progress);
   add_counts(report, *LocalStore(part.path(), SegmentStore::Access::read, "backup").read());
   part.tidy();
   report.bytes = folder_bytes(part.path());
@@ -230,15 +241,16 @@ RestoreReport restore(const fs::path& from, const fs::path& to, const Settings& 
     copy_settings(from, part.path());
     report.commit = source.copy_to(part.path(), reporting(progress, stop, folder_bytes(from)));
   }
-  report.checked = check_copy(part.path(), from.string(), progress);
+  check_copy(report, part.path(), from.string(), progress);
   {
     KnowledgeBase kb(part.path(), settings, SegmentStore::Access::write, "restore");
-    begin_own_history(kb.store);
-    kb.snapshots.forget();
     const OnProgress noting = [&](const Progress& p) {
       if (p.stage == "notice") report.notices.emplace_back(p.message);
       if (progress) progress(p);
     };
+    rebuild_damaged_segments(kb.store, kb.snapshots, !report.notices.empty(), noting);
+    begin_own_history(kb.store);
+    kb.snapshots.forget();
     merge_segments(kb, {.seconds = 0}, noting, stop);  // sends what a vector store is to have
     add_counts(report, *kb.store.read());
   }

@@ -14,8 +14,8 @@ struct CopyCounts {
   bool resumed = false;
 };
 
-/// What of which knowledge base a store was copied from, "<identity>@<commit number>.<its id>"; empty: it was
-/// not.
+/// What of which knowledge base a store was copied from: "<identity>@<commit number>.<its id>"; empty where
+/// it was not.
 /// @param whole  receives whether all of it is there.
 std::string copied_from(const SegmentStore::Reading& reading, bool* whole = nullptr);
 std::string copy_name(const SegmentStore& from, const SegmentStore::Reading& reading);

@@ -24,6 +24,7 @@
 #include "hasten/error.hpp"
 #include "stores/local/local_store.hpp"
 #include "tests/engine/hash_embedder.hpp"
+#include "tests/engine/segment_files.hpp"
 
 namespace hasten {
 namespace {
@@ -277,6 +278,32 @@ TEST_F(TransferTest, DamageIsFoundBeforeAnythingIsReplaced) {
   EXPECT_TRUE(begins(code_of(again), "damaged"));
   EXPECT_FALSE(fs::exists(folder_ / "back"));
   EXPECT_EQ(names(), (std::vector<std::string>{"kb", "saved"}));
+}
+
+TEST_F(TransferTest, DamagedSegmentsAreNamedAndBuiltAgain) {
+  {
+    auto kb = opened(folder_ / "kb");
+    fill(*kb);
+  }
+  write_images_to_files(folder_ / "kb");
+  auto kb = opened(folder_ / "kb");
+  const auto before = found(*kb);
+  int n = 0;
+  for (const auto& entry : fs::directory_iterator(folder_ / "kb" / "segments")) {
+    if (n++ % 2 == 0) {
+      fs::remove(entry.path());
+      continue;
+    }
+    const File file = open_for_update(entry.path());
+    const std::byte wrong{0x5a};
+    write_at(file, 100, {&wrong, 1}, entry.path());
+  }
+  ASSERT_GT(n, 3);
+  EXPECT_EQ(backup(*kb, folder_ / "saved", {}, {}).notices.size(), static_cast<std::size_t>(n));
+  EXPECT_GE(restore(folder_ / "saved", folder_ / "back", settings(), {}, {}, {}).notices.size(), 3U);
+  auto restored = opened(folder_ / "back");
+  EXPECT_TRUE(verify(*restored, false, {}).problems.empty());
+  EXPECT_EQ(found(*restored), before);
 }
 
 TEST_F(TransferTest, AStoppedBackupLeavesNothing) {

@@ -36,13 +36,15 @@ struct HeldCommit {
   std::vector<HeldFile> files;
 };
 
+/// @param with_segments  false: those that are missing are left out, as they can be built again.
 /// @return the name of what is missing; empty: nothing is.
-std::string hold_files(HeldCommit& commit, const LocalStore::State& store) {
+std::string hold_files(HeldCommit& commit, const LocalStore::State& store, bool with_segments) {
   for (const SegmentRow& row : commit.reading->segments()) {
     if (row.in_truth()) continue;
     std::error_code gone;
     const auto bytes = fs::file_size(store.segments_folder() / row.file, gone);
-    if (gone || !hold(commit.files, store.folder, fs::path("segments") / row.file, bytes)) return row.file;
+    const bool held = !gone && hold(commit.files, store.folder, fs::path("segments") / row.file, bytes);
+    if (!held && with_segments) return row.file;
   }
   for (const rows::Model& model : rows::models(commit.reading->transaction().connection())) {
     if (model.rows == 0) continue;
@@ -56,11 +58,12 @@ std::string hold_files(HeldCommit& commit, const LocalStore::State& store) {
 HeldCommit hold_newest(LocalStore::State& store) {
   for (std::optional<std::uint64_t> before;;) {
     HeldCommit commit{std::make_unique<Reading>(store, false), {}};
-    const std::string missing = hold_files(commit, store);
+    const bool seen_before = before == commit.reading->seen();
+    const std::string missing = hold_files(commit, store, !seen_before);
     if (missing.empty()) return commit;
-    if (before == commit.reading->seen()) {
-      throw Error(Code::damaged, fmt::format("{}: {} is missing; `hasten verify --repair` makes it anew or "
-                                             "lets go of it",
+    if (seen_before) {
+      throw Error(Code::damaged, fmt::format("{}: {} is missing; `hasten verify --repair` lets go of what "
+                                             "is lost",
                                              store.folder.string(), missing));
     }
     before = commit.reading->seen();

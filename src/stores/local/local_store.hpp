@@ -47,8 +47,10 @@ class LocalStore : public SegmentStore {
 
   /// Copies one commit into an empty folder, where it is a store of its own, while others read and write
   /// here, in this process and in others. All is synced; nothing of it is checked: verify() the copy.
+  /// Segments that are missing here are missing there.
   /// @param copied  called with how many bytes there are so far; may throw, which ends it.
-  /// @return the commit. @throws Error(damaged) a file is missing or cut short; Error(full|io)
+  /// @return the commit. @throws Error(damaged) a file of vectors is missing or cut short;
+  ///         Error(full|io)
   std::uint64_t copy_to(const std::filesystem::path& folder,
                         const std::function<void(std::uint64_t)>& copied = {}) const;
 
