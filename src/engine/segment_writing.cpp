@@ -444,7 +444,7 @@ namespace {
 /// @return the last node in it.
 NodeNumber write_moved(SegmentStore::Writing& writing, const SegmentStore& store, const SegmentRow& row,
                        std::span<const std::pair<std::uint64_t, std::uint64_t>> moved, int& part) {
-  const auto open = open_segment(writing, store.segments_folder(), row);
+  const auto open = open_segment(writing, row);
   const VectorSegment& segment = *open->flat;
   const Tombstones before(row.deleted);
   const std::vector<float> nothing(segment.dim());
