@@ -17,7 +17,7 @@ struct StoreSettings {
 /// vectors.
 struct Stores {
   StoreSettings segment_store{"local"};
-  StoreSettings vector_store{"local"};  ///< of the segment store's type: in its segments
+  StoreSettings vector_store{"local"};  ///< "local": the segment store's segments, searched here
   std::vector<std::string> notices;     ///< what an older way of writing it was taken for
   bool operator==(const Stores&) const = default;
 
@@ -25,10 +25,10 @@ struct Stores {
   ///     {"type": "chroma", "kwargs": {…}}
   ///     {"segment_store": {"type": "local"}, "vector_store": {"type": "chroma", "kwargs": {…}}}
   ///     {"type": "map", "indices": {"smart_embedding_index": {"backend": "chroma", "kwargs": {…}}}}
-  /// A type that keeps vectors alone stands beside a local segment store.
-  /// @throws Error(invalid) no JSON; a key or type that is not known, with the nearest; two stores that do
-  /// not
-  ///         go together. The kwargs are looked at when the store is opened.
+  /// A type that keeps vectors alone stands beside a local segment store; a type that can keep both keeps
+  /// the truth, and searches vectors where its kwargs say how (`index_kwargs`).
+  /// @throws Error(invalid) no JSON; a key or type that is not known, with the nearest. The kwargs are looked
+  ///         at when the store is opened.
   static Stores parse(std::string_view text);
 };
 

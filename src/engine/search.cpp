@@ -13,9 +13,9 @@
 #include "engine/search_plan.hpp"
 #include "engine/segment_writing.hpp"
 #include "engine/shape.hpp"
+#include "engine/stores.hpp"
 #include "hasten/error.hpp"
 #include "retrieval/fuse.hpp"
-#include "stores/local/local_store.hpp"
 
 namespace hasten {
 namespace {
@@ -279,9 +279,10 @@ std::vector<std::string> repair(KnowledgeBase& kb) {
     return rebuild_damaged_segments(kb.store, kb.snapshots, true, {});
   }
   kb.snapshots.forget();
-  LocalStore writer(kb.store.folder(), SegmentStore::Access::write, "repair");
+  const auto writer =
+      open_segment_store(kb.settings.stores, kb.store.folder(), SegmentStore::Access::write, "repair");
   Snapshots snapshots;
-  return rebuild_damaged_segments(writer, snapshots, true, {});
+  return rebuild_damaged_segments(*writer, snapshots, true, {});
 }
 
 }  // namespace

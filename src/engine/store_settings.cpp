@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/nearest.hpp"
@@ -17,6 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kLocal = "local";
+constexpr const char* kIndexKwargs = "index_kwargs";
 constexpr std::string_view kMap = "map";  // what LazyLLM calls a store of its own
 
 [[noreturn]] void no_type(std::string_view type, std::string_view where,
@@ -50,19 +52,27 @@ StoreSettings read_store(const json& value, const std::string& where,
   return store;
 }
 
-std::vector<std::string_view> all_types() {
-  std::vector<std::string_view> types(segment_store_types().begin(), segment_store_types().end());
-  for (const std::string_view type : vector_store_types()) {
-    if (!has(types, type)) types.push_back(type);
+std::vector<std::string_view> joined(std::span<const std::string_view> types,
+                                     std::span<const std::string_view> more) {
+  std::vector<std::string_view> all(types.begin(), types.end());
+  for (const std::string_view type : more) {
+    if (!has(all, type)) all.push_back(type);
   }
-  return types;
+  return all;
 }
 
-/// One store for both, or one of vectors beside a local one.
+std::vector<std::string_view> all_types() { return joined(segment_store_types(), vector_store_types()); }
+
+/// A store of the truth, with its vectors in segments unless it is told how to index them itself; or one of
+/// vectors beside a local store.
 Stores both(StoreSettings store) {
-  Stores stores;
-  if (has(segment_store_types(), store.type)) stores.segment_store = store;
-  stores.vector_store = std::move(store);
+  if (!has(segment_store_types(), store.type)) return {{std::string(kLocal)}, std::move(store), {}};
+  Stores stores{store, {std::string(kLocal)}, {}};
+  json told = json::parse(store.kwargs);
+  if (has(vector_store_types(), store.type) && told.erase(kIndexKwargs) > 0) {
+    stores.segment_store.kwargs = told.dump();
+    stores.vector_store = std::move(store);
+  }
   return stores;
 }
 
@@ -96,19 +106,11 @@ Stores read_pair(const json& value, const std::string& where) {
   if (const json& segments = kwargs.value("segment_store"); !segments.is_null()) {
     stores.segment_store = read_store(segments, kwargs.place("segment_store"), segment_store_types());
   }
-  stores.vector_store = {stores.segment_store.type};
   if (const json& vectors = kwargs.value("vector_store"); !vectors.is_null()) {
-    stores.vector_store = read_store(vectors, kwargs.place("vector_store"), all_types());
+    const auto types = joined(std::array{kLocal}, vector_store_types());
+    stores.vector_store = read_store(vectors, kwargs.place("vector_store"), types);
   }
   kwargs.done();
-  const std::string& type = stores.vector_store.type;
-  if (type != stores.segment_store.type && !has(vector_store_types(), type)) {
-    throw Error(
-        Code::invalid,
-        fmt::format("{}: a '{}' vector store needs a segment store of its own type, not '{}'; beside any "
-                    "segment store go: {}",
-                    where, type, stores.segment_store.type, fmt::join(vector_store_types(), ", ")));
-  }
   return stores;
 }
 

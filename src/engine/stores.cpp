@@ -17,6 +17,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::string_view kSegmentKwargs = "store.segment_store.kwargs";
 constexpr std::string_view kVectorKwargs = "store.vector_store.kwargs";
 
 /// A type that is told nothing.
@@ -51,7 +52,7 @@ constexpr VectorStoreType kVectorStores[] = {
 }  // namespace
 
 std::span<const std::string_view> segment_store_types() noexcept {
-  static constexpr std::string_view kTypes[] = {"local", "memory"};
+  static constexpr std::string_view kTypes[] = {"local", "memory", "postgres"};
   return kTypes;
 }
 
@@ -66,8 +67,12 @@ std::span<const std::string_view> vector_store_types() noexcept {
 
 std::unique_ptr<SegmentStore> open_segment_store(const Stores& stores, const std::filesystem::path& folder,
                                                  SegmentStore::Access access, std::string_view owner) {
-  take_no_kwargs(json::parse(stores.segment_store.kwargs), "store.segment_store.kwargs");
-  if (stores.segment_store.type == "memory") {
+  const std::string& type = stores.segment_store.type;
+  const json kwargs = json::parse(stores.segment_store.kwargs);
+  const std::string where(kSegmentKwargs);
+  if (type == "postgres") return store_module(type).open_segment_store(kwargs, where, access, owner);
+  take_no_kwargs(kwargs, where);
+  if (type == "memory") {
     if (access == SegmentStore::Access::write) return open_memory_store(owner);
     throw Error(Code::invalid,
                 "a store in memory is empty when it is opened: there is nothing to read in it");
@@ -77,10 +82,14 @@ std::unique_ptr<SegmentStore> open_segment_store(const Stores& stores, const std
 
 std::unique_ptr<VectorStore> make_vector_store(const Stores& stores) {
   const std::string& type = stores.vector_store.type;
-  if (type == stores.segment_store.type) return nullptr;
+  const json kwargs = json::parse(stores.vector_store.kwargs);
+  if (type == "local") {
+    take_no_kwargs(kwargs, kVectorKwargs);
+    return nullptr;
+  }
   const auto found = std::ranges::find(kVectorStores, type, &VectorStoreType::name);
   if (found == std::end(kVectorStores)) throw Error(Code::invalid, "no vector store of type '" + type + "'");
-  return found->make(json::parse(stores.vector_store.kwargs), std::string(kVectorKwargs));
+  return found->make(kwargs, std::string(kVectorKwargs));
 }
 
 }  // namespace hasten

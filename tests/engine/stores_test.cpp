@@ -26,14 +26,20 @@ TEST(StoresTest, EveryWayOfWritingThem) {
     Stores wanted;
   } kCases[] = {
       {"local", {}},
-      {"memory", {{"memory"}, {"memory"}, {}}},
-      {R"("memory")", {{"memory"}, {"memory"}, {}}},
+      {"memory", {{"memory"}, {"local"}, {}}},
+      {R"("memory")", {{"memory"}, {"local"}, {}}},
       {R"({"type": "local"})", {}},
-      {R"({"type": "local", "kwargs": {"a": 1}})", {{"local", R"({"a":1})"}, {"local", R"({"a":1})"}, {}}},
+      {R"({"type": "local", "kwargs": {"a": 1}})", {{"local", R"({"a":1})"}, {"local"}, {}}},
       {R"({"segment_store": {"type": "local"}, "vector_store": {"type": "memory", "kwargs": {}}})", kBeside},
       {R"({"vector_store": "memory"})", kBeside},
-      {R"({"segment_store": "memory"})", {{"memory"}, {"memory"}, {}}},
+      {R"({"segment_store": "memory"})", {{"memory"}, {"local"}, {}}},
       {R"({"segment_store": "local", "vector_store": "local"})", {}},
+      {R"({"segment_store": "memory", "vector_store": "local"})", {{"memory"}, {"local"}, {}}},
+      {R"({"type": "postgres", "kwargs": {"uri": "u"}})", {{"postgres", R"({"uri":"u"})"}, {"local"}, {}}},
+      {R"({"type": "postgres", "kwargs": {"uri": "u", "index_kwargs": {"index_type": "hnsw"}}})",
+       {{"postgres", R"({"uri":"u"})"},
+        {"postgres", R"({"index_kwargs":{"index_type":"hnsw"},"uri":"u"})"},
+        {}}},
   };
   for (const auto& c : kCases) {
     const Stores stores = Stores::parse(c.text);
@@ -81,7 +87,6 @@ TEST(StoresTest, WhatIsWrongIsSaidWithWhatWouldBeRight) {
       {R"({"type": "local", "kwargs": 5})", "store.kwargs must be an object, it is 5"},
       {R"({"segment_store": "local", "vector_stor": "memory"})", "did you mean 'vector_store'?"},
       {R"({"segment_store": {"type": "local", "uri": ""}})", "no setting store.segment_store.uri"},
-      {R"({"segment_store": "memory", "vector_store": "local"})", "needs a segment store of its own type"},
       {R"({"type": "map", "indices": {"smart_index": {}}})", "no setting store.indices.smart_index"},
       {R"({"type": "map", "indices": {"smart_embedding_index": {"backend": "mongo"}}})",
        "no store of type 'mongo'"},

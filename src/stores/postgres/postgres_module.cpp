@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/store_module.hpp"
+#include "stores/postgres/postgres_store.hpp"
 #include "stores/postgres/postgres_vectors.hpp"
 
 namespace hasten {
@@ -10,8 +11,9 @@ std::unique_ptr<VectorStore> make_vectors(const nlohmann::json& kwargs, const st
   return std::make_unique<PostgresVectors>(PostgresOptions::from_json(kwargs, where));
 }
 
-constexpr StoreModule kModule{
-    .build = HASTEN_STORE_MODULE_BUILD, .make_vector_store = make_vectors, .open_segment_store = nullptr};
+constexpr StoreModule kModule{.build = HASTEN_STORE_MODULE_BUILD,
+                              .make_vector_store = make_vectors,
+                              .open_segment_store = open_postgres_store};
 
 }  // namespace
 }  // namespace hasten
