@@ -19,11 +19,11 @@ constexpr std::size_t kCacheBytes = std::size_t{32} << 20;
 /// share of nodes that do.
 void reject_in_vectors(Filtered& filtered, const GroupSnapshot& group) {
   std::size_t nodes = 0, passing = 0;
-  for (const SegmentPart& part : group.flat) {
-    const VectorSegment& segment = *part.open->flat;
+  for (const SegmentPart* const part : group.vectors()) {
+    const VectorSegment& segment = *part->open->flat;
     const std::size_t n = segment.size();
     const auto* const documents = segment.documents().array<std::uint32_t>(0, n);
-    const Tombstones deleted = part.deleted();
+    const Tombstones deleted = part->deleted();
     NodeDecisions::Rising decisions(filtered.nodes->decisions);
     std::vector<std::uint64_t> rejected(Bitmap::words_for(n));
     for (std::size_t at = 0; at < n; ++at) {
@@ -115,7 +115,7 @@ bool Filtered::accepts(NodeNumber node, std::uint32_t document) const {
 }
 
 std::vector<VectorInput> Filtered::vector_inputs(const GroupSnapshot& group) const {
-  auto inputs = group.flat_inputs();
+  auto inputs = group.vector_inputs();
   if (!nodes) return inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i].deleted = Tombstones(nodes->rejected[i]);
   return inputs;

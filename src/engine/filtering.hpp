@@ -41,7 +41,7 @@ struct Filtered {
   bool accepts(NodeNumber node, const GroupSnapshot& group) const;
   /// Whether a node of this document passes.
   bool accepts(NodeNumber node, std::uint32_t document) const;
-  /// The group's vector segments, nodes that do not pass counted among the deleted.
+  /// As GroupSnapshot::vector_inputs(), nodes that do not pass counted among the deleted.
   std::vector<VectorInput> vector_inputs(const GroupSnapshot& group) const;
   std::size_t bytes() const noexcept;
 };

@@ -83,8 +83,8 @@ void keep(RemoteVectors::Found& found, const GroupSnapshot& group, std::span<con
 
 /// All that pass are looked at here: they are few, more than the store gives at a time, or it misses too
 /// many.
-RemoteVectors::Found scanned_here(const GroupSnapshot& group, const Filtered* filtered) {
-  return {passed_over(group, filtered, SIZE_MAX), 0, 0, filtered == nullptr ? "" : "here"};
+RemoteVectors::Found scanned_here(const Filtered* filtered) {
+  return {{}, 0, 0, filtered == nullptr ? "" : "here"};
 }
 
 VectorCollection collection_of(const SegmentStore::Reading& reading, const GroupSnapshot& group) {
@@ -256,14 +256,14 @@ RemoteVectors::Found RemoteVectors::find(const Target& target, const GroupSnapsh
                                          std::span<const float> query, std::size_t k,
                                          const Filtered* filtered, const Filter& filter,
                                          const std::stop_token& stop) {
-  if (!target.candidates) return scanned_here(group, filtered);
+  if (!target.candidates) return scanned_here(filtered);
   Found found;
   VectorRestriction restriction{.candidates_only = true};
   std::vector<std::uint32_t> documents;
   std::size_t enough = k;
   if (filtered != nullptr) {
     const std::size_t passing = filtered->documents.count();
-    if (passing <= kScannedDocuments) return scanned_here(group, filtered);
+    if (passing <= kScannedDocuments) return scanned_here(filtered);
     if (const auto native = target.fields_changed ? std::nullopt : store_->native_filter(filter)) {
       restriction.native = *native;
       found.filtered_by = "store";
@@ -283,26 +283,8 @@ RemoteVectors::Found RemoteVectors::find(const Target& target, const GroupSnapsh
     keep(found, group, hits, filtered);
     if (found.found >= enough || found.found == all) return found;
     if (hits.size() < found.asked && store_->exact()) return found;  // it has no more
-    if (hits.size() < found.asked || found.asked == kCandidatesMax) return scanned_here(group, filtered);
+    if (hits.size() < found.asked || found.asked == kCandidatesMax) return scanned_here(filtered);
   }
-}
-
-std::vector<std::vector<std::uint64_t>> passed_over(const GroupSnapshot& group, const Filtered* filtered,
-                                                    std::size_t most) {
-  auto all = all_passed_over(group);
-  for (std::size_t part = 0; part < all.size(); ++part) {
-    const VectorSegment& segment = *group.remote[part].open->flat;
-    const Tombstones deleted = group.remote[part].deleted();
-    const std::size_t n = segment.size(), rows = std::min(n, most);
-    for (std::size_t i = 0; i < rows; ++i) {
-      const std::size_t at = i * n / rows;
-      const VectorEntry entry = segment.entry(at);
-      if (deleted.test(at) || (filtered != nullptr && !filtered->accepts(entry.node, entry.document)))
-        continue;
-      all[part][at / 64] &= ~(std::uint64_t{1} << (at % 64));
-    }
-  }
-  return all;
 }
 
 void forget_vector_store(SegmentStore::Writing& writing) {

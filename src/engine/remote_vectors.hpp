@@ -69,7 +69,7 @@ class RemoteVectors {
 
   /// Which nodes of a group's kRemote segments may be the nearest.
   struct Found {
-    std::vector<std::vector<std::uint64_t>> passed_over;  ///< of each segment: the others
+    std::vector<std::vector<std::uint64_t>> passed_over;  ///< of each segment: the others; none: all may be
     std::size_t asked = 0, found = 0;                     ///< of the store; 0: it was not asked
     std::string_view filtered_by;  ///< "store", "documents" there, "here"; "": no filter
   };
@@ -99,11 +99,6 @@ inline constexpr std::size_t kCandidatesMax = 16'384;
 
 /// The numbers in a set, rising.
 std::vector<std::uint32_t> documents_of(const DocumentSet& set);
-
-/// The group's kRemote segments without what is deleted, does not pass the filter, or is not among at most
-/// `most` entries of each that are evenly spread: the bits of the others. @param filtered  null: all pass.
-std::vector<std::vector<std::uint64_t>> passed_over(const GroupSnapshot& group, const Filtered* filtered,
-                                                    std::size_t most);
 
 /// Notes, in a commit that changes fields of documents whose vectors may have been sent, that these are to be
 /// sent again.

@@ -104,13 +104,6 @@ void explain(Notes& notes, const RemoteVectors::Target& target, const RemoteVect
                                                          : "all scored here");
 }
 
-void add_remote(std::vector<VectorInput>& inputs, const GroupSnapshot& group,
-                const std::vector<std::vector<std::uint64_t>>& passed_over) {
-  for (std::size_t i = 0; i < group.remote.size(); ++i) {
-    inputs.push_back({&*group.remote[i].open->flat, Tombstones(passed_over[i])});
-  }
-}
-
 class Retrieving {
  public:
   Retrieving(KnowledgeBase& kb, const SearchPlan& plan, std::span<const Question> questions, NodeRows& rows,
@@ -166,6 +159,7 @@ class Retrieving {
 
   /// Takes the vectors that the cache has. @return how many.
   std::size_t look_up_vectors() {
+    if (!kb_.caches.has(Cached::embeddings)) return 0;
     std::vector<std::string> keys;
     for (std::size_t q = 0; q < questions_.size(); ++q) keys.push_back(vector_key(q));
     const auto values = kb_.caches.get(Cached::embeddings, keys);
@@ -363,11 +357,9 @@ class Retrieving {
     query.fetch_all = [&](std::span<const std::uint64_t> rows) {
       kb_.store.fetch_vectors(fingerprint, rows);
     };
-    const auto elsewhere = passed_over(group, filtered, SIZE_MAX);
-    auto inputs = filtered == nullptr ? group.flat_inputs() : filtered->vector_inputs(group);
-    const std::size_t here = inputs.size();
-    add_remote(inputs, group, elsewhere);
-    job.moments = sample_scores(inputs, query, full);
+    auto inputs = filtered == nullptr ? group.vector_inputs() : filtered->vector_inputs(group);
+    const bool is_evidence = job.question == 0 || plan_.fusion.fusion == Fusion::calibrated;
+    if (is_evidence) job.moments = sample_scores(inputs, query, full);
     const auto score = [&](std::span<const NodeNumber> nodes) {
       return score_vectors(inputs, query, nodes, full);
     };
@@ -377,8 +369,9 @@ class Retrieving {
     if (job.target) {  // else the settings no longer name the store: the next ingest brings all back
       job.found =
           kb_.remote->find(*job.target, group, query.vector, query.k, filtered, job.retriever->filter, stop_);
-      inputs.resize(here);
-      add_remote(inputs, group, job.found->passed_over);
+      for (std::size_t i = 0; i < job.found->passed_over.size(); ++i) {
+        inputs[i].deleted = Tombstones(job.found->passed_over[i]);
+      }
     }
     VectorAnswer answer = search_vectors(inputs, query, full);
     while (is_cut_within_a_tie(answer.best, job)) {

@@ -72,6 +72,12 @@ std::vector<const SegmentPart*> GroupSnapshot::vectors() const {
   return parts;
 }
 
+std::vector<VectorInput> GroupSnapshot::vector_inputs() const {
+  std::vector<VectorInput> inputs;
+  for (const SegmentPart* const part : vectors()) inputs.push_back({&*part->open->flat, part->deleted()});
+  return inputs;
+}
+
 const std::string& GroupSnapshot::fingerprint() const {
   return flat.empty() ? remote.front().row.signature : flat.front().row.signature;
 }

@@ -80,6 +80,8 @@ struct GroupSnapshot {
 
   std::vector<Bm25Input> word_inputs() const { return hasten::word_inputs(words); }
   std::vector<VectorInput> flat_inputs() const { return hasten::flat_inputs(flat); }
+  /// Of vectors(), in their order.
+  std::vector<VectorInput> vector_inputs() const;
 };
 
 /// All groups at one commit; immutable.
