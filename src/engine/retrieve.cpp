@@ -10,9 +10,7 @@
 #include <set>
 #include <unordered_map>
 
-#include "base/packing.hpp"
 #include "base/threads.hpp"
-#include "core/ids.hpp"
 #include "engine/cached_list.hpp"
 #include "engine/remote_vectors.hpp"
 #include "engine/search_lists.hpp"
@@ -33,7 +31,7 @@ std::vector<std::string> term_texts(std::string_view text) {
 }
 
 /// The vector of a question, made when it is first asked for. Thread-safe.
-class QuestionVector {
+class LazyVector {
  public:
   std::span<const float> get(const std::function<std::vector<float>()>& embed) {
     std::call_once(once_, [&] { values_ = embed(); });
@@ -157,27 +155,29 @@ class Retrieving {
     if (kb_.caches.has(Cached::embeddings)) span.note("cached", static_cast<std::int64_t>(known));
   }
 
-  /// Takes the vectors that the cache has. @return how many.
+  /// Takes the vectors that are known, and those that the cache has. @return how many.
   std::size_t look_up_vectors() {
-    if (!kb_.caches.has(Cached::embeddings)) return 0;
-    std::vector<std::string> keys;
-    for (std::size_t q = 0; q < questions_.size(); ++q) keys.push_back(vector_key(q));
-    const auto values = kb_.caches.get(Cached::embeddings, keys);
-    std::size_t known = 0;
+    const std::string fingerprint = kb_.models.fingerprint(embedder_);
+    std::vector<std::size_t> unknown;
+    std::vector<std::string_view> texts;
     for (std::size_t q = 0; q < questions_.size(); ++q) {
-      if (!values[q]) continue;
-      Unpacker unpacker(*values[q]);
-      auto vector = unpacker.values<float>();
-      if (!unpacker.whole() || vector.empty()) continue;
-      vectors_[q].get([&] { return std::move(vector); });
+      const QuestionVector* const vector = questions_[q].vector;
+      if (vector != nullptr && vector->fingerprint == fingerprint) {
+        vectors_[q].get([&] { return vector->values; });
+        continue;
+      }
+      unknown.push_back(q);
+      texts.push_back(questions_[q].words.plain);
+    }
+    if (unknown.empty()) return questions_.size();
+    std::size_t known = questions_.size() - unknown.size();
+    auto cached = cached_vectors(kb_, embedder_, texts);
+    for (std::size_t i = 0; i < unknown.size(); ++i) {
+      if (!cached[i]) continue;
+      vectors_[unknown[i]].get([&] { return std::move(*cached[i]); });
       ++known;
     }
     return known;
-  }
-
-  std::string vector_key(std::size_t question) const {
-    const std::string model = kb_.models.fingerprint(embedder_);
-    return id_of({"vector of a question 1", model, questions_[question].words.plain}).to_string();
   }
 
   void check_fingerprint(const GroupSnapshot& group) const {
@@ -192,16 +192,8 @@ class Retrieving {
   }
 
   std::span<const float> vector_of(std::size_t question) {
-    return vectors_[question].get([&] {
-      const std::string_view texts[] = {questions_[question].words.plain};
-      auto vector = kb_.models.embedder(embedder_)->embed(texts, Role::query, stop_).values;
-      if (kb_.caches.has(Cached::embeddings)) {
-        Packer packer;
-        packer.values(vector);
-        kb_.caches.put(Cached::embeddings, vector_key(question), std::move(packer).bytes());
-      }
-      return vector;
-    });
+    return vectors_[question].get(
+        [&] { return embed_question(kb_, embedder_, questions_[question].words.plain, stop_); });
   }
 
   void look_up_lists() {
@@ -535,7 +527,7 @@ class Retrieving {
   std::stop_token stop_;
   std::string embedder_;
   ScoreMoments unrelated_;
-  std::vector<QuestionVector> vectors_;
+  std::vector<LazyVector> vectors_;
   SearchLists lists_;
   std::vector<Job> jobs_;
   Retrieved found_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/node_rows.hpp"
+#include "engine/question_vectors.hpp"
 #include "engine/search_plan.hpp"
 #include "hasten/trace.hpp"
 #include "retrieval/fuse.hpp"
@@ -20,6 +21,7 @@ struct Question {
   double weight = 1;
   bool operated = false;  ///< whether its operators count
   WordQuery words;
+  const QuestionVector* vector = nullptr;  ///< of words.plain, where it is known already; borrowed
 
   Question(std::string_view asked, double counts, bool operators);
   /// Whether a passage that was found otherwise holds the words that must be there, and none of the

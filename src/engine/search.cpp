@@ -28,10 +28,11 @@ Filter both(const Filter& a, const Filter& b) {
 /// One search over one snapshot: the steps of SearchOptions, in their order.
 class Search {
  public:
-  Search(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
-         std::stop_token stop)
+  Search(KnowledgeBase& kb, std::string_view query, const QuestionVector* vector,
+         const SearchOptions& options, Trace* trace, std::stop_token stop)
       : kb_(kb),
         query_(query),
+        vector_(vector),
         options_(with_settings(options, kb.settings)),
         trace_(trace),
         stop_(std::move(stop)) {}
@@ -117,7 +118,7 @@ class Search {
 
   void cut_questions() {
     Trace::Span span(trace_, "search.words");
-    questions_.emplace_back(query_, 1, options_.operators);
+    questions_.emplace_back(query_, 1, options_.operators).vector = options_.operators ? nullptr : vector_;
     for (const WeightedQuery& query : options_.queries) {
       if (!(query.weight >= 0 && query.weight <= 1e300)) {
         throw Error(Code::invalid, fmt::format("the weight of the question '{}' is {}; it takes a number "
@@ -259,6 +260,7 @@ class Search {
 
   KnowledgeBase& kb_;
   std::string_view query_;
+  const QuestionVector* vector_;  // of the query; null: not known
   SearchOptions options_;
   Trace* trace_;
   std::stop_token stop_;
@@ -296,9 +298,9 @@ std::optional<std::uint64_t> page_at(const std::vector<std::uint64_t>& pages, st
 namespace {
 
 /// Searches, whatever the caches have of the whole.
-Found search_anew(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
-                  std::stop_token stop) {
-  const auto attempt = [&] { return Search(kb, query, options, trace, stop).run(); };
+Found search_anew(KnowledgeBase& kb, std::string_view query, const QuestionVector* vector,
+                  const SearchOptions& options, Trace* trace, std::stop_token stop) {
+  const auto attempt = [&] { return Search(kb, query, vector, options, trace, stop).run(); };
   // A writer may have merged a segment away between our reading of the manifest and our opening of
   // the file, or compacted the vectors: a new reading sees the new manifest. If it fails again, and nothing
   // was committed between, it is damage.
@@ -325,12 +327,12 @@ Found search_anew(KnowledgeBase& kb, std::string_view query, const SearchOptions
 }  // namespace
 
 Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
-             std::stop_token stop) {
+             std::stop_token stop, const QuestionVector* vector) {
   kb.caches.count(query);
   const SearchOptions asked = with_settings(options, kb.settings);
   const auto key = kb.caches.has(Cached::results) ? result_key(kb, query, asked) : std::nullopt;
   const CommitName newest = key ? kb.store.newest() : CommitName();
-  if (newest.id == 0) return search_anew(kb, query, asked, trace, std::move(stop));
+  if (newest.id == 0) return search_anew(kb, query, vector, asked, trace, std::move(stop));
   {
     Trace::Span span(trace, "search.cache");
     if (const auto bytes = kb.caches.get(Cached::results, *key)) {
@@ -344,7 +346,7 @@ Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& opt
   const auto found = kb.searching.run(
       fmt::format("{} {:016x}", *key, newest.id),
       [&] {
-        auto made = std::make_shared<const Found>(search_anew(kb, query, asked, trace, stop));
+        auto made = std::make_shared<const Found>(search_anew(kb, query, vector, asked, trace, stop));
         if (made->at.id != 0) kb.caches.put(Cached::results, *key, encode(*made));
         return made;
       },

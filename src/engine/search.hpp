@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/knowledge_base.hpp"
+#include "engine/question_vectors.hpp"
 #include "retrieval/relevance.hpp"
 #include "retrieval/term_weights.hpp"
 
@@ -26,7 +27,8 @@ struct Found {
 std::optional<std::uint64_t> page_at(const std::vector<std::uint64_t>& pages, std::uint64_t offset);
 
 /// Searches one snapshot. A segment found damaged on the way is rebuilt, and said so.
+/// @param vector  of the query, where it is known and no operators count; null: it is embedded when needed.
 Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& options, Trace* trace,
-             std::stop_token stop);
+             std::stop_token stop, const QuestionVector* vector = nullptr);
 
 }  // namespace hasten
