@@ -213,10 +213,16 @@ Json answer_json(const Answer& answer, Json metrics, Json trace) {
   Json citations = Json::array(), hits = Json::array();
   for (const Citation& citation : answer.citations) citations.push_back(to_json(citation));
   for (const Hit& hit : answer.hits) hits.push_back(to_json(hit));
-  return {
-      {"answer", answer.text},         {"found", answer.found},         {"citations", std::move(citations)},
-      {"relevance", answer.relevance}, {"generator", answer.generator}, {"metrics", std::move(metrics)},
-      {"hits", std::move(hits)},       {"notices", answer.notices},     {"trace", std::move(trace)}};
+  return {{"answer", answer.text},
+          {"found", answer.found},
+          {"matched_question", answer.matched_question},
+          {"citations", std::move(citations)},
+          {"relevance", answer.relevance},
+          {"generator", answer.generator},
+          {"metrics", std::move(metrics)},
+          {"hits", std::move(hits)},
+          {"notices", answer.notices},
+          {"trace", std::move(trace)}};
 }
 
 void print_citations(const Answer& answer) {

@@ -12,6 +12,16 @@ struct CacheBudget {
   std::uint64_t ttl_seconds = 0;                      ///< 0: without end
 };
 
+/// `[cache.semantic]`: whether ask() looks for an earlier question that asks the same, and answers that one;
+/// docs/caches.md. In the memory of the process, whatever the type of the others; off where that is "none".
+struct SemanticCacheSettings {
+  bool on = false;
+  /// The share of such answers that may be another question's, above 0 and up to 0.5. Below 0.01 only
+  /// questions of the same words are taken for the same.
+  double error_rate = 0.01;
+  std::uint64_t entries_max = 100'000;  ///< questions; the least recently used goes first
+};
+
 /// `[cache]`: what was made is kept, and used again where making it anew would give the same; docs/caches.md.
 struct CacheSettings {
   std::string type = "memory";  ///< "memory" (of this process), "redis", "memcached", "tiered", or "none"
@@ -24,6 +34,7 @@ struct CacheSettings {
   /// Whether answers are kept that would be others if they were written anew: of servers, and where the
   /// temperature is above 0.
   bool any_answers = false;
+  SemanticCacheSettings semantic;
 };
 
 /// How one of the caches of a knowledge base has done, in this process.

@@ -94,6 +94,8 @@ struct Answer {
   Generation metrics;     ///< its text is what the model wrote, before citations
   std::vector<Hit> hits;
   std::vector<std::string> notices;
+  /// The earlier question that was answered, as it asks the same ([cache.semantic]). Empty: this one was.
+  std::string matched_question;
 };
 
 /// How many of the true nearest a vector store that does not search exactly names among its candidates.

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "engine/answer_cache.hpp"
+#include "engine/matched_question.hpp"
 #include "engine/search.hpp"
 #include "hasten/error.hpp"
 #include "retrieval/citations.hpp"
@@ -37,18 +38,20 @@ class Asking {
   Asking(KnowledgeBase& kb, std::string_view question, const AskOptions& options,
          const std::function<void(std::string_view)>& on_token, Trace* trace, std::stop_token stop)
       : kb_(kb),
-        question_(question),
         options_(options),
         on_token_(on_token),
         trace_(trace),
         stop_(std::move(stop)),
-        began_(Clock::now()) {}
+        began_(Clock::now()),
+        asked_(question) {}
 
   Answer run() {
-    lang_ = language_of(question_);
+    lang_ = language_of(asked_);
     if (generator_name() != kExtractive) kb_.models.check_generator(generator_name());
+    question_.emplace(kb_, asked_, options_, trace_, stop_);
     find();
-    if (answer_.relevance < kRelevant || answer_.hits.empty()) {
+    if (!is_found()) find_itself();
+    if (!is_found()) {
       say_not_found();
     } else {
       answer_.found = true;
@@ -58,7 +61,9 @@ class Asking {
         answer_.generator = generator ? generator->name() : std::string(kExtractive);
         generator ? write(*generator) : quote();
       }
+      question_->answered(answer_.text);
     }
+    tell_match();
     return std::move(answer_);
   }
 
@@ -66,10 +71,25 @@ class Asking {
   void find() {
     SearchOptions search_options = options_.search;
     if (!search_options.top_k) search_options.top_k = kPassages;
-    found_ = search(kb_, question_, search_options, trace_, stop_);
+    found_ = search(kb_, question_->text(), search_options, trace_, stop_, question_->vector());
     answer_.hits = std::move(found_.result.hits);
     answer_.relevance = found_.result.relevance.value_or(0);
     answer_.notices = std::move(found_.result.notices);
+  }
+
+  bool is_found() const { return answer_.relevance >= kRelevant && !answer_.hits.empty(); }
+
+  /// Where nothing is found any more for the earlier question, the one that was asked may fare better.
+  void find_itself() {
+    const bool was_other = question_->is_other();
+    question_->not_found();
+    if (was_other) find();
+  }
+
+  void tell_match() {
+    if (!question_->is_other()) return;
+    answer_.matched_question = question_->text();
+    answer_.notices.push_back(fmt::format("answered as \"{}\"", answer_.matched_question));
   }
 
   void say_not_found() {
@@ -123,7 +143,7 @@ class Asking {
                                                  "{} tokens of {}",
                                                  options_.max_tokens, room, generator.name()));
       }
-      prompt = make_prompt(question_, passages_, options_.prompt,
+      prompt = make_prompt(question_->text(), passages_, options_.prompt,
                            std::min<std::size_t>(room - reserved, 1500), count);
       passages_.resize(prompt.passages);
       span.note("passages", static_cast<std::int64_t>(prompt.passages));
@@ -146,7 +166,7 @@ class Asking {
   /// What was written before from the same passages. @return whether there was something.
   bool write_again() {
     if (generator_name() == kExtractive) return false;
-    key_ = written_key(kb_, generator_name(), question_, passages_, options_);
+    key_ = written_key(kb_, generator_name(), question_->text(), passages_, options_);
     if (!key_) return false;
     Trace::Span span(trace_, "ask.cache");
     const auto bytes = kb_.caches.get(Cached::answers, *key_);
@@ -248,14 +268,15 @@ class Asking {
   }
 
   KnowledgeBase& kb_;
-  std::string_view question_;
   const AskOptions& options_;
   const std::function<void(std::string_view)>& on_token_;
   Trace* trace_;
   std::stop_token stop_;
   Clock::time_point began_;
   double first_token_ms_ = 0;
-  std::string_view lang_;
+  std::string_view asked_;
+  std::string_view lang_;                    // of asked_
+  std::optional<MatchedQuestion> question_;  // that is answered
   Found found_;
   std::optional<std::string> key_;  // of what a generator writes
   std::vector<Passage> passages_;

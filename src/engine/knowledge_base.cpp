@@ -27,7 +27,8 @@ KnowledgeBase::KnowledgeBase(const std::filesystem::path& folder, Settings given
       remote(remote_vectors(settings.stores)),
       models(settings.threads),
       token_cache(token_cache_folder(store.folder()), settings.token_cache_bytes),
-      caches(settings.cache) {}
+      caches(settings.cache),
+      semantic_cache(settings.cache) {}
 
 std::filesystem::path token_cache_folder(const std::filesystem::path& knowledge_base) {
   return knowledge_base / "cache" / "tokens";

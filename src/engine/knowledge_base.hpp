@@ -19,6 +19,7 @@
 #include "engine/recall_measured.hpp"
 #include "engine/remote_vectors.hpp"
 #include "engine/rerankers.hpp"
+#include "engine/semantic_cache.hpp"
 #include "engine/snapshot.hpp"
 #include "engine/user_indexes.hpp"
 #include "hasten/document.hpp"
@@ -59,6 +60,7 @@ struct KnowledgeBase {
   FilterCache filters;
   RecallSettings recall;
   Caches caches;
+  SemanticCache semantic_cache;
   std::mutex merging;        ///< held by the one thread that merges
   double merge_seconds = 0;  ///< what ingests may still spend on it; guarded by `merging`
   SingleFlight<std::shared_ptr<const Found>> searching;  // shared: by all who asked for it

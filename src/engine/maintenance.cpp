@@ -143,6 +143,7 @@ Status status(KnowledgeBase& kb) {
   for (const GroupRow& row : reading->groups()) status.fingerprints["group " + row.name] = row.signature;
   status.most_asked = kb.caches.most_asked(10);
   status.caches = kb.caches.use();
+  if (auto use = kb.semantic_cache.use()) status.caches.push_back(std::move(*use));
   status.notices = kb.settings.stores.notices;
   return status;
 }

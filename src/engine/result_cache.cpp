@@ -174,6 +174,12 @@ std::optional<std::string> result_key(KnowledgeBase& kb, std::string_view query,
   return id_of({kVersion, kb.identity(), std::move(key).bytes(), query}).to_string();
 }
 
+std::string bytes_of(const SearchOptions& options) {
+  Packer packer;
+  add(packer, options);
+  return std::move(packer).bytes();
+}
+
 std::string encode(const Found& found) {
   Packer packer;
   packer.value(kFormat).value(found.at);

@@ -15,6 +15,9 @@ namespace hasten {
 std::optional<std::string> result_key(KnowledgeBase& kb, std::string_view query,
                                       const SearchOptions& options);
 
+/// All options as bytes: equal where they are.
+std::string bytes_of(const SearchOptions& options);
+
 /// What a search found, valid at the commit that it names.
 std::string encode(const Found& found);
 /// Nothing where these are no bytes of encode(), or it was found at another commit.

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/files.hpp"
+#include "engine/semantic_cache.hpp"
 #include "engine/settings_source.hpp"
 #include "hasten/error.hpp"
 
@@ -51,6 +52,17 @@ constexpr Key<CacheBudget> kBudgetKeys[] = {
     {"ttl_seconds", [](CacheBudget& b, const Entry& e) { b.ttl_seconds = e.whole(0); }},
 };
 
+void read_error_rate(SemanticCacheSettings& settings, const Entry& entry) {
+  settings.error_rate = entry.json().is_number() ? entry.json().get<double>() : 0;
+  if (!is_error_rate(settings.error_rate)) entry.fail("takes a number above 0, up to 0.5");
+}
+
+constexpr Key<SemanticCacheSettings> kSemanticKeys[] = {
+    {"on", [](SemanticCacheSettings& s, const Entry& e) { s.on = e.flag(); }},
+    {"error_rate", read_error_rate},
+    {"entries_max", [](SemanticCacheSettings& s, const Entry& e) { s.entries_max = e.whole(1); }},
+};
+
 constexpr Key<CacheSettings> kCacheKeys[] = {
     {"type", [](CacheSettings& c, const Entry& e) { c.type = e.text(); }},
     {"kwargs", [](CacheSettings& c, const Entry& e) { c.kwargs = e.table().dump(); }},
@@ -60,6 +72,7 @@ constexpr Key<CacheSettings> kCacheKeys[] = {
     {"answers", [](CacheSettings& c, const Entry& e) { read_table(c.answers, e, kBudgetKeys); }},
     {"questions", [](CacheSettings& c, const Entry& e) { read_table(c.questions, e, kBudgetKeys); }},
     {"any_answers", [](CacheSettings& c, const Entry& e) { c.any_answers = e.flag(); }},
+    {"semantic", [](CacheSettings& c, const Entry& e) { read_table(c.semantic, e, kSemanticKeys); }},
 };
 
 constexpr Key<GroupSettings> kGroupKeys[] = {

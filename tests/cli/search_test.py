@@ -249,6 +249,7 @@ class Ask(CliTest):
             self.assertGreaterEqual(answer["metrics"][key], 0)
         self.assertLessEqual(answer["metrics"]["ttft_ms"], answer["metrics"]["total_ms"])
         self.assertEqual(answer["generator"], "extractive")
+        self.assertEqual(answer["matched_question"], "")
         self.assertEqual(answer["trace"], [])
 
     def test_a_language_model_streams_and_is_deterministic(self):

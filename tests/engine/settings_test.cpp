@@ -41,6 +41,11 @@ store = { type = "local", kwargs = {} }
 k1 = 1.2
 b = 1
 
+[cache.semantic]
+on = true
+error_rate = 0.05
+entries_max = 9
+
 [limits]
 file_bytes_max = 1000
 text_bytes_max = 2000
@@ -85,6 +90,7 @@ constexpr std::string_view kJson = R"({
   "embedder": "all-MiniLM-L6-v2", "generator": "extractive", "group": "Lines", "threads": 3,
   "memory_bytes": 536870912,
   "store": {"segment_store": {"type": "local", "kwargs": {}}, "vector_store": "local"},
+  "cache": {"semantic": {"on": true, "error_rate": 0.05, "entries_max": 9}},
   "bm25": {"k1": 1.2, "b": 1},
   "limits": {"file_bytes_max": 1000, "text_bytes_max": 2000, "memory_bytes_max": 3000,
              "seconds_max": 2.5},
@@ -115,6 +121,9 @@ void expect_everything_set(const Settings& settings) {
   EXPECT_EQ(settings.threads, 3u);
   EXPECT_EQ(settings.memory_bytes, std::uint64_t{512} << 20);
   EXPECT_EQ(settings.bm25_k1, 1.2);
+  EXPECT_TRUE(settings.cache.semantic.on);
+  EXPECT_EQ(settings.cache.semantic.error_rate, 0.05);
+  EXPECT_EQ(settings.cache.semantic.entries_max, 9u);
   EXPECT_EQ(settings.bm25_b, 1.0);
   EXPECT_EQ(settings.limits.file_bytes_max, 1000u);
   EXPECT_EQ(settings.limits.text_bytes_max, 2000u);
@@ -184,6 +193,12 @@ TEST(Settings, WrongOnesSayWhereAndWhatWouldBeRight) {
       {".toml", "[bm25]\nb = 1.5\n", ":2:", "bm25.b: takes a number from 0 to 1"},
       {".toml", "[bm25]\nk1 = nan\n", ":2:", "takes a number of at least 0"},
       {".toml", "bm25 = 1\n", ":1:", "takes a table"},
+      {".toml", "[cache.semantic]\non = 1\n", ":2:", "cache.semantic.on: takes true or false"},
+      {".toml", "[cache.semantic]\nerror_rate = 0\n", ":2:", "takes a number above 0, up to 0.5"},
+      {".toml", "[cache.semantic]\nerror_rate = 0.6\n", ":2:", "takes a number above 0, up to 0.5"},
+      {".toml", "[cache.semantic]\nerror_rate = \"low\"\n", ":2:", "cache.semantic.error_rate: takes"},
+      {".toml", "[cache.semantic]\nentries_max = 0\n", ":2:", "takes a whole number of at least 1"},
+      {".toml", "[cache.semantic]\nerror_rates = 0.1\n", ":2:", "did you mean 'error_rate'?"},
       {".toml", "groups = 1\n", ":1:", "takes a list of tables"},
       {".toml", "[[groups]]\nchunk_size = 3\n", ":1:", "a group needs a name"},
       {".toml", "[[groups]]\nname = \"FineChunk\"\n", ":1:", "a group of this name already"},
