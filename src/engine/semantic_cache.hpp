@@ -60,7 +60,7 @@ class SemanticCache {
   /// First by words, without a vector, then by meaning. Questions of different languages never match.
   /// @param embed  gives the question's vector where words match none; null: there is none. Called at most
   ///               once, no lock held.
-  /// Some 10 us by words, some 100 us by meaning among 100,000 questions, and what embed() takes.
+  /// Some 10 us by words, less than 100 us by meaning among 100,000 questions, and what embed() takes.
   SemanticMatch match(const AskedQuestion& asked, const std::function<const QuestionVector*()>& embed);
 
   /// Keeps a question that matched none and was found an answer.
