@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -14,6 +15,11 @@ Id id_of(std::initializer_list<std::string_view> parts);
 
 /// One that no other is.
 Id random_id();
+
+/// They are drawn, or of a hash: any of their bits will do.
+struct IdHash {
+  std::size_t operator()(const Id& id) const noexcept { return id.low; }
+};
 
 /// As 16 bytes, the most significant first, for storage.
 std::string id_bytes(const Id& id);

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "base/hashing.hpp"
+#include "core/ids.hpp"
 #include "core/metadata.hpp"
 #include "engine/knowledge_base.hpp"
 #include "hasten/error.hpp"
@@ -42,10 +43,6 @@ void add(ContentDigest& digest, const Encoded& entry) {
   ++digest.count;
   digest.checksum += checksum(entry.bytes());
 }
-
-struct IdHash {
-  std::size_t operator()(const Id& id) const noexcept { return id.low; }
-};
 
 class Digests {
  public:

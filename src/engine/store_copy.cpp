@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/ids.hpp"
 #include "engine/knowledge_base.hpp"
 #include "engine/segment_writing.hpp"
 #include "hasten/error.hpp"
@@ -18,10 +19,6 @@ namespace {
 constexpr std::size_t kDocuments = 256, kNodes = 2048;         // of one commit
 constexpr std::uint64_t kTextBytes = std::uint64_t{16} << 20;  // of one commit
 constexpr std::string_view kFrom = "copy.from", kWhole = "copy.whole", kNodesDone = "copy.nodes.";
-
-struct IdHash {
-  std::size_t operator()(const Id& id) const noexcept { return id.low; }
-};
 
 class StoreCopy {
  public:

@@ -63,6 +63,8 @@ std::vector<std::string_view> joined(std::span<const std::string_view> types,
 
 std::vector<std::string_view> all_types() { return joined(segment_store_types(), vector_store_types()); }
 
+std::vector<std::string_view> types_of_vectors() { return joined(std::array{kLocal}, vector_store_types()); }
+
 /// A store of the truth, with its vectors in segments unless it is told how to index them itself; or one of
 /// vectors beside a local store.
 Stores both(StoreSettings store) {
@@ -89,14 +91,16 @@ Stores read_map(const json& value, const std::string& where) {
   indices.done();
   kwargs.done();
   const bool elsewhere = !backend.empty() && backend != kMap;
-  Stores stores = elsewhere ? both(read_store({{"type", backend}, {"kwargs", told}},
-                                              where + ".indices.smart_embedding_index", all_types()))
-                            : Stores();
+  Stores stores;
+  if (elsewhere) {
+    stores.vector_store = read_store({{"type", backend}, {"kwargs", told}},
+                                     where + ".indices.smart_embedding_index", types_of_vectors());
+  }
   stores.notices.push_back(
-      elsewhere
-          ? fmt::format("{} is written in an older way: it was taken for {{\"type\": \"{}\", \"kwargs\": …}}",
-                        where, backend)
-          : fmt::format("{}: 'map' was taken for 'local', the knowledge base's own folder", where));
+      elsewhere ? fmt::format("{} is written in an older way: it was taken for {{\"vector_store\": "
+                              "{{\"type\": \"{}\", \"kwargs\": …}}}}",
+                              where, backend)
+                : fmt::format("{}: 'map' was taken for 'local', the knowledge base's own folder", where));
   return stores;
 }
 
@@ -107,8 +111,7 @@ Stores read_pair(const json& value, const std::string& where) {
     stores.segment_store = read_store(segments, kwargs.place("segment_store"), segment_store_types());
   }
   if (const json& vectors = kwargs.value("vector_store"); !vectors.is_null()) {
-    const auto types = joined(std::array{kLocal}, vector_store_types());
-    stores.vector_store = read_store(vectors, kwargs.place("vector_store"), types);
+    stores.vector_store = read_store(vectors, kwargs.place("vector_store"), types_of_vectors());
   }
   kwargs.done();
   return stores;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/ids.hpp"
 #include "core/segment_store.hpp"
 #include "engine/filtering.hpp"
 #include "engine/snapshot.hpp"
@@ -58,9 +59,6 @@ class UserIndex {
     NodeNumber number;
     std::uint32_t document;
     bool has_vector;
-  };
-  struct IdHash {
-    std::size_t operator()(const Id& id) const noexcept { return id.low; }
   };
   struct Live;
 

@@ -3,6 +3,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "core/ids.hpp"
 #include "stores/local/local_store.hpp"
 #include "stores/local/local_store_state.hpp"
 #include "stores/local/schema.hpp"
@@ -11,10 +12,6 @@ namespace hasten {
 namespace {
 
 using sqlite::Query;
-
-struct IdHash {
-  std::size_t operator()(const Id& id) const noexcept { return id.low; }
-};
 
 /// An index whose entry names another row than it should would go unnoticed by that row's hash.
 void require_asked(bool asked, const sqlite::Connection& connection) {
@@ -95,19 +92,12 @@ template <class Base>
 std::optional<std::vector<std::uint32_t>> LocalReading<Base>::changed_documents(
     const CommitName& since) const {
   const std::uint64_t seen = state_.commit;
-  if (since.id == 0 || since.number > seen || seen - since.number >= kCommitsRemembered) return std::nullopt;
+  if (!is_remembered(since, seen)) return std::nullopt;
   Query query = state_.connection().query("SELECT * FROM commits WHERE number >= ? ORDER BY number");
   query.bind(static_cast<std::int64_t>(since.number));
-  if (!query.step() || rows::read_commit(query).name != since) return std::nullopt;
-  std::set<std::uint32_t> changed;
-  std::uint64_t reached = since.number;
-  while (query.step()) {
-    const rows::Commit commit = rows::read_commit(query);
-    if (commit.name.number != ++reached || !commit.documents) return std::nullopt;
-    changed.insert(commit.documents->begin(), commit.documents->end());
-  }
-  if (reached != seen) return std::nullopt;
-  return std::vector(changed.begin(), changed.end());
+  std::vector<LoggedCommit> log;
+  while (query.step()) log.push_back(rows::read_commit(query));
+  return changed_since(since, seen, log);
 }
 
 template <class Base>

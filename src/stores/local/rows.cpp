@@ -263,9 +263,9 @@ bool insert_vector(Connection& connection, const Vector& vector) {
   return connection.changes() > 0;
 }
 
-Commit read_commit(Query& query) {
+LoggedCommit read_commit(Query& query) {
   RowReader row(query, "commits");
-  Commit commit;
+  LoggedCommit commit;
   commit.name.number = row.integer();
   commit.name.id = row.integer();
   if (!row.null()) commit.documents = unpack<std::uint32_t>(row.blob());
@@ -273,7 +273,7 @@ Commit read_commit(Query& query) {
   return commit;
 }
 
-void write_commit(Connection& connection, const Commit& commit) {
+void write_commit(Connection& connection, const LoggedCommit& commit) {
   Query query = connection.query("INSERT OR REPLACE INTO commits VALUES (?, ?, ?, ?)");
   RowWriter row(query, "commits");
   row.integer(commit.name.number).integer(commit.name.id);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "stores/commit_log.hpp"
 #include "stores/local/local_store.hpp"
 #include "stores/local/sqlite.hpp"
 
@@ -55,13 +56,8 @@ Vector read_vector(sqlite::Query& query);
 /// @return false where the text has one already, which stays.
 bool insert_vector(sqlite::Connection& connection, const Vector& vector);
 
-/// A commit, and whose rows it rewrote.
-struct Commit {
-  CommitName name;
-  std::optional<std::vector<std::uint32_t>> documents;  ///< rising; nothing: very many
-};
-Commit read_commit(sqlite::Query& query);
-void write_commit(sqlite::Connection& connection, const Commit& commit);
+LoggedCommit read_commit(sqlite::Query& query);
+void write_commit(sqlite::Connection& connection, const LoggedCommit& commit);
 
 /// The number up to which every node of the group has a vector of the model; 0: none in particular.
 NodeNumber read_embedded(sqlite::Connection& connection, std::uint32_t model, std::uint32_t group);

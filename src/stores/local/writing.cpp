@@ -31,10 +31,7 @@ void advance_embedded(Connection& connection, std::uint32_t model, std::uint32_t
 /// Notes whose rows a commit rewrote, and forgets commits that are too long ago, many at once.
 void remember_commit(Connection& connection, const CommitName& name,
                      const std::set<std::uint32_t>& documents) {
-  constexpr std::size_t kDocumentsMax = 1024;
-  rows::Commit commit{name, std::vector(documents.begin(), documents.end())};
-  if (commit.documents->size() > kDocumentsMax) commit.documents.reset();
-  rows::write_commit(connection, commit);
+  rows::write_commit(connection, logged_commit(name, documents));
   if (name.number % 256 != 0 || name.number < kCommitsRemembered) return;
   connection.query("DELETE FROM commits WHERE number <= ?")
       .bind(static_cast<std::int64_t>(name.number - kCommitsRemembered))

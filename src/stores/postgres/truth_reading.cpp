@@ -20,10 +20,6 @@ namespace {
 // caller's function runs, which may ask for more.
 constexpr std::int64_t kPage = 2'000;
 
-struct IdHash {
-  std::size_t operator()(const Id& id) const noexcept { return id.low; }
-};
-
 std::string select(std::string_view columns, std::string_view rest) {
   return fmt::format("SELECT {} {}", columns, rest);
 }
@@ -65,18 +61,12 @@ template <class Base>
 std::optional<std::vector<std::uint32_t>> TruthReading<Base>::changed_documents(
     const CommitName& since) const {
   const std::uint64_t seen = state_.commit;
-  if (since.id == 0 || since.number > seen || seen - since.number >= kCommitsRemembered) return std::nullopt;
-  const auto commits =
+  if (!is_remembered(since, seen)) return std::nullopt;
+  const auto log =
       all_of(state_.query(select(kCommitColumns, "FROM _commits WHERE number >= $1 ORDER BY number"),
                           Values::of(bigint(since.number))),
              read_commit);
-  if (commits.size() != seen - since.number + 1 || commits.front().name != since) return std::nullopt;
-  std::set<std::uint32_t> changed;
-  for (const TruthCommit& commit : std::span(commits).subspan(1)) {
-    if (!commit.documents) return std::nullopt;
-    changed.insert(commit.documents->begin(), commit.documents->end());
-  }
-  return std::vector(changed.begin(), changed.end());
+  return changed_since(since, seen, log);
 }
 
 template <class Base>

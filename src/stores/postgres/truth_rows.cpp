@@ -354,15 +354,15 @@ std::string pack_chunk(std::uint64_t segment, std::uint64_t number, std::string_
   return RowPacker("segment_chunks").key(segment).key(number).text(bytes).finish();
 }
 
-TruthCommit read_commit(const Row& row) {
-  TruthCommit commit{{number_of(row, 0), number_of(row, 1)}, {}};
+LoggedCommit read_commit(const Row& row) {
+  LoggedCommit commit{{number_of(row, 0), number_of(row, 1)}, {}};
   RowUnpacker values("commits");
   values.key(commit.name.number).key(commit.name.id).open(bytes_of(row, 2));
   if (values.number() != 0) commit.documents = from_raw<std::uint32_t>(values.text());
   return commit;
 }
 
-std::string pack_commit(const TruthCommit& commit) {
+std::string pack_commit(const LoggedCommit& commit) {
   RowPacker values("commits");
   values.key(commit.name.number).key(commit.name.id).number(commit.documents ? 1 : 0);
   if (commit.documents) values.text(raw(std::span(*commit.documents)));

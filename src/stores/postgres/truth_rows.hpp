@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/segment_store.hpp"
+#include "stores/commit_log.hpp"
 #include "stores/postgres/rows.hpp"
 
 namespace hasten::postgres {
@@ -145,14 +146,9 @@ struct SegmentChunk {
 SegmentChunk read_chunk(const Row& row);
 std::string pack_chunk(std::uint64_t segment, std::uint64_t number, std::string_view bytes);
 
-/// A commit, and the documents with rewritten rows, their own or their nodes'; nothing where they are many.
-struct TruthCommit {
-  CommitName name;
-  std::optional<std::vector<std::uint32_t>> documents;
-};
 inline constexpr std::string_view kCommitColumns = "number, id, row";
-TruthCommit read_commit(const Row& row);
-std::string pack_commit(const TruthCommit& commit);
+LoggedCommit read_commit(const Row& row);
+std::string pack_commit(const LoggedCommit& commit);
 
 using Counters = std::map<std::string, std::uint64_t, std::less<>>;
 Counters read_counters(std::uint64_t commit, std::string_view row);

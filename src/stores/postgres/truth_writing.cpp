@@ -16,7 +16,6 @@ namespace {
 // What one statement carries.
 constexpr std::size_t kRowsMax = 2'000, kBytesMax = std::size_t{4} << 20;
 // Documents that a commit is remembered to have rewritten.
-constexpr std::size_t kRewrittenMax = 1'024;
 
 std::vector<std::int64_t> bigints(std::span<const NodeNumber> numbers) {
   std::vector<std::int64_t> all;
@@ -331,11 +330,9 @@ std::uint64_t TruthWriting::commit() {
     }
   }
   const std::uint64_t number = commit_number();
-  const auto& documents = state_.changes->documents;
-  TruthCommit commit{{number, unique_number()}, {}};
-  if (state_.changes->looks_back && documents.size() <= kRewrittenMax) {
-    commit.documents.emplace(documents.begin(), documents.end());
-  }
+  const Changes& changes = *state_.changes;
+  const LoggedCommit commit = logged_commit(
+      {number, unique_number()}, changes.looks_back ? std::optional(changes.documents) : std::nullopt);
   const auto id = static_cast<std::int64_t>(commit.name.id);
   state_.query(
       "WITH old AS (DELETE FROM _commits WHERE number <= $1 - $4),"
