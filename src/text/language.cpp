@@ -93,22 +93,59 @@ constexpr std::array<Language, 8> kLatinLanguages = {{
     {"pl", " i w na z do się nie że jest to jak po od za przez dla są ale oraz był o tym "},
 }};
 
+/// A word, and a bit for each language that it is common in.
+struct CommonWord {
+  std::string_view text;
+  std::uint8_t languages = 0;
+};
+
+constexpr std::size_t kWordsMax = 512;  // of all languages together
+
+struct CommonWords {
+  std::array<CommonWord, kWordsMax> words;  // rising
+  std::size_t size = 0;
+};
+
+consteval CommonWords common_words() {
+  CommonWords common;
+  for (std::size_t i = 0; i < kLatinLanguages.size(); ++i) {
+    const std::string_view words = kLatinLanguages[i].words;
+    for (std::size_t from = 1; from < words.size(); from = words.find(' ', from) + 1) {
+      common.words[common.size++] = {words.substr(from, words.find(' ', from) - from),
+                                     static_cast<std::uint8_t>(1u << i)};
+    }
+  }
+  std::ranges::sort(common.words.begin(), common.words.begin() + common.size, {}, &CommonWord::text);
+  return common;
+}
+
+constexpr CommonWords kCommonWords = common_words();
+
+/// The languages that a word is common in, a bit each.
+std::uint8_t languages_with(std::string_view word) {
+  const auto end = kCommonWords.words.begin() + kCommonWords.size;
+  std::uint8_t languages = 0;
+  for (auto at = std::ranges::lower_bound(kCommonWords.words.begin(), end, word, {}, &CommonWord::text);
+       at != end && at->text == word; ++at) {
+    languages |= at->languages;
+  }
+  return languages;
+}
+
 /// Words of a text that are common in each language of Latin script; the highest count wins.
 std::string_view latin_language(std::string_view text) {
   std::array<std::size_t, kLatinLanguages.size()> hits{};
   std::size_t words = 0;
-  std::array<char, 16> word{' '};  // as it stands in the lists: between spaces
-  std::size_t size = 1;
+  std::array<char, 16> word;  // a longer one is common in none
+  std::size_t size = 0;
   const auto finish = [&] {
-    if (size > 1 && size < word.size()) {
-      word[size] = ' ';
-      const std::string_view key(word.data(), size + 1);
-      for (std::size_t i = 0; i < hits.size(); ++i) {
-        hits[i] += kLatinLanguages[i].words.find(key) != std::string_view::npos;
-      }
+    if (size == 0) return;
+    ++words;
+    if (size < word.size()) {
+      const unsigned languages = languages_with({word.data(), size});
+      for (std::size_t i = 0; i < hits.size(); ++i) hits[i] += languages >> i & 1;
     }
-    words += size > 1;
-    size = 1;
+    size = 0;
   };
   for (char c : text) {
     const bool upper = c >= 'A' && c <= 'Z';
