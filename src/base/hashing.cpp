@@ -9,12 +9,22 @@
 
 namespace hasten {
 
+namespace {
+
+/// Looked up in libcrypto once: that takes longer than hashing a short text. It lives as long as the process.
+const EVP_MD* sha256() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return algorithm;
+}
+
+}  // namespace
+
 struct Sha256::Context {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> evp{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
 };
 
 Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  if (!context_->evp || EVP_DigestInit_ex(context_->evp.get(), EVP_sha256(), nullptr) != 1) {
+  if (!context_->evp || !sha256() || EVP_DigestInit_ex(context_->evp.get(), sha256(), nullptr) != 1) {
     throw Error(Code::internal, "sha256: libcrypto offers no SHA-256");
   }
 }
