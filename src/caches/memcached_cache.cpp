@@ -270,8 +270,8 @@ bool MemcachedCache::is_lost(std::uint64_t version) const {
   return lost_.contains(version);
 }
 
-void MemcachedCache::count(std::string_view ranking, std::string_view member, std::uint64_t by) {
-  rankings_.count(ranking, member, by);
+void MemcachedCache::count(std::string_view ranking, std::span<const Counted> members) {
+  for (const auto& [member, by] : members) rankings_.count(ranking, member, by);
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> MemcachedCache::top(std::string_view ranking,

@@ -108,8 +108,8 @@ bool MemoryCache::clear() {
   return true;
 }
 
-void MemoryCache::count(std::string_view ranking, std::string_view member, std::uint64_t by) {
-  rankings_.count(ranking, member, by);
+void MemoryCache::count(std::string_view ranking, std::span<const Counted> members) {
+  for (const auto& [member, by] : members) rankings_.count(ranking, member, by);
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> MemoryCache::top(std::string_view ranking, std::size_t n) {

@@ -42,7 +42,8 @@ class MemoryCache final : public Cache {
                std::chrono::milliseconds ttl) override;
   bool erase(std::string_view key) override;
   bool clear() override;
-  void count(std::string_view ranking, std::string_view member, std::uint64_t by) override;
+  using Cache::count;
+  void count(std::string_view ranking, std::span<const Counted> members) override;
   std::vector<std::pair<std::string, std::uint64_t>> top(std::string_view ranking, std::size_t n) override;
   CacheStatistics statistics() const override;
 

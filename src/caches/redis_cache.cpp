@@ -24,13 +24,15 @@ else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1)";
 
 /// KEYS[1] a ranking, whose scores are the counts below zero: so the highest comes first, of equal ones by
-/// member. ARGV: a member, how many to add, how many members are kept.
+/// member. ARGV: how many members are kept; then of each a member, and how many to add.
 constexpr std::string_view kCount = R"(
-local by = tonumber(ARGV[2])
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then
-  by = by - tonumber(redis.call('ZPOPMAX', KEYS[1])[2])
+for i = 2, #ARGV, 2 do
+  local by = tonumber(ARGV[i + 1])
+  if not redis.call('ZSCORE', KEYS[1], ARGV[i]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[1]) then
+    by = by - tonumber(redis.call('ZPOPMAX', KEYS[1])[2])
+  end
+  redis.call('ZINCRBY', KEYS[1], -by, ARGV[i])
 end
-redis.call('ZINCRBY', KEYS[1], -by, ARGV[1])
 return 1)";
 
 /// "0": without end, also where that is further away than the server can count.
@@ -313,11 +315,15 @@ bool RedisCache::clear() {
   }
 }
 
-void RedisCache::count(std::string_view ranking, std::string_view member, std::uint64_t by) {
-  if (member.size() > kRankingMemberBytes) return;
-  const std::string counts = std::to_string(by), members = std::to_string(kRankingMembers);
-  const std::vector<std::string_view> arguments{member, counts, members};
-  run(count_, name_of("r", ranking), arguments);
+void RedisCache::count(std::string_view ranking, std::span<const Counted> members) {
+  std::vector<std::string> counts{std::to_string(kRankingMembers)};
+  for (const Counted& one : members) counts.push_back(std::to_string(one.by));
+  std::vector<std::string_view> arguments{counts.front()};
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    if (members[i].member.size() > kRankingMemberBytes) continue;
+    arguments.insert(arguments.end(), {members[i].member, counts[i + 1]});
+  }
+  if (arguments.size() > 1) run(count_, name_of("r", ranking), arguments);
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> RedisCache::top(std::string_view ranking, std::size_t n) {

@@ -65,7 +65,8 @@ class RedisCache final : public Cache {
                std::chrono::milliseconds ttl) override;
   bool erase(std::string_view key) override;
   bool clear() override;
-  void count(std::string_view ranking, std::string_view member, std::uint64_t by) override;
+  using Cache::count;
+  void count(std::string_view ranking, std::span<const Counted> members) override;
   std::vector<std::pair<std::string, std::uint64_t>> top(std::string_view ranking, std::size_t n) override;
   /// Without entries and bytes: the server does not count them by namespace.
   CacheStatistics statistics() const override { return counters_.statistics(); }

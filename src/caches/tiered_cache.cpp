@@ -113,8 +113,8 @@ bool TieredCache::clear() {
   return cleared;
 }
 
-void TieredCache::count(std::string_view ranking, std::string_view member, std::uint64_t by) {
-  far_->count(ranking, member, by);
+void TieredCache::count(std::string_view ranking, std::span<const Counted> members) {
+  far_->count(ranking, members);
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> TieredCache::top(std::string_view ranking, std::size_t n) {

@@ -21,6 +21,12 @@ struct CacheStatistics {
   std::uint64_t entries = 0, bytes = 0;  ///< now; 0 where a server does not count them for this cache alone
 };
 
+/// A member of a ranking, and how much its count rises.
+struct Counted {
+  std::string_view member;
+  std::uint64_t by = 1;
+};
+
 /// Values under keys, any bytes both, kept for a while: nothing in it is needed, and any value may be gone at
 /// any time. A value that is found is whole, and this object never finds one older than it put, or erased,
 /// itself, whether or not the server answered. It is the newest that anybody put, but where
@@ -53,10 +59,14 @@ class Cache {
   /// Removes all of this cache's values, and its rankings; those of others on the same server stay.
   virtual bool clear() = 0;
 
-  /// Adds to a member's count in a ranking, which keeps at least its 1,000 highest: exactly while a ranking
-  /// has up to 10,000 members, then too high by at most a 10,000th of all its counts (see Ranking). Members
-  /// of more than 4,096 bytes are not counted.
-  virtual void count(std::string_view ranking, std::string_view member, std::uint64_t by = 1) = 0;
+  /// Adds to members' counts in a ranking, in one round trip where there is a server. A ranking keeps at
+  /// least its 1,000 highest: exactly while it has up to 10,000 members, then too high by at most a 10,000th
+  /// of all its counts (see Ranking). Members of more than 4,096 bytes are not counted.
+  virtual void count(std::string_view ranking, std::span<const Counted> members) = 0;
+  void count(std::string_view ranking, std::string_view member, std::uint64_t by = 1) {
+    const Counted one{member, by};
+    count(ranking, {&one, 1});
+  }
   /// The highest counts, falling; of equal ones by member.
   virtual std::vector<std::pair<std::string, std::uint64_t>> top(std::string_view ranking, std::size_t n) = 0;
 

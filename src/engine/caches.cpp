@@ -1,5 +1,6 @@
 #include "engine/caches.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <nlohmann/json.hpp>
 
@@ -14,7 +15,9 @@ using nlohmann::json;
 constexpr std::array kKinds{Cached::embeddings, Cached::lists, Cached::results, Cached::answers,
                             Cached::questions};
 constexpr std::string_view kNone = "none", kMemory = "memory";
-constexpr std::string_view kAsked = "asked";  // the ranking of questions
+constexpr std::string_view kAsked = "asked";      // the ranking of questions
+constexpr std::size_t kCountedTogether = 128;     // questions
+constexpr std::chrono::seconds kCountedAfter{1};  // where they are fewer
 
 std::size_t index_of(Cached kind) noexcept { return static_cast<std::size_t>(kind); }
 
@@ -81,7 +84,7 @@ Caches::Caches(const CacheSettings& settings) : settings_(settings) {
   }
 }
 
-Caches::~Caches() = default;
+Caches::~Caches() { count_asked(std::move(asked_)); }
 
 const CacheBudget& Caches::budget(Cached kind) const noexcept {
   switch (kind) {
@@ -126,11 +129,38 @@ void Caches::put(Cached kind, const std::string& key, std::string_view value) {
 }
 
 void Caches::count(std::string_view question) {
-  if (has(Cached::questions)) cache(Cached::questions).count(kAsked, question);
+  if (!has(Cached::questions)) return;
+  std::vector<std::string> asked;
+  {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock(counting_);
+    if (asked_.empty()) asked_from_ = now;
+    asked_.emplace_back(question);
+    if (asked_.size() < kCountedTogether && now < asked_from_ + kCountedAfter) return;
+    asked.swap(asked_);
+  }
+  count_asked(std::move(asked));
+}
+
+void Caches::count_asked(std::vector<std::string> asked) {
+  if (asked.empty()) return;
+  std::ranges::sort(asked);
+  std::vector<Counted> counted;
+  for (const std::string& question : asked) {
+    if (counted.empty() || counted.back().member != question) counted.push_back({question, 0});
+    ++counted.back().by;
+  }
+  cache(Cached::questions).count(kAsked, counted);
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Caches::most_asked(std::size_t n) {
   if (!has(Cached::questions)) return {};
+  std::vector<std::string> asked;
+  {
+    const std::lock_guard lock(counting_);
+    asked.swap(asked_);
+  }
+  count_asked(std::move(asked));
   return cache(Cached::questions).top(kAsked, n);
 }
 

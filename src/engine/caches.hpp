@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -30,7 +31,9 @@ class Caches {
   std::optional<std::string> get(Cached kind, const std::string& key);
   std::vector<std::optional<std::string>> get(Cached kind, std::span<const std::string> keys);
   void put(Cached kind, const std::string& key, std::string_view value);
-  /// Counts a question that was asked; and the most asked ones with their counts.
+  /// Counts a question that was asked; and the most asked ones with their counts. Questions are counted many
+  /// at a time, or after a second, so that none costs a round trip to a server: others see them a little
+  /// later.
   void count(std::string_view question);
   std::vector<std::pair<std::string, std::uint64_t>> most_asked(std::size_t n);
   /// Of those that were used.
@@ -40,9 +43,13 @@ class Caches {
   struct Place;
   Cache& cache(Cached kind);
   const CacheBudget& budget(Cached kind) const noexcept;
+  void count_asked(std::vector<std::string> asked);
 
   CacheSettings settings_;
   std::vector<std::unique_ptr<Place>> places_;  // by Cached
+  std::mutex counting_;
+  std::vector<std::string> asked_;                    // and not counted yet; guarded by `counting_`
+  std::chrono::steady_clock::time_point asked_from_;  // the first of them; likewise
 };
 
 /// "results".
