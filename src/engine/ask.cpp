@@ -103,8 +103,10 @@ class Asking {
   /// The hits that speak of the question about as much as the best of them: what else was found
   /// would only lead a writer astray.
   void choose_passages() {
-    std::vector<double> coverage;
-    for (const Hit& hit : answer_.hits) coverage.push_back(found_.weights.coverage(hit.node.text));
+    std::vector<double> coverage = found_.coverage;
+    for (std::size_t i = coverage.size(); i < answer_.hits.size(); ++i) {
+      coverage.push_back(found_.weights.coverage(answer_.hits[i].node.text));
+    }
     const double enough = kNearlyAsGood * *std::max_element(coverage.begin(), coverage.end());
     for (std::size_t i = 0; i < answer_.hits.size(); ++i) {
       if (coverage[i] < enough) continue;

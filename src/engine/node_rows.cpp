@@ -42,13 +42,12 @@ const DocumentRow* NodeRows::document(std::uint32_t number) {
   return at->second ? &*at->second : nullptr;
 }
 
-Node node_of(const SegmentStore::Reading& reading, const NodeRow& row, const DocumentRow& document,
-             const std::string& group) {
+Node node_of(const NodeRow& row, const DocumentRow& document, const std::string& group, std::string text) {
   Node node;
   node.id = row.id;
   node.doc_id = document.id;
   node.group = group;
-  node.text = text_of(reading, row);
+  node.text = std::move(text);
   node.span = row.span;
   node.parent = row.parent;
   node.number = row.ordinal;

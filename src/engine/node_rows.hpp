@@ -36,7 +36,6 @@ class NodeRows {
 };
 
 /// The node of a row, with its text and the fields of its document.
-Node node_of(const SegmentStore::Reading& reading, const NodeRow& row, const DocumentRow& document,
-             const std::string& group);
+Node node_of(const NodeRow& row, const DocumentRow& document, const std::string& group, std::string text);
 
 }  // namespace hasten

@@ -10,8 +10,9 @@
 namespace hasten {
 namespace {
 
-constexpr std::uint32_t kFormat = 1;
-constexpr std::string_view kVersion = "result 1";
+constexpr std::uint32_t kFormat = 2;
+constexpr std::string_view kVersion = "result 2";
+constexpr std::size_t kHitsReserved = 1024;  // whatever damaged bytes say
 
 // ---- the key ----
 
@@ -189,17 +190,19 @@ std::string encode(const Found& found) {
   add(packer, found.result.notices);
   packer.value<std::uint64_t>(found.weights.weights().size());
   for (const auto& [term, weight] : found.weights.weights()) packer.text(term).value(weight);
-  packer.values(found.query_vector);
+  packer.values(found.query_vector).values(found.coverage);
   for (const auto& pages : found.pages) packer.values(pages);
   return std::move(packer).bytes();
 }
 
-std::optional<Found> decode_found(std::string_view bytes, const CommitName& at) {
+std::optional<Found> decode_found(std::string_view bytes) {
   Unpacker unpacker(bytes);
-  if (unpacker.value<std::uint32_t>() != kFormat || unpacker.value<CommitName>() != at) return std::nullopt;
+  if (unpacker.value<std::uint32_t>() != kFormat) return std::nullopt;
   Found found;
-  found.at = at;
-  for (std::size_t n = unpacker.count(); n > 0; --n) found.result.hits.push_back(hit_of(unpacker));
+  found.at = unpacker.value<CommitName>();
+  const std::size_t hits = unpacker.count();
+  found.result.hits.reserve(std::min(hits, kHitsReserved));
+  for (std::size_t n = hits; n > 0; --n) found.result.hits.push_back(hit_of(unpacker));
   found.result.relevance = optional_of<double>(unpacker);
   found.result.notices = texts_of(unpacker);
   TermWeights::Weights weights;
@@ -209,10 +212,12 @@ std::optional<Found> decode_found(std::string_view bytes, const CommitName& at) 
   }
   found.weights = TermWeights(std::move(weights));
   found.query_vector = unpacker.values<float>();
+  found.coverage = unpacker.values<double>();
   for (std::size_t i = 0; i < found.result.hits.size(); ++i) {
     found.pages.push_back(unpacker.values<std::uint64_t>());
   }
-  if (!unpacker.whole()) return std::nullopt;
+  const std::size_t covered = found.coverage.size();
+  if (!unpacker.whole() || (covered != 0 && covered != found.result.hits.size())) return std::nullopt;
   return found;
 }
 

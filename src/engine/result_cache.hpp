@@ -18,9 +18,9 @@ std::optional<std::string> result_key(KnowledgeBase& kb, std::string_view query,
 /// All options as bytes: equal where they are.
 std::string bytes_of(const SearchOptions& options);
 
-/// What a search found, valid at the commit that it names.
+/// What a search found, valid at the commit that it names. The texts of its nodes are at any.
 std::string encode(const Found& found);
-/// Nothing where these are no bytes of encode(), or it was found at another commit.
-std::optional<Found> decode_found(std::string_view bytes, const CommitName& at);
+/// Nothing where these are no bytes of encode().
+std::optional<Found> decode_found(std::string_view bytes);
 
 }  // namespace hasten

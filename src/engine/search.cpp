@@ -25,17 +25,26 @@ Filter both(const Filter& a, const Filter& b) {
   return Filter::parse(fmt::format("({}) and ({})", a.to_string(), b.to_string()));
 }
 
+/// What is known of a question before it is searched; borrowed, null where there is nothing.
+struct Known {
+  const QuestionVector* vector = nullptr;
+  const Found* before = nullptr;  ///< at an earlier commit
+};
+
 /// One search over one snapshot: the steps of SearchOptions, in their order.
 class Search {
  public:
-  Search(KnowledgeBase& kb, std::string_view query, const QuestionVector* vector,
-         const SearchOptions& options, Trace* trace, std::stop_token stop)
+  Search(KnowledgeBase& kb, std::string_view query, const Known& known, const SearchOptions& options,
+         Trace* trace, std::stop_token stop)
       : kb_(kb),
         query_(query),
-        vector_(vector),
+        vector_(known.vector),
         options_(with_settings(options, kb.settings)),
         trace_(trace),
-        stop_(std::move(stop)) {}
+        stop_(std::move(stop)) {
+    if (known.before == nullptr) return;
+    for (const Hit& hit : known.before->result.hits) known_texts_.emplace(hit.node.id, &hit.node.text);
+  }
 
   Found run() {
     while (!open()) {  // a user's index was brought to a newer commit meanwhile: read that one
@@ -213,7 +222,8 @@ class Search {
 
   Hit hit_of(const ShapedHit& shaped, const NodeRow& row, const DocumentRow& document) const {
     Hit hit;
-    hit.node = node_of(*reading_, row, document, group_name(row.group));
+    const std::string* const text = known_text(row);
+    hit.node = node_of(row, document, group_name(row.group), text ? *text : text_of(*reading_, row));
     if (shaped.span != row.span) {
       hit.node.span = shaped.span;
       hit.node.text = reading_->text(row.document, shaped.span);
@@ -227,10 +237,21 @@ class Search {
     return hit;
   }
 
-  std::string group_name(std::uint32_t id) const {
+  /// A node's id is made of its text: what was read of it before is what would be read now.
+  const std::string* known_text(const NodeRow& row) const {
+    const auto known = known_texts_.find(row.id);
+    return known == known_texts_.end() || plan_.reshapes() ? nullptr : known->second;
+  }
+
+  const GroupSnapshot* group_of(std::uint32_t id) const {
     const auto group = std::ranges::find_if(
         snapshot_->groups, [id](const GroupSnapshot& candidate) { return candidate.row.id == id; });
-    return group == snapshot_->groups.end() ? "" : group->row.name;
+    return group == snapshot_->groups.end() ? nullptr : &*group;
+  }
+
+  std::string group_name(std::uint32_t id) const {
+    const GroupSnapshot* const group = group_of(id);
+    return group == nullptr ? "" : group->row.name;
   }
 
   /// By the nodes that were found, whatever was made of them: a larger passage would cover more words
@@ -241,12 +262,10 @@ class Search {
       return;
     }
     Trace::Span span(trace_, "search.relevance");
-    for (std::size_t i = 0; i < best.size(); ++i) {
-      const std::string text =
-          plan_.reshapes() ? text_of(*reading_, *rows_->find(best[i].node)) : found_.result.hits[i].node.text;
-      if (i == 0) evidence.languages = languages_of(query_, text);
-      evidence.coverage = std::max(evidence.coverage, found_.weights.coverage(text));
-    }
+    evidence.languages = languages_of(query_, first_text(best.front().node));
+    std::vector<double> covered = coverage(best);
+    evidence.coverage = std::ranges::max(covered);
+    if (!plan_.reshapes()) found_.coverage = std::move(covered);
     found_.result.relevance = relevance(evidence);
     if (trace_ == nullptr) return;
     span.note("coverage", fmt::format("{:.4f}", evidence.coverage));
@@ -256,6 +275,31 @@ class Search {
       span.note("embedder_deviations", fmt::format("{:.4f}", embedder_deviations(evidence)));
     }
     span.note("relevance", fmt::format("{:.4f}", *found_.result.relevance));
+  }
+
+  std::string first_text(NodeNumber node) {
+    return plan_.reshapes() ? text_of(*reading_, *rows_->find(node)) : found_.result.hits.front().node.text;
+  }
+
+  /// How much of the question's words each of these nodes has: as the word index says, where it has the node.
+  std::vector<double> coverage(const std::vector<Ranked>& best) {
+    std::vector<std::string> terms;
+    for (const auto& [term, weight] : found_.weights.weights()) terms.push_back(term);
+    std::map<std::uint32_t, std::vector<std::size_t>> by_group;
+    for (std::size_t i = 0; i < best.size(); ++i) by_group[rows_->find(best[i].node)->group].push_back(i);
+    std::vector<double> coverage(best.size());
+    for (const auto& [id, places] : by_group) {
+      std::vector<NodeNumber> nodes;
+      for (const std::size_t i : places) nodes.push_back(best[i].node);
+      const GroupSnapshot* const group = group_of(id);
+      const auto inputs = group == nullptr ? std::vector<Bm25Input>() : group->word_inputs();
+      const auto within = terms_within(inputs, terms, nodes);
+      for (std::size_t n = 0; n < nodes.size(); ++n) {
+        coverage[places[n]] = within[n] ? found_.weights.coverage(*within[n])
+                                        : found_.weights.coverage(text_of(*reading_, *rows_->find(nodes[n])));
+      }
+    }
+    return coverage;
   }
 
   KnowledgeBase& kb_;
@@ -268,7 +312,8 @@ class Search {
   std::optional<NodeRows> rows_;
   std::shared_ptr<const Snapshot> snapshot_;
   SearchPlan plan_;
-  const GroupSnapshot* group_ = nullptr;  // of the first retriever: what terms are weighed by
+  std::map<Id, const std::string*> known_texts_;  // by node
+  const GroupSnapshot* group_ = nullptr;          // of the first retriever: what terms are weighed by
   std::vector<UserIndex::Lease> leases_;
   std::vector<Question> questions_;
   std::map<NodeNumber, FirstStage> first_stage_;  // of what was reranked
@@ -298,9 +343,9 @@ std::optional<std::uint64_t> page_at(const std::vector<std::uint64_t>& pages, st
 namespace {
 
 /// Searches, whatever the caches have of the whole.
-Found search_anew(KnowledgeBase& kb, std::string_view query, const QuestionVector* vector,
-                  const SearchOptions& options, Trace* trace, std::stop_token stop) {
-  const auto attempt = [&] { return Search(kb, query, vector, options, trace, stop).run(); };
+Found search_anew(KnowledgeBase& kb, std::string_view query, const Known& known, const SearchOptions& options,
+                  Trace* trace, std::stop_token stop) {
+  const auto attempt = [&] { return Search(kb, query, known, options, trace, stop).run(); };
   // A writer may have merged a segment away between our reading of the manifest and our opening of
   // the file, or compacted the vectors: a new reading sees the new manifest. If it fails again, and nothing
   // was committed between, it is damage.
@@ -332,13 +377,16 @@ Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& opt
   const SearchOptions asked = with_settings(options, kb.settings);
   const auto key = kb.caches.has(Cached::results) ? result_key(kb, query, asked) : std::nullopt;
   const CommitName newest = key ? kb.store.newest() : CommitName();
-  if (newest.id == 0) return search_anew(kb, query, vector, asked, trace, std::move(stop));
+  Known known{vector, nullptr};
+  if (newest.id == 0) return search_anew(kb, query, known, asked, trace, std::move(stop));
+  std::optional<Found> before;
   {
     Trace::Span span(trace, "search.cache");
     if (const auto bytes = kb.caches.get(Cached::results, *key)) {
-      if (auto found = decode_found(*bytes, newest)) {
+      before = decode_found(*bytes);
+      if (before && before->at == newest) {
         span.note("results", "hit");
-        return std::move(*found);
+        return std::move(*before);
       }
     }
     span.note("results", "miss");
@@ -346,7 +394,8 @@ Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& opt
   const auto found = kb.searching.run(
       fmt::format("{} {:016x}", *key, newest.id),
       [&] {
-        auto made = std::make_shared<const Found>(search_anew(kb, query, vector, asked, trace, stop));
+        known.before = before ? &*before : nullptr;
+        auto made = std::make_shared<const Found>(search_anew(kb, query, known, asked, trace, stop));
         if (made->at.id != 0) kb.caches.put(Cached::results, *key, encode(*made));
         return made;
       },

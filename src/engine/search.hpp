@@ -20,6 +20,7 @@ struct Found {
   TermWeights weights{{}, {}, 0};
   std::vector<float> query_vector;                ///< empty without vectors
   std::vector<std::vector<std::uint64_t>> pages;  ///< of each hit's document: where its pages begin
+  std::vector<double> coverage;                   ///< of each hit by `weights`; empty where hits are reshaped
   CommitName at;                                  ///< the commit that was searched
 };
 

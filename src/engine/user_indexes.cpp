@@ -8,6 +8,7 @@
 #include <span>
 #include <unordered_set>
 
+#include "engine/knowledge_base.hpp"
 #include "engine/node_rows.hpp"
 #include "hasten/error.hpp"
 
@@ -123,7 +124,7 @@ void UserIndex::add_new(const SegmentStore::Reading& reading, const SegmentStore
       const NodeRow* row = rows.find(fresh[i]);
       const DocumentRow* document = row == nullptr ? nullptr : rows.document(row->document);
       if (document == nullptr) continue;
-      nodes.push_back(node_of(reading, *row, *document, group_));
+      nodes.push_back(node_of(*row, *document, group_, text_of(reading, *row)));
       of_nodes.push_back(row);
       if (!with_vectors) continue;
       const auto vector = store.vector(live.group->fingerprint(), live.vectors.at(fresh[i]));

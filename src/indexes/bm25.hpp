@@ -128,6 +128,12 @@ struct Bm25Counts {
 double most_after(double score, std::span<const std::string> terms, const Bm25Counts& before,
                   const Bm25Counts& now, const Bm25Parameters& parameters);
 
+/// Which of these terms stand in a node, in their order, for each of these nodes; nothing for one that is in
+/// none of the segments. What terms() would find in its text, without reading that. @throws Error(damaged)
+std::vector<std::optional<std::vector<bool>>> terms_within(std::span<const Bm25Input> segments,
+                                                           std::span<const std::string> terms,
+                                                           std::span<const NodeNumber> nodes);
+
 /// In how many live nodes each of these terms stands; in the order given.
 std::vector<std::uint64_t> document_frequencies(std::span<const Bm25Input> segments,
                                                 std::span<const std::string> terms);

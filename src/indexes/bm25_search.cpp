@@ -303,6 +303,20 @@ class SegmentScorer {
   std::array<std::int32_t, kBlockSize> parts_;
 };
 
+// Whether a posting list has a position.
+bool has(PostingCursor& postings, std::uint32_t position) {
+  std::size_t block = 0;
+  for (std::size_t n = postings.blocks(); n > 0;) {  // the first block that ends at the position or after it
+    const std::size_t half = n / 2;
+    const bool before = postings.last_position(block + half) < position;
+    block += before ? half + 1 : 0;
+    n = before ? n - half - 1 : half;
+  }
+  if (block == postings.blocks()) return false;
+  postings.load(block);
+  return std::ranges::binary_search(postings.positions(), position);
+}
+
 // Units in a score of 1: as many as let no sum overflow.
 double units_for(double weights) {
   unsigned bits = kUnitBits;
@@ -427,6 +441,29 @@ double most_after(double score, std::span<const std::string> terms, const Bm25Co
   const double growth = rarer * longer * kFloats;
   // What each term adds is rounded to whole units.
   return score * growth + (1 + growth) * static_cast<double>(places.size()) / units_for(weights);
+}
+
+std::vector<std::optional<std::vector<bool>>> terms_within(std::span<const Bm25Input> segments,
+                                                           std::span<const std::string> terms,
+                                                           std::span<const NodeNumber> nodes) {
+  std::vector<std::optional<std::vector<bool>>> within(nodes.size());
+  for (const Bm25Input& input : segments) {
+    const Bm25Segment& segment = *input.segment;
+    std::vector<std::pair<std::size_t, std::uint32_t>> here;  // which of the nodes, and its position
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const std::size_t at = segment.find(nodes[i]);
+      if (at == segment.nodes()) continue;
+      here.emplace_back(i, static_cast<std::uint32_t>(at));
+      within[i].emplace(terms.size());
+    }
+    for (std::size_t t = 0; t < terms.size() && !here.empty(); ++t) {
+      const auto list = segment.postings(terms[t]);
+      if (!list) continue;
+      PostingCursor postings(*list, segment.nodes());
+      for (const auto& [node, position] : here) (*within[node])[t] = has(postings, position);
+    }
+  }
+  return within;
 }
 
 std::vector<std::uint64_t> document_frequencies(std::span<const Bm25Input> segments,

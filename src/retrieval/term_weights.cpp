@@ -1,7 +1,7 @@
 #include "retrieval/term_weights.hpp"
 
 #include <cmath>
-#include <set>
+#include <iterator>
 
 #include "text/words.hpp"
 
@@ -25,13 +25,20 @@ void TermWeights::add_up() {
 }
 
 double TermWeights::coverage(std::string_view text) const {
-  if (total_ <= 0) return 0;
-  double covered = 0;
-  std::set<std::string> seen;
+  std::vector<bool> standing(weights_.size());
   for (const Term& term : terms(text)) {
     const auto weight = weights_.find(term.text);
-    if (weight != weights_.end() && seen.insert(term.text).second) covered += weight->second;
+    if (weight == weights_.end()) continue;
+    standing[static_cast<std::size_t>(std::distance(weights_.begin(), weight))] = true;
   }
+  return coverage(standing);
+}
+
+double TermWeights::coverage(const std::vector<bool>& standing) const {
+  if (total_ <= 0) return 0;
+  double covered = 0;
+  std::size_t i = 0;
+  for (const auto& [term, weight] : weights_) covered += standing[i++] ? weight : 0;
   return covered / total_;
 }
 

@@ -362,13 +362,12 @@ TEST_F(Caching, BytesThatAreNoneOfOursAreNotTaken) {
   add({{"a", "kaka kabu", {}}});
   const Found found = search(*writer_, "kaka", {}, nullptr, {});
   const std::string bytes = encode(found);
-  const auto whole = decode_found(bytes, found.at);
+  const auto whole = decode_found(bytes);
   ASSERT_TRUE(whole);
   expect_equal(whole->result, found.result, "whole");
-  EXPECT_FALSE(decode_found(bytes, {found.at.number, found.at.id + 1}));
-  for (std::size_t n = 0; n < bytes.size(); ++n)
-    EXPECT_FALSE(decode_found(bytes.substr(0, n), found.at)) << n;
-  EXPECT_FALSE(decode_found(bytes + "x", found.at));
+  EXPECT_EQ(whole->at, found.at);
+  for (std::size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(decode_found(bytes.substr(0, n))) << n;
+  EXPECT_FALSE(decode_found(bytes + "x"));
 }
 
 }  // namespace

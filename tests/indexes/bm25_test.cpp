@@ -253,6 +253,25 @@ TEST(Bm25, NodesAreScoredAsTheSearchScoresThem) {
   }
 }
 
+TEST(Bm25, TermsWithinNodesAreThoseOfTheirTexts) {
+  std::mt19937_64 random(14);
+  for (int round = 0; round < 30; ++round) {
+    const auto corpus = random_corpus(random, 1 + random() % 3000, 0.1);
+    const auto built = cut(corpus, random_borders(random, corpus.size(), random() % 4));
+    const std::vector<std::string> query{fmt::format("w{}", random() % 5), fmt::format("w{}", random() % 150),
+                                         "in no text"};
+    std::vector<NodeNumber> nodes{corpus.back().node + 1};  // which is in no segment
+    std::vector<std::optional<std::vector<bool>>> want{std::nullopt};
+    for (int i = 0; i < 50; ++i) {
+      const Doc& doc = corpus[random() % corpus.size()];
+      nodes.push_back(doc.node);
+      std::vector<bool>& stand = want.emplace_back().emplace();
+      for (const std::string& term : query) stand.push_back(std::ranges::count(doc.terms, term) > 0);
+    }
+    EXPECT_EQ(terms_within(built.inputs(), query, nodes), want);
+  }
+}
+
 TEST(Bm25, NoScoreGrowsBeyondTheMostItMay) {
   std::mt19937_64 random(13);
   double nearest = 0;
