@@ -69,7 +69,7 @@ class Consumer(unittest.TestCase):
             module = self.prefix / "lib" / f"libhasten-{store}.so"
             self.assertNotIn(str(BUILD), run("ldd", module, env=self.environment))
             ingest = [hasten, "ingest", text, "--no-embed", "--kb", self.work / f"{store}.hasten", "--store",
-                      f'{{"type": "{store}", "kwargs": {{"uri": "{uri}"}}}}']
+                      f'{{"vector_store": {{"type": "{store}", "kwargs": {{"uri": "{uri}"}}}}}}']
             run(*ingest, env=self.environment)
             module.rename(module.with_suffix(".away"))
             with self.assertRaisesRegex(AssertionError, rf"{module.name} is not beside the library in "):

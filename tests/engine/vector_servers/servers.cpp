@@ -13,7 +13,7 @@ namespace {
 using nlohmann::json;
 
 std::string store_json(const std::string& type, const json& kwargs) {
-  return json{{"type", type}, {"kwargs", kwargs}}.dump();
+  return json{{"vector_store", {{"type", type}, {"kwargs", kwargs}}}}.dump();
 }
 
 class Chroma final : public VectorServer {
