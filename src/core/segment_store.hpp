@@ -108,7 +108,7 @@ struct CommitName {
   bool operator==(const CommitName&) const = default;
 };
 
-/// How many commits changed_documents() looks back.
+/// How many commits follows() and changed_documents() look back.
 constexpr std::uint64_t kCommitsRemembered = 4096;
 
 /// A row of the vectors from before a compaction was asked for: a new snapshot names it anew.
@@ -140,6 +140,8 @@ class SegmentStore {
     /// The number of the commit that is seen.
     virtual std::uint64_t seen() const = 0;
     virtual CommitName commit_name() const = 0;
+    /// Whether `since` is this commit, or an earlier one of its history that is not too long ago. One look-up.
+    virtual bool follows(const CommitName& since) const = 0;
     /// Documents of which rows, or rows of whose nodes, were rewritten by the commits after `since`: rising,
     /// each once. Those added are not among them; those removed since may be. Nothing where `since` is not of
     /// this history, is too long ago, or a commit rewrote very many.

@@ -115,15 +115,15 @@ std::string SearchLists::key_of(const AskedList& asked) {
 /// @return false: this commit cannot be reached from the list's.
 bool SearchLists::find_entered(List& list) {
   if (list.known->at == at_) return true;
-  const auto& changed = changed_since(list.known->at);
-  if (!changed) return false;
+  if (!rows_.reading().follows(list.known->at)) return false;
   const PlannedRetriever& retriever = *list.asked.retriever;
   for (const SegmentPart* part : searched_parts(*retriever.group, retriever.similarity)) {
     if (last_of(*part) <= list.known->last_node) continue;
     if (!add_later(*part, list.known->last_node, list.entered)) return false;
   }
   if (retriever.filtered != nullptr) {  // fields changed: other nodes may pass
-    if (changed->size() > kDocumentsMax) return false;
+    const auto& changed = changed_since(list.known->at);
+    if (!changed || changed->size() > kDocumentsMax) return false;
     for (const std::uint32_t document : *changed) {
       for (const NodeRow* node : rows_.of_document(document)) {
         if (node->group == retriever.group->row.id) list.entered.push_back(node->number);

@@ -43,6 +43,9 @@ TEST_F(CommitNames, AnotherHistoryIsNotThisOne) {
   EXPECT_NE(name_of(other).id, here.id);
   EXPECT_EQ(other.read()->changed_documents(common), (Numbers{1}));
   rewrite(other, {1});
+  EXPECT_TRUE(other.read()->follows(common));
+  EXPECT_FALSE(other.read()->follows(here));
+  EXPECT_FALSE(other.read()->follows({here.number + 5, here.id})) << "not yet there";
   EXPECT_EQ(other.read()->changed_documents(here), std::nullopt);
   EXPECT_EQ(other.read()->changed_documents({here.number + 5, here.id}), std::nullopt) << "not yet there";
   EXPECT_EQ(other.read()->changed_documents({here.number, 0}), std::nullopt);

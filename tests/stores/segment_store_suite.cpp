@@ -877,6 +877,9 @@ TEST_F(SegmentStoreSuite, ChangedDocumentsAreThoseOfAllCommitsSince) {
     writing->commit();
   }
   EXPECT_EQ(store.read()->changed_documents(between), (Numbers{1, 2, 3}));
+  EXPECT_TRUE(store.read()->follows(before));
+  EXPECT_TRUE(store.read()->follows(name_of(store)));
+  EXPECT_FALSE(store.read()->follows({before.number, before.id + 1}));
 }
 
 TEST_F(SegmentStoreSuite, ACommitThatRewroteVeryManyNamesNone) {
@@ -894,6 +897,7 @@ TEST_F(SegmentStoreSuite, ACommitThatRewroteVeryManyNamesNone) {
   EXPECT_EQ(store.read()->changed_documents(before)->size(), 1024u);
   rewrite(store, documents);
   EXPECT_EQ(store.read()->changed_documents(before), std::nullopt);
+  EXPECT_TRUE(store.read()->follows(before));
 }
 
 }  // namespace

@@ -130,6 +130,7 @@ class LocalReading : public Base {
   LocalTransaction& transaction() noexcept { return state_; }
   std::uint64_t seen() const override;
   CommitName commit_name() const override;
+  bool follows(const CommitName& since) const override;
   std::optional<std::vector<std::uint32_t>> changed_documents(const CommitName& since) const override;
   std::optional<std::string> setting(std::string_view key) const override;
   std::vector<GroupRow> groups() const override;

@@ -89,15 +89,20 @@ CommitName LocalReading<Base>::commit_name() const {
 }
 
 template <class Base>
+bool LocalReading<Base>::follows(const CommitName& since) const {
+  if (!is_remembered(since, state_.commit)) return false;
+  return read_commit_name(state_.connection(), since.number) == since;
+}
+
+template <class Base>
 std::optional<std::vector<std::uint32_t>> LocalReading<Base>::changed_documents(
     const CommitName& since) const {
-  const std::uint64_t seen = state_.commit;
-  if (!is_remembered(since, seen)) return std::nullopt;
+  if (!follows(since)) return std::nullopt;
   Query query = state_.connection().query("SELECT * FROM commits WHERE number >= ? ORDER BY number");
   query.bind(static_cast<std::int64_t>(since.number));
   std::vector<LoggedCommit> log;
   while (query.step()) log.push_back(rows::read_commit(query));
-  return changed_since(since, seen, log);
+  return changed_since(since, state_.commit, log);
 }
 
 template <class Base>

@@ -58,6 +58,15 @@ CommitName TruthReading<Base>::commit_name() const {
 }
 
 template <class Base>
+bool TruthReading<Base>::follows(const CommitName& since) const {
+  if (!is_remembered(since, state_.commit)) return false;
+  const auto commits = all_of(state_.query(select(kCommitColumns, "FROM _commits WHERE number = $1"),
+                                           Values::of(bigint(since.number))),
+                              read_commit);
+  return !commits.empty() && commits.front().name == since;
+}
+
+template <class Base>
 std::optional<std::vector<std::uint32_t>> TruthReading<Base>::changed_documents(
     const CommitName& since) const {
   const std::uint64_t seen = state_.commit;
