@@ -1,115 +1,235 @@
-// Hits of the caches, one after the other in one thread: half the requests' time is below p50, all but one of
-// a hundred below p99. usage: hasten_cache_hits REDIS_PORT MEMCACHED_PORT ROUNDS -> one JSON object
+// A question that was asked before, on a knowledge base of 20,000 nodes: searches that are answered by each
+// cache, and the cache alone, beside bare requests for the same bytes over a connection of the same kind; one
+// request at a time, a contender after the other in each round. usage: hasten_cache_hits fill KB DOCUMENTS
+//        hasten_cache_hits ask KB REDIS_PORT MEMCACHED_PORT ROUNDS -> one JSON object: p50 and p99 by round,
+//        in us
 #include <fmt/format.h>
-#include <hiredis/hiredis.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
+#include <filesystem>
 #include <functional>
-#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "bench/caches/bare_servers.hpp"
+#include "bench/caches/made_up_embedder.hpp"
 #include "caches/make_cache.hpp"
+#include "engine/ingest.hpp"
+#include "engine/knowledge_base.hpp"
+#include "engine/maintenance.hpp"
+#include "engine/result_cache.hpp"
+#include "engine/search.hpp"
+#include "engine/search_plan.hpp"
 
-namespace hasten {
+namespace hasten::bench {
 namespace {
 
-constexpr std::size_t kKeys = 1000, kValueBytes = 2048, kRequests = 2000;
+using nlohmann::json;
+namespace fs = std::filesystem;
+using Access = SegmentStore::Access;
 
-std::string key_of(std::size_t i) { return fmt::format("question {}: how far away is the Moon?", i); }
-std::string value_of(std::size_t i) { return std::string(kValueBytes, static_cast<char>('a' + i % 26)); }
+constexpr std::size_t kTurns = 30, kRequests = 48;  // a round: so many requests of each contender, in turns
+constexpr std::string_view kQuestions[] = {"How do I open a file?",
+                                           "What is a generator expression?",
+                                           "sort a list by a key",
+                                           "install a package",
+                                           "configure the mail server",
+                                           "regular expression groups",
+                                           "How are partitions encrypted?",
+                                           "wie installiere ich ein Paket",
+                                           "时区设置",
+                                           "parse command line arguments",
+                                           "What does a context manager do?",
+                                           "threads and locks"};
 
-/// What a program would write that has nothing but hiredis, with the time-outs that the cache has.
-class BareRedis {
- public:
-  explicit BareRedis(int port) : context_(redisConnectWithTimeout("127.0.0.1", port, {0, 200'000})) {
-    if (!context_ || context_->err != 0) throw std::runtime_error("no server of Redis");
-    redisSetTimeout(context_, {0, 250'000});
-    const int on = 1;
-    ::setsockopt(context_->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+std::unique_ptr<KnowledgeBase> open(const fs::path& folder, Access access, const json& cache) {
+  Settings settings;
+  settings.embedder = "made-up";
+  settings.recall = 1;
+  settings.cache.type = cache.at("type");
+  settings.cache.kwargs = cache.value("kwargs", json::object()).dump();
+  auto kb = std::make_unique<KnowledgeBase>(folder, settings, access, "bench");
+  kb->models.add("made-up", std::make_unique<MadeUpEmbedder>(), nullptr);
+  return kb;
+}
+
+void fill(const fs::path& folder, const fs::path& documents) {
+  const auto kb = open(folder, Access::write, {{"type", "none"}});
+  ingest_files(*kb, std::vector<fs::path>{documents}, {}, {}, {});
+  compact(*kb, {}, {});
+}
+
+/// What answers request i; it throws where the answer is wrong.
+using Ask = std::function<void(std::size_t i)>;
+
+struct Contender {
+  std::string name;
+  Ask ask;
+  std::size_t requests = kRequests;  // a turn
+  std::vector<double> times = {};    // of this round
+  json p50 = json::array(), p99 = json::array();
+};
+
+void take_turn(Contender& contender) {
+  for (std::size_t i = 0; i < contender.requests; ++i) {
+    const auto began = std::chrono::steady_clock::now();
+    contender.ask(i);
+    const auto took = std::chrono::steady_clock::now() - began;
+    contender.times.push_back(std::chrono::duration<double, std::micro>(took).count());
   }
-  BareRedis(const BareRedis&) = delete;
-  BareRedis& operator=(const BareRedis&) = delete;
-  ~BareRedis() { redisFree(context_); }
-  std::optional<std::string> get(const std::string& key) {
-    auto* reply = static_cast<redisReply*>(redisCommand(context_, "GET hasten:v:%b", key.data(), key.size()));
-    if (reply == nullptr) return std::nullopt;
-    std::optional<std::string> value;
-    if (reply->type == REDIS_REPLY_STRING) value.emplace(reply->str, reply->len);
-    freeReplyObject(reply);
-    return value;
+}
+
+void end_round(Contender& contender) {
+  std::vector<double>& times = contender.times;
+  std::ranges::sort(times);
+  contender.p50.push_back(times[times.size() / 2]);
+  contender.p99.push_back(times[times.size() * 99 / 100]);
+  times.clear();
+}
+
+/// The searches of one mode, with what they must find; and the cache entries of them.
+class Bench {
+ public:
+  Bench(fs::path folder, Mode mode, int redis_port, int memcached_port)
+      : folder_(std::move(folder)), redis_port_(redis_port), memcached_port_(memcached_port) {
+    options_.mode = mode;
+    const auto plain = open(folder_, Access::read, {{"type", "none"}});
+    for (const std::string_view question : kQuestions) {
+      const Found found = search(*plain, question, options_, nullptr, {});
+      if (found.result.hits.size() != 10) throw std::runtime_error("fewer than ten hits");
+      want_.push_back(found.result);
+      keys_.push_back(result_key(*plain, question, with_settings(options_, plain->settings)).value());
+      values_.push_back(encode(found));
+    }
+    add_searches();
+    add_caches();
+  }
+
+  json run(std::size_t rounds) {
+    for (std::size_t round = 0; round < rounds; ++round) {
+      for (std::size_t turn = 0; turn < kTurns; ++turn) {
+        for (Contender& contender : contenders_) take_turn(contender);
+      }
+      for (Contender& contender : contenders_) end_round(contender);
+    }
+    json said{{"value_bytes", values_.front().size()}};
+    for (const Contender& contender : contenders_) {
+      said["contenders"].push_back(
+          {{"name", contender.name}, {"p50", contender.p50}, {"p99", contender.p99}});
+    }
+    return said;
   }
 
  private:
-  redisContext* context_;
+  json redis(std::string_view name_space) const {
+    const json kwargs{{"url", fmt::format("redis://127.0.0.1:{}", redis_port_)}, {"namespace", name_space}};
+    return {{"type", "redis"}, {"kwargs", kwargs}};
+  }
+  json memcached(std::string_view name_space) const {
+    const json kwargs{{"url", fmt::format("memcached://127.0.0.1:{}", memcached_port_)},
+                      {"namespace", name_space}};
+    return {{"type", "memcached"}, {"kwargs", kwargs}};
+  }
+  static json tiered(std::uint64_t near_bytes, const json& far) {
+    return {{"type", "tiered"}, {"kwargs", {{"near", {{"bytes_max", near_bytes}}}, {"far", far}}}};
+  }
+
+  void add(std::string name, Ask ask) {
+    for (std::size_t i = 0; i < std::size(kQuestions); ++i) ask(i);  // the first time
+    contenders_.push_back({std::move(name), std::move(ask)});
+  }
+
+  void add_search(const std::string& name, const json& cache, Access access = Access::read) {
+    kbs_.push_back(open(folder_, access, cache));
+    add("search " + name, [this, name, kb = kbs_.back().get()](std::size_t i) {
+      const std::size_t which = i % std::size(kQuestions);
+      const SearchResult got = search(*kb, kQuestions[which], options_, nullptr, {}).result;
+      const SearchResult& want = want_[which];
+      const auto equal = [](const Hit& a, const Hit& b) {
+        return a.node.id == b.node.id && a.score == b.score;
+      };
+      if (!std::ranges::equal(got.hits, want.hits, equal))
+        throw std::runtime_error("another answer: " + name);
+    });
+  }
+
+  void add_searches() {
+    constexpr std::uint64_t kNear = 32 << 20, kNothingFits = 1 << 16;
+    add_search("in memory, of a reader", {{"type", "memory"}});
+    add_search("in memory, of the writer", {{"type", "memory"}}, Access::write);
+    add_search("redis", redis("search"));
+    add_search("memcached", memcached("search"));
+    add_search("tiered before redis, near", tiered(kNear, redis("near")));
+    add_search("tiered before redis, far", tiered(kNothingFits, redis("far")));
+    add_search("without caches", {{"type", "none"}});
+    contenders_.back().requests = 4;  // they take long
+  }
+
+  void add_cache(const std::string& name, const json& settings) {
+    caches_.push_back(make_cache(settings));
+    Cache* const cache = caches_.back().get();
+    for (std::size_t i = 0; i < keys_.size(); ++i) cache->put(keys_[i], values_[i], {});
+    add("get " + name, [this, cache](std::size_t i) { check(cache->get(keys_[i % keys_.size()]), i); });
+  }
+
+  void add_caches() {
+    add_cache("in memory", {{"type", "memory"}});
+    add_cache("redis", redis("get"));
+    redis_ = std::make_unique<BareRedis>(redis_port_);
+    add("bare GET, hiredis", [this](std::size_t i) {  // of what the cache before it wrote
+      check(redis_->get("get:v:" + keys_[i % keys_.size()]), i);
+    });
+    add_cache("memcached", memcached("get"));
+    memcached_ = std::make_unique<BareMemcached>(memcached_port_);
+    for (std::size_t i = 0; i < keys_.size(); ++i) memcached_->set(keys_[i], values_[i]);
+    add("bare get, libmemcached",
+        [this](std::size_t i) { check(memcached_->get(keys_[i % keys_.size()]), i); });
+  }
+
+  void check(const std::optional<std::string>& value, std::size_t i) const {
+    if (value != values_[i % values_.size()]) throw std::runtime_error("another value than was put");
+  }
+
+  fs::path folder_;
+  int redis_port_, memcached_port_;
+  SearchOptions options_;
+  std::vector<SearchResult> want_;
+  std::vector<std::string> keys_, values_;
+  std::vector<std::unique_ptr<KnowledgeBase>> kbs_;
+  std::vector<std::unique_ptr<Cache>> caches_;
+  std::unique_ptr<BareRedis> redis_;
+  std::unique_ptr<BareMemcached> memcached_;
+  std::vector<Contender> contenders_;
 };
 
-using Get = std::function<std::optional<std::string>(const std::string&)>;
-
-/// Nanoseconds of each request. @throws std::runtime_error a wrong answer.
-void measure(const Get& get, std::size_t round, std::vector<double>& times) {
-  for (std::size_t i = 0; i < kRequests; ++i) {
-    const std::size_t which = (i * 7919 + round) % kKeys;
-    const std::string key = key_of(which);
-    const auto start = std::chrono::steady_clock::now();
-    const auto value = get(key);
-    const auto end = std::chrono::steady_clock::now();
-    if (value != value_of(which)) throw std::runtime_error("a wrong answer to " + key);
-    times.push_back(std::chrono::duration<double, std::nano>(end - start).count());
+json run(const std::vector<std::string>& words) {
+  if (words.size() == 3 && words[0] == "fill") {
+    fill(words[1], words[2]);
+    return json::object();
   }
-}
-
-double percentile(std::vector<double>& times, double part) {
-  const auto at = times.begin() + static_cast<std::ptrdiff_t>(part * static_cast<double>(times.size() - 1));
-  std::nth_element(times.begin(), at, times.end());
-  return *at;
-}
-
-void run(int redis_port, int memcached_port, std::size_t rounds) {
-  const auto memory = make_cache({{"type", "memory"}});
-  const auto redis =
-      make_cache({{"type", "redis"}, {"kwargs", {{"url", fmt::format("redis://127.0.0.1:{}", redis_port)}}}});
-  const auto memcached =
-      make_cache({{"type", "memcached"},
-                  {"kwargs", {{"url", fmt::format("memcached://127.0.0.1:{}", memcached_port)}}}});
-  for (std::size_t i = 0; i < kKeys; ++i) {
-    for (Cache* cache : {memory.get(), redis.get(), memcached.get()}) {
-      cache->put(key_of(i), value_of(i), std::chrono::hours(1));
-    }
+  json said;
+  for (const Mode mode : {Mode::bm25, Mode::hybrid}) {
+    Bench bench(words[1], mode, std::stoi(words[2]), std::stoi(words[3]));
+    said[std::string(to_string(mode))] = bench.run(std::stoul(words[4]));
   }
-  BareRedis bare(redis_port);
-  const std::vector<std::pair<std::string, Get>> contenders{
-      {"memory", [&](const std::string& key) { return memory->get(key); }},
-      {"redis", [&](const std::string& key) { return redis->get(key); }},
-      {"bare_hiredis", [&](const std::string& key) { return bare.get(key); }},
-      {"memcached", [&](const std::string& key) { return memcached->get(key); }}};
-  std::map<std::string, std::vector<double>> times;
-  for (std::size_t round = 0; round < rounds; ++round) {
-    for (const auto& [name, get] : contenders) measure(get, round, times[name]);
-  }
-  std::string json;
-  for (auto& [name, of_name] : times) {
-    json += fmt::format("{}\"{}\":{{\"p50_us\":{:.2f},\"p99_us\":{:.2f}}}", json.empty() ? "" : ",", name,
-                        percentile(of_name, 0.5) / 1000, percentile(of_name, 0.99) / 1000);
-  }
-  fmt::print("{{{}}}\n", json);
+  return said;
 }
 
 }  // namespace
-}  // namespace hasten
+}  // namespace hasten::bench
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    fmt::print(stderr, "usage: hasten_cache_hits REDIS_PORT MEMCACHED_PORT ROUNDS\n");
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (!(words.size() == 3 && words[0] == "fill") && !(words.size() == 5 && words[0] == "ask")) {
+    fmt::print(stderr,
+               "usage: hasten_cache_hits fill KB DOCUMENTS | ask KB REDIS_PORT MEMCACHED_PORT ROUNDS\n");
     return 2;
   }
   try {
-    hasten::run(std::atoi(argv[1]), std::atoi(argv[2]), static_cast<std::size_t>(std::atoi(argv[3])));
+    fmt::print("{}\n", hasten::bench::run(words).dump());
   } catch (const std::exception& error) {
     fmt::print(stderr, "hasten_cache_hits: {}\n", error.what());
     return 1;
