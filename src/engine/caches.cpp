@@ -12,8 +12,15 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array kKinds{Cached::embeddings, Cached::lists, Cached::results, Cached::answers,
-                            Cached::questions};
+/// By Cached.
+constexpr struct {
+  std::string_view name;
+  CacheBudget CacheSettings::*budget;
+} kKinds[] = {{"embeddings", &CacheSettings::embeddings},
+              {"lists", &CacheSettings::lists},
+              {"results", &CacheSettings::results},
+              {"answers", &CacheSettings::answers},
+              {"questions", &CacheSettings::questions}};
 constexpr std::string_view kNone = "none", kMemory = "memory";
 constexpr std::string_view kAsked = "asked";      // the ranking of questions
 constexpr std::size_t kCountedTogether = 128;     // questions
@@ -45,22 +52,6 @@ json settings_of(const CacheSettings& settings, const CacheBudget& budget, std::
 
 }  // namespace
 
-std::string_view to_string(Cached kind) noexcept {
-  switch (kind) {
-    case Cached::embeddings:
-      return "embeddings";
-    case Cached::lists:
-      return "lists";
-    case Cached::results:
-      return "results";
-    case Cached::answers:
-      return "answers";
-    case Cached::questions:
-      return "questions";
-  }
-  return "";
-}
-
 /// A cache that is made when it is first used.
 struct Caches::Place {
   std::once_flag once;
@@ -69,7 +60,7 @@ struct Caches::Place {
 };
 
 Caches::Caches(const CacheSettings& settings) : settings_(settings) {
-  for (std::size_t i = 0; i < kKinds.size(); ++i) places_.push_back(std::make_unique<Place>());
+  for (std::size_t i = 0; i < std::size(kKinds); ++i) places_.push_back(std::make_unique<Place>());
   if (settings.type == kNone) return;
   if (settings.type == kMemory) {
     if (!object_of(settings.kwargs).empty()) {
@@ -79,27 +70,15 @@ Caches::Caches(const CacheSettings& settings) : settings_(settings) {
     }
     return;
   }
-  for (const Cached kind : kKinds) {  // so that what is wrong is said now
-    if (has(kind)) cache(kind);
+  for (std::size_t i = 0; i < std::size(kKinds); ++i) {  // so that what is wrong is said now
+    if (has(Cached(i))) cache(Cached(i));
   }
 }
 
 Caches::~Caches() { count_asked(std::move(asked_)); }
 
 const CacheBudget& Caches::budget(Cached kind) const noexcept {
-  switch (kind) {
-    case Cached::embeddings:
-      return settings_.embeddings;
-    case Cached::lists:
-      return settings_.lists;
-    case Cached::results:
-      return settings_.results;
-    case Cached::answers:
-      return settings_.answers;
-    case Cached::questions:
-      break;
-  }
-  return settings_.questions;
+  return settings_.*kKinds[index_of(kind)].budget;
 }
 
 bool Caches::has(Cached kind) const noexcept { return settings_.type != kNone && budget(kind).on; }
@@ -107,7 +86,7 @@ bool Caches::has(Cached kind) const noexcept { return settings_.type != kNone &&
 Cache& Caches::cache(Cached kind) {
   Place& place = *places_[index_of(kind)];
   std::call_once(place.once, [&] {
-    place.cache = make_cache(settings_of(settings_, budget(kind), to_string(kind)));
+    place.cache = make_cache(settings_of(settings_, budget(kind), kKinds[index_of(kind)].name));
     place.made = place.cache.get();
   });
   return *place.cache;
@@ -166,11 +145,11 @@ std::vector<std::pair<std::string, std::uint64_t>> Caches::most_asked(std::size_
 
 std::vector<CacheUse> Caches::use() const {
   std::vector<CacheUse> all;
-  for (const Cached kind : kKinds) {
-    const Cache* const cache = places_[index_of(kind)]->made;
+  for (std::size_t i = 0; i < std::size(kKinds); ++i) {
+    const Cache* const cache = places_[i]->made;
     if (cache == nullptr) continue;
     const CacheStatistics counted = cache->statistics();
-    all.push_back({std::string(to_string(kind)), cache->where(), counted.hits, counted.misses, counted.puts,
+    all.push_back({std::string(kKinds[i].name), cache->where(), counted.hits, counted.misses, counted.puts,
                    counted.evicted, counted.errors, counted.skipped, counted.entries, counted.bytes});
   }
   return all;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -51,8 +50,5 @@ class Caches {
   std::vector<std::string> asked_;                    // and not counted yet; guarded by `counting_`
   std::chrono::steady_clock::time_point asked_from_;  // the first of them; likewise
 };
-
-/// "results".
-std::string_view to_string(Cached kind) noexcept;
 
 }  // namespace hasten
