@@ -61,7 +61,8 @@ constexpr std::array<unsigned, kScripts> kWeights = {2, 5, 5, 5, 2, 2, 2, 2, 2, 
 constexpr std::array<std::string_view, kScripts> kLanguages = {"",   "zh", "ja", "ko", "ru",
                                                                "ar", "he", "el", "th", "hi"};
 
-/// The commonest words of a language, told apart from its neighbours'. In lower case.
+/// The commonest words of a language, told apart from its neighbours'; a word of two counts for both, and
+/// the first named wins where nothing else tells. In lower case.
 struct Language {
   std::string_view name;
   std::string_view words;  // between spaces
@@ -71,7 +72,8 @@ constexpr std::array<Language, 8> kLatinLanguages = {{
     {"en",
      " the of and to is that it was for are with as his they be at this have from by not but "
      "what all were when your can said there an each which do how their if will who has "
-     "been would about on or you we "},
+     "been would about on or you we i my she her him our us who where why does did could should these "
+     "those any then than "},
     {"de",
      " der die und den von zu das mit sich des auf für ist im dem nicht ein eine als auch es "
      "wird sind einer um noch wie hat nach bei aus wenn werden oder wurde durch über "},
@@ -82,7 +84,7 @@ constexpr std::array<Language, 8> kLatinLanguages = {{
      " el los las y del que en es por una un con para su al lo como más pero sus le ya o "
      "este sí porque esta entre cuando muy sin sobre también fue "},
     {"it",
-     " il che di è per un una non del della sono con si gli le dei nel alla più anche come "
+     " il i che di è per un una non del della sono con si gli le dei nel alla più anche come "
      "ma da questo era delle ha al dal degli "},
     {"pt",
      " o os as do da em um uma que é para com não dos das no na por mais se como foi ao ele "
