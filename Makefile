@@ -42,9 +42,13 @@ test: ## build everything and run the fast tests
 	@$(MAKE) --no-print-directory build
 	ctest --test-dir $(BUILD) -L fast --output-on-failure -j $$(nproc)
 
+.PHONY: servers
+servers: build ## stores on real servers, which are fetched: Chroma, Milvus, PostgreSQL
+	ctest --test-dir $(BUILD) -L servers --output-on-failure
+
 .PHONY: accept
-accept: build ## the acceptance suite, on the data sets beside the checkout
-	@if [[ -d $(DATA) ]]; then ctest --test-dir $(BUILD) -L accept --output-on-failure; \
+accept: build ## the acceptance suite, on the data sets beside the checkout; and servers
+	@if [[ -d $(DATA) ]]; then ctest --test-dir $(BUILD) -L 'accept|servers' --output-on-failure; \
 	else echo "SKIPPED: the acceptance suite needs the data sets in $(DATA), and they are not there" >&2; fi
 
 .PHONY: bench
