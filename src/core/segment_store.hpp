@@ -126,7 +126,11 @@ class SegmentStore {
 
   virtual ~SegmentStore() = default;
 
-  /// The folder of the knowledge base on this machine.
+  /// Where the truth is, for people: its folder, or a server and what names it there, without passwords.
+  virtual std::string where() const { return folder().string(); }
+  /// What all of it takes on a server; nothing where it lies in folder() alone.
+  virtual std::optional<std::uint64_t> server_bytes() const { return std::nullopt; }
+  /// The folder of the knowledge base on this machine; of a store on a server, what is kept of it here.
   virtual const std::filesystem::path& folder() const noexcept = 0;
   /// Where the files of its segments are written, for add_segment(): it may take them from there.
   virtual std::filesystem::path segments_folder() const = 0;
@@ -177,8 +181,13 @@ class SegmentStore {
     /// Texts of these groups' nodes that lack a vector of `model`, each once, in rising node order.
     virtual std::vector<PendingText> texts_without_vectors(std::string_view model,
                                                            std::span<const std::uint32_t> groups) const = 0;
-    /// Where a text's vector lies: what vector() takes.
-    virtual std::optional<std::uint64_t> vector_row(std::string_view model, const Id& text_hash) const = 0;
+    /// Where the texts' vectors lie, in their order: what vector() takes. Asked for many at once, as a store
+    /// on a server answers so in the time of one.
+    virtual std::vector<std::optional<std::uint64_t>> vector_rows(std::string_view model,
+                                                                  std::span<const Id> text_hashes) const = 0;
+    std::optional<std::uint64_t> vector_row(std::string_view model, const Id& text_hash) const {
+      return vector_rows(model, std::span(&text_hash, 1)).front();
+    }
     virtual StoreCounts counts() const = 0;
   };
 

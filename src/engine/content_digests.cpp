@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "base/hashing.hpp"
 #include "core/ids.hpp"
@@ -15,6 +16,8 @@
 
 namespace hasten {
 namespace {
+
+constexpr std::size_t kVectorsTogether = 2'048;  // that a store is asked for at one go
 
 /// Values one after the other, so that no two lists of values read the same.
 class Encoded {
@@ -48,7 +51,8 @@ class Digests {
  public:
   Digests(const SegmentStore& store, const SegmentStore::Reading& reading, const OnProgress& progress,
           const std::stop_token& stop)
-      : reading_(reading),
+      : store_(store),
+        reading_(reading),
         progress_(progress),
         stop_(stop),
         fingerprint_(reading.setting(stored::kFingerprint).value_or("")),
@@ -65,6 +69,7 @@ class Digests {
       digests_[fmt::format("nodes {}", group.name)];
       reading_.for_each_node(group.id, 0, UINT64_MAX, [&](const NodeRow& row) { node(group, row); });
     }
+    add_vectors();
     return std::move(digests_);
   }
 
@@ -91,21 +96,30 @@ class Digests {
     entry.add(row.ordinal).add(row.derived).add(row.text);
     add(digests_[fmt::format("nodes {}", group.name)], entry);
     fields(row.id, row.metadata);
-    vector(row.text_hash);
+    if (seen_.insert(row.text_hash).second) texts_.push_back(row.text_hash);
+    if (texts_.size() == kVectorsTogether) add_vectors();
   }
 
   void fields(const Id& id, const Metadata& metadata) {
     if (!metadata.empty()) add(digests_["fields"], Encoded().add(id).add(encode_metadata(metadata)));
   }
 
-  void vector(const Id& text_hash) {
-    const auto row = reading_.vector_row(fingerprint_, text_hash);
-    if (!row || !seen_.insert(text_hash).second) return;
-    const auto values = vectors_(*row);
-    Encoded entry;
-    entry.add(fingerprint_).add(text_hash);
-    entry.add(std::string_view(reinterpret_cast<const char*>(values.data()), values.size_bytes()));
-    add(digests_["vectors"], entry);
+  void add_vectors() {
+    const auto rows = reading_.vector_rows(fingerprint_, texts_);
+    std::vector<std::uint64_t> known;
+    for (const auto& row : rows) {
+      if (row) known.push_back(*row);
+    }
+    store_.fetch_vectors(fingerprint_, known);
+    for (std::size_t i = 0; i < texts_.size(); ++i) {
+      if (!rows[i]) continue;
+      const auto values = vectors_(*rows[i]);
+      Encoded entry;
+      entry.add(fingerprint_).add(texts_[i]);
+      entry.add(std::string_view(reinterpret_cast<const char*>(values.data()), values.size_bytes()));
+      add(digests_["vectors"], entry);
+    }
+    texts_.clear();
   }
 
   void step() {
@@ -115,6 +129,7 @@ class Digests {
     if (progress_) progress_({"compare", done_, total_, "rows", {}});
   }
 
+  const SegmentStore& store_;
   const SegmentStore::Reading& reading_;
   const OnProgress& progress_;
   const std::stop_token& stop_;
@@ -122,7 +137,8 @@ class Digests {
   std::function<std::span<const float>(std::uint64_t)> vectors_;
   std::uint64_t done_ = 0, total_ = 0;
   std::unordered_map<std::uint32_t, Id> ids_;  // of documents
-  std::unordered_set<Id, IdHash> seen_;        // texts with vectors: each counts once
+  std::unordered_set<Id, IdHash> seen_;        // texts of nodes: each counts once
+  std::vector<Id> texts_;                      // of those, whose vectors are to be added
   ContentDigests digests_;
 };
 

@@ -118,21 +118,31 @@ class PendingVectors {
   std::uint64_t bytes_ = 0, done_ = 0;
 };
 
-/// Texts of searched groups that have no vector yet, each once.
+/// Texts of searched groups that have no vector yet, each once; of many, more than are embedded together.
 std::map<Id, std::string_view> texts_to_embed(const SegmentStore::Reading& reading,
                                               std::string_view fingerprint,
                                               const std::vector<PlannedGroup>& plan,
                                               std::span<const PreparedDocument> batch) {
-  std::map<Id, std::string_view> texts;
+  std::map<Id, std::string_view> texts, asked;
+  const auto look_up = [&] {
+    std::vector<Id> hashes;
+    for (const auto& [hash, text] : asked) hashes.push_back(hash);
+    const auto rows = reading.vector_rows(fingerprint, hashes);
+    for (std::size_t i = 0; i < hashes.size(); ++i) {
+      if (!rows[i]) texts.insert(asked.extract(hashes[i]));
+    }
+    asked.clear();
+    return texts.size() <= kTogether;
+  };
   for (const PreparedDocument& document : batch) {
     for (const NewNode& node : document.nodes) {
       const auto group = std::ranges::find(plan, node.row.group, [](const auto& p) { return p.row.id; });
       if (!group->indexed || texts.contains(node.row.text_hash)) continue;
-      if (reading.vector_row(fingerprint, node.row.text_hash)) continue;
-      texts.emplace(node.row.text_hash, node.text);
-      if (texts.size() > kTogether) return texts;
+      asked.emplace(node.row.text_hash, node.text);
+      if (asked.size() == kWindow && !look_up()) return texts;
     }
   }
+  look_up();
   return texts;
 }
 

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kBuilderBytes = std::size_t{256} << 20;   // a segment under construction
 constexpr std::size_t kFlatNodes = 1'000'000;                   // of a segment that is built anew
+constexpr std::size_t kVectorsTogether = 2'048;                 // that a store is asked for at one go
 constexpr std::size_t kImageBytesMax = std::size_t{128} << 10;  // more are worth a file and its syncs
 
 /// Segments of both kinds are built of all vectors again, as kFlat: what a vector store has is sent again.
@@ -82,31 +83,71 @@ void build_words(SegmentStore::Writing& writing, const SegmentStore& store, std:
   flush();
 }
 
-/// Builds flat segments of a group's nodes from `first` on, up to the first without a vector. They have
-/// no index: building one takes long, and others wait for this transaction. Merging adds it.
+/// Writes flat segments of nodes, up to the first without a vector. They have no index: building one takes
+/// long, and others wait for this transaction. Merging adds it.
+class FlatSegments {
+ public:
+  FlatSegments(SegmentStore::Writing& writing, const SegmentStore& store, std::uint32_t group,
+               const std::string& fingerprint)
+      : writing_(writing), store_(store), group_(group), fingerprint_(fingerprint) {}
+
+  void add(const NodeRow& node) {
+    if (!complete_) return;
+    entries_.push_back({node.number, node.document, 0});
+    hashes_.push_back(node.text_hash);
+    if (entries_.size() == kVectorsTogether) look_up();
+  }
+
+  /// @return how many there are.
+  int finish() {
+    look_up();
+    flush();
+    return part_;
+  }
+
+ private:
+  void look_up() {
+    const auto rows = writing_.vector_rows(fingerprint_, hashes_);
+    std::vector<std::uint64_t> known;
+    for (const auto& row : rows) {
+      if (!(complete_ = complete_ && row.has_value())) break;
+      known.push_back(*row);
+    }
+    store_.fetch_vectors(fingerprint_, known);
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      const auto vector = store_.vector(fingerprint_, known[i]);
+      if (!builder_) builder_ = std::make_unique<VectorBuilder>(vector.size());
+      builder_->add({entries_[i].node, entries_[i].document, known[i]}, vector);
+      if (builder_->size() >= kFlatNodes) flush();
+    }
+    entries_.clear();
+    hashes_.clear();
+  }
+
+  void flush() {
+    if (!builder_ || builder_->size() == 0) return;
+    add_segment(writing_, store_, kFlat, group_, fingerprint_, part_++,
+                [&](SegmentSink& sink) { builder_->write(sink); });
+    builder_.reset();
+  }
+
+  SegmentStore::Writing& writing_;
+  const SegmentStore& store_;
+  const std::uint32_t group_;
+  const std::string& fingerprint_;
+  std::vector<VectorEntry> entries_;  // whose rows are not looked up yet
+  std::vector<Id> hashes_;            // of their texts
+  std::unique_ptr<VectorBuilder> builder_;
+  bool complete_ = true;
+  int part_ = 0;
+};
+
+/// Of a group's nodes from `first` on. @return how many segments.
 int build_flat(SegmentStore::Writing& writing, const SegmentStore& store, std::uint32_t group,
                NodeNumber first, const std::string& fingerprint) {
-  std::unique_ptr<VectorBuilder> builder;
-  int part = 0;
-  const auto flush = [&] {
-    if (!builder || builder->size() == 0) return;
-    add_segment(writing, store, kFlat, group, fingerprint, part++,
-                [&](SegmentSink& sink) { builder->write(sink); });
-    builder.reset();
-  };
-  bool complete = true;
-  writing.for_each_node(group, first, UINT64_MAX, [&](const NodeRow& node) {
-    if (!complete) return;
-    const auto at = writing.vector_row(fingerprint, node.text_hash);
-    complete = at.has_value();
-    if (!complete) return;
-    const auto vector = store.vector(fingerprint, *at);
-    if (!builder) builder = std::make_unique<VectorBuilder>(vector.size());
-    builder->add({node.number, node.document, *at}, vector);
-    if (builder->size() >= kFlatNodes) flush();
-  });
-  flush();
-  return part;
+  FlatSegments segments(writing, store, group, fingerprint);
+  writing.for_each_node(group, first, UINT64_MAX, [&](const NodeRow& node) { segments.add(node); });
+  return segments.finish();
 }
 
 /// Writes segments of fields, as many as the memory bound makes.

@@ -152,7 +152,8 @@ class LocalReading : public Base {
   std::string text(std::uint32_t document, Span span) const override;
   std::vector<PendingText> texts_without_vectors(std::string_view model,
                                                  std::span<const std::uint32_t> groups) const override;
-  std::optional<std::uint64_t> vector_row(std::string_view model, const Id& text_hash) const override;
+  std::vector<std::optional<std::uint64_t>> vector_rows(std::string_view model,
+                                                        std::span<const Id> text_hashes) const override;
   StoreCounts counts() const override;
 
  protected:

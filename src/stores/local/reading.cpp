@@ -293,14 +293,17 @@ std::vector<PendingText> LocalReading<Base>::texts_without_vectors(
 }
 
 template <class Base>
-std::optional<std::uint64_t> LocalReading<Base>::vector_row(std::string_view model,
-                                                            const Id& text_hash) const {
-  Query query = state_.connection().query(
-      "SELECT vectors.* FROM models JOIN vectors ON vectors.model = models.id"
-      " WHERE models.fingerprint = ? AND vectors.text_hash = ?");
-  query.bind(model).bind(text_hash);
-  if (!query.step()) return std::nullopt;
-  return rows::read_vector(query).row;
+std::vector<std::optional<std::uint64_t>> LocalReading<Base>::vector_rows(
+    std::string_view model, std::span<const Id> text_hashes) const {
+  std::vector<std::optional<std::uint64_t>> found(text_hashes.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    Query query = state_.connection().query(
+        "SELECT vectors.* FROM models JOIN vectors ON vectors.model = models.id"
+        " WHERE models.fingerprint = ? AND vectors.text_hash = ?");
+    query.bind(model).bind(text_hashes[i]);
+    if (query.step()) found[i] = rows::read_vector(query).row;
+  }
+  return found;
 }
 
 template <class Base>

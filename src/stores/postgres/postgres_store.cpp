@@ -71,7 +71,8 @@ PostgresStoreOptions PostgresStoreOptions::from_json(const nlohmann::json& json,
 PostgresStore::State::State(const PostgresStoreOptions& given, Access wanted, std::string_view owner)
     : options(given),
       access(wanted),
-      where("postgres at " + postgres::place_of(given.server.uri)),
+      where(fmt::format("postgres at {}, schema {}", postgres::place_of(given.server.uri),
+                        given.server.schema)),
       pool(settings_of(given.server), given.server.connections),
       identity(identify(*pool.take(), given.server.schema, wanted)),
       folder((given.cache.empty() ? user_cache_folder() / "postgres" : given.cache) / identity.name),
@@ -102,6 +103,15 @@ PostgresStore::PostgresStore(const PostgresStoreOptions& options, Access access,
     : state_(std::make_unique<State>(options, access, owner)) {}
 
 PostgresStore::~PostgresStore() = default;
+
+std::string PostgresStore::where() const { return state_->where; }
+
+std::optional<std::uint64_t> PostgresStore::server_bytes() const {
+  const auto rows = state_->pool.take()->query(
+      "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::int8 FROM pg_class"
+      " WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace");
+  return static_cast<std::uint64_t>(rows[0].get<std::int64_t>(0));
+}
 
 const fs::path& PostgresStore::folder() const noexcept { return state_->folder; }
 fs::path PostgresStore::segments_folder() const { return state_->writing_folder; }

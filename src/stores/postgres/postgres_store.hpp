@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,6 +47,8 @@ class PostgresStore final : public SegmentStore {
   PostgresStore(const PostgresStoreOptions& options, Access access, std::string_view owner);
   ~PostgresStore() override;
 
+  std::string where() const override;
+  std::optional<std::uint64_t> server_bytes() const override;
   /// Where what is kept of it on this machine lies.
   const std::filesystem::path& folder() const noexcept override;
   /// Where this process writes the files of segments; add_segment() takes them from there.

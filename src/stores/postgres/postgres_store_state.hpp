@@ -21,6 +21,17 @@
 // What PostgresStore and its transactions are made of; shared by their source files alone.
 namespace hasten {
 
+namespace postgres {
+
+/// Rows that are few, asked for again and again, and the same as long as the commit is: they are read from
+/// the server once.
+struct Catalogue {
+  CommitName commit;
+  std::shared_ptr<const Rows> settings, groups;  // shared by the transactions of this commit; null: not read
+};
+
+}  // namespace postgres
+
 struct PostgresStore::State {
   State(const PostgresStoreOptions& options, Access wanted, std::string_view owner);
   ~State();
@@ -41,6 +52,8 @@ struct PostgresStore::State {
   std::optional<postgres::WriterSession> writer;  // used by who has the turn
   std::mutex appending;
   std::once_flag swept;  // the cache, by the first who knows the manifest
+  std::mutex cataloguing;
+  postgres::Catalogue catalogue;  // of the newest commit that was read; guarded by `cataloguing`
 };
 
 namespace postgres {
@@ -80,6 +93,10 @@ struct TruthTransaction {
   /// A number that was never given before.
   std::uint64_t next(std::string_view name);
 
+  /// All rows of these tables. What is wrong with one is for who looks for it to say.
+  const Rows& settings() const;
+  const Rows& groups() const;
+
   /// The manifest as it is read or was changed.
   const std::vector<StoredSegment>& manifest() const;
   /// Where a segment lies on this machine; it is fetched, with all others that are not here.
@@ -90,8 +107,9 @@ struct TruthTransaction {
   Connection* using_connection = nullptr;
   std::optional<Transaction> transaction;
   std::optional<Changes> changes;  // of a write transaction
-  std::uint64_t commit = 0;
+  CommitName commit;
   std::string head;
+  mutable Catalogue catalogue;
   mutable std::optional<Counters> counters_read;
   mutable std::optional<std::vector<StoredSegment>> manifest_read;
   mutable TextFrames frames;
@@ -127,7 +145,8 @@ class TruthReading : public Base {
   std::string text(std::uint32_t document, Span span) const override;
   std::vector<PendingText> texts_without_vectors(std::string_view model,
                                                  std::span<const std::uint32_t> groups) const override;
-  std::optional<std::uint64_t> vector_row(std::string_view model, const Id& text_hash) const override;
+  std::vector<std::optional<std::uint64_t>> vector_rows(std::string_view model,
+                                                        std::span<const Id> text_hashes) const override;
   StoreCounts counts() const override;
 
  protected:

@@ -46,7 +46,7 @@ std::span<const std::byte> Row::get<std::span<const std::byte>>(int column) cons
 template <>
 std::vector<float> Row::get<std::vector<float>>(int column) const;
 
-/// The answer to a statement, in memory. Not thread-safe.
+/// The answer to a statement, in memory. It may be read by several threads.
 class Rows {
  public:
   /// Takes it over.

@@ -49,17 +49,17 @@ auto first_of(const Rows& rows, const Read& read) {
 
 template <class Base>
 std::uint64_t TruthReading<Base>::seen() const {
-  return state_.commit;
+  return state_.commit.number;
 }
 
 template <class Base>
 CommitName TruthReading<Base>::commit_name() const {
-  return newest_commit(state_.connection());
+  return state_.commit;
 }
 
 template <class Base>
 bool TruthReading<Base>::follows(const CommitName& since) const {
-  if (!is_remembered(since, state_.commit)) return false;
+  if (!is_remembered(since, state_.commit.number)) return false;
   const auto commits = all_of(state_.query(select(kCommitColumns, "FROM _commits WHERE number = $1"),
                                            Values::of(bigint(since.number))),
                               read_commit);
@@ -69,7 +69,7 @@ bool TruthReading<Base>::follows(const CommitName& since) const {
 template <class Base>
 std::optional<std::vector<std::uint32_t>> TruthReading<Base>::changed_documents(
     const CommitName& since) const {
-  const std::uint64_t seen = state_.commit;
+  const std::uint64_t seen = state_.commit.number;
   if (!is_remembered(since, seen)) return std::nullopt;
   const auto log =
       all_of(state_.query(select(kCommitColumns, "FROM _commits WHERE number >= $1 ORDER BY number"),
@@ -80,15 +80,16 @@ std::optional<std::vector<std::uint32_t>> TruthReading<Base>::changed_documents(
 
 template <class Base>
 std::optional<std::string> TruthReading<Base>::setting(std::string_view key) const {
-  const Rows rows =
-      state_.query(select(kSettingColumns, "FROM _settings WHERE key = $1"), Values::of(blob(key)));
-  if (rows.size() == 0) return std::nullopt;
-  return read_setting(rows[0]).second;
+  const Rows& rows = state_.settings();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (bytes_of(rows[i], 0) == key) return read_setting(rows[i]).second;
+  }
+  return std::nullopt;
 }
 
 template <class Base>
 std::vector<GroupRow> TruthReading<Base>::groups() const {
-  return all_of(state_.query(select(kGroupColumns, "FROM _groups ORDER BY id")), read_group);
+  return all_of(state_.groups(), read_group);
 }
 
 template <class Base>
@@ -280,14 +281,30 @@ std::vector<PendingText> TruthReading<Base>::texts_without_vectors(
 }
 
 template <class Base>
-std::optional<std::uint64_t> TruthReading<Base>::vector_row(std::string_view model,
-                                                            const Id& text_hash) const {
-  const Rows rows = state_.connection().prepared(
-      "SELECT v.model, v.text_hash, v.number, v.row FROM _models AS m JOIN _vectors AS v ON v.model = m.id"
-      " WHERE m.key = $1 AND v.text_hash = $2",
-      Values::of(blob(model_key(model)), blob(id_bytes(text_hash))));
-  if (rows.size() == 0) return std::nullopt;
-  return read_vector_place(rows[0]).number;
+std::vector<std::optional<std::uint64_t>> TruthReading<Base>::vector_rows(
+    std::string_view model, std::span<const Id> text_hashes) const {
+  std::unordered_map<Id, std::uint64_t, IdHash> there;
+  for (std::size_t from = 0; from < text_hashes.size(); from += kPage) {
+    std::vector<std::string> asked;
+    for (const Id& id : text_hashes.subspan(from, std::min<std::size_t>(kPage, text_hashes.size() - from))) {
+      asked.push_back(id_bytes(id));
+    }
+    const Rows rows = state_.connection().prepared(
+        "SELECT v.model, v.text_hash, v.number, v.row FROM _models AS m JOIN _vectors AS v ON v.model = m.id"
+        " WHERE m.key = $1 AND v.text_hash = ANY($2)",
+        Values::of(blob(model_key(model))).add_blobs(asked));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const VectorPlace place = read_vector_place(rows[i]);
+      there.emplace(place.text_hash, place.number);
+    }
+  }
+  std::vector<std::optional<std::uint64_t>> found;
+  found.reserve(text_hashes.size());
+  for (const Id& id : text_hashes) {
+    const auto at = there.find(id);
+    found.push_back(at == there.end() ? std::nullopt : std::optional(at->second));
+  }
+  return found;
 }
 
 template <class Base>

@@ -11,6 +11,10 @@ namespace {
 // A file that another process fetched just now is of a commit that this one may not have seen.
 constexpr std::chrono::hours kSweptAge{1};
 
+constexpr const char* kHead =
+    "SELECT commit_number, coalesce(c.id, 0), h.row FROM _head AS h"
+    " LEFT JOIN _commits AS c ON c.number = commit_number";
+
 }  // namespace
 
 TruthTransaction::TruthTransaction(PostgresStore::State& of, bool writing) : store(of) {
@@ -30,17 +34,26 @@ TruthTransaction::TruthTransaction(PostgresStore::State& of, bool writing) : sto
       transaction.emplace(*using_connection, repeatable_read, Transaction::Access::read_only);
     }
     // The first read of a transaction is what fixes the commit that it sees.
-    const Rows rows = using_connection->query("SELECT commit_number, row FROM _head");
+    const Rows rows = using_connection->query(kHead);
     if (rows.size() == 0) throw Error(Code::damaged, store.where + ": the head of the truth is missing");
-    commit = number_of(rows[0], 0);
-    head = bytes_of(rows[0], 1);
+    commit = {number_of(rows[0], 0), number_of(rows[0], 1)};
+    head = bytes_of(rows[0], 2);
+    catalogue.commit = commit;
+    const std::lock_guard lock(store.cataloguing);
+    if (!writing && store.catalogue.commit == commit) catalogue = store.catalogue;
   } catch (...) {
     end();
     throw;
   }
 }
 
-TruthTransaction::~TruthTransaction() { end(); }
+TruthTransaction::~TruthTransaction() {
+  if (!changes && transaction) {  // what a reader has read the next of its commit need not
+    const std::lock_guard lock(store.cataloguing);
+    if (store.catalogue.commit.number <= commit.number) store.catalogue = catalogue;
+  }
+  end();
+}
 
 void TruthTransaction::end() noexcept {
   transaction.reset();
@@ -55,7 +68,7 @@ Connection& TruthTransaction::connection() const {
 }
 
 const Counters& TruthTransaction::counters() const {
-  if (!counters_read) counters_read = read_counters(commit, head);
+  if (!counters_read) counters_read = read_counters(commit.number, head);
   return *counters_read;
 }
 
@@ -77,6 +90,22 @@ std::uint64_t TruthTransaction::next(std::string_view name) {
   const std::uint64_t number = counter(name) + 1;
   set_counter(name, number);
   return number;
+}
+
+const Rows& TruthTransaction::settings() const {
+  if (!catalogue.settings) {
+    catalogue.settings =
+        std::make_shared<const Rows>(query(fmt::format("SELECT {} FROM _settings", kSettingColumns)));
+  }
+  return *catalogue.settings;
+}
+
+const Rows& TruthTransaction::groups() const {
+  if (!catalogue.groups) {
+    catalogue.groups =
+        std::make_shared<const Rows>(query(fmt::format("SELECT {} FROM _groups ORDER BY id", kGroupColumns)));
+  }
+  return *catalogue.groups;
 }
 
 const std::vector<StoredSegment>& TruthTransaction::manifest() const {

@@ -78,6 +78,7 @@ void insert(TruthTransaction& state, const NodeBatch& batch) {
 }  // namespace
 
 void TruthWriting::set_setting(std::string_view key, std::string_view value) {
+  state_.catalogue.settings.reset();
   state_.query("INSERT INTO _settings VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row",
                Values::of(blob(key), blob(pack_setting(key, value))));
 }
@@ -171,6 +172,7 @@ std::uint32_t TruthWriting::put_group(const GroupRow& row) {
   }
   GroupRow group = row;
   if (group.id == 0) group.id = static_cast<std::uint32_t>(state_.next(counter::kLastGroup));
+  state_.catalogue.groups.reset();
   state_.query("INSERT INTO _groups VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET row = EXCLUDED.row",
                Values::of(bigint(group.id), blob(pack_group(group))));
   return group.id;
@@ -241,6 +243,7 @@ void TruthWriting::remove_group(std::uint32_t id) {
     if (segment.group == id) remove_segment(segment.id);
   }
   state_.query("DELETE FROM _nodes WHERE grp = $1", Values::of(bigint(id)));
+  state_.catalogue.groups.reset();
   state_.query("DELETE FROM _groups WHERE id = $1", Values::of(bigint(id)));
   state_.set_counter(counter::nodes_of_group(id), 0);
   const std::string of_group = fmt::format("/{}", id);
@@ -320,7 +323,7 @@ void TruthWriting::remove_segment(std::uint64_t id) {
   }
 }
 
-std::uint64_t TruthWriting::commit_number() const { return state_.commit + 1; }
+std::uint64_t TruthWriting::commit_number() const { return state_.commit.number + 1; }
 
 std::uint64_t TruthWriting::commit() {
   if (!state_.changes->models.empty()) {
@@ -348,7 +351,7 @@ std::uint64_t TruthWriting::commit() {
     state_.transaction.reset();
     if (!state_.store.writer->was_made(number, id)) throw;
   }
-  state_.commit = number;
+  state_.commit = commit.name;
   state_.end();
   return number;
 }
