@@ -77,3 +77,11 @@ endforeach()
 set_tests_properties(vector_servers milvus_under_load PROPERTIES LABELS servers TIMEOUT 900 FIXTURES_REQUIRED models)
 set_tests_properties(vector_servers PROPERTIES ENVIRONMENT GTEST_FILTER=-RealMilvus/*)
 set_tests_properties(milvus_under_load PROPERTIES ENVIRONMENT GTEST_FILTER=RealMilvus/*)
+
+# Knowledge bases whose truth a server keeps, from the command line, from one host and from several.
+file(GLOB sources CONFIGURE_DEPENDS engine/remote_truth/*_test.cpp)
+hasten_module_test(remote_truth ${sources} stores/postgres/postgres_server.cpp $<TARGET_OBJECTS:hasten_postgres>)
+target_link_libraries(test_remote_truth PRIVATE PkgConfig::libpq SQLite::SQLite3 OpenSSL::Crypto)
+add_dependencies(test_remote_truth hasten_cli)
+add_test(NAME remote_truth COMMAND test_remote_truth)
+set_tests_properties(remote_truth PROPERTIES LABELS servers TIMEOUT 900 FIXTURES_REQUIRED models)

@@ -150,7 +150,8 @@ void print_status(const Status& s) {
   for (const StoreStatus& store : s.stores) {
     print_row(store.role, store.sent ? fmt::format("{}; {} vectors sent, {} waiting", store.where,
                                                    *store.sent, store.waiting.value_or(0))
-                                     : store.type);
+                          : store.where == s.folder ? store.type
+                                                    : store.where);
     for (const auto& [group, r] : store.recall) {
       print_row("recall " + group,
                 fmt::format("{:.4f} of the 10 nearest ({} questions), {}", r.recall, r.questions,
@@ -177,13 +178,14 @@ Exit status(Context& context) {
   return Exit::done;
 }
 
-/// Opens for verify; a knowledge base too damaged to open is salvaged first where it may be
-/// repaired.
+/// Opens for verify; a knowledge base in a folder that is too damaged to open is salvaged first where it may
+/// be repaired.
 Document open_to_verify(Context& context, bool repair, std::vector<std::string>& salvaged) {
   try {
     return context.open(repair ? Document::Access::write : Document::Access::read);
   } catch (const Error& error) {
-    if (!repair || error.code() != Code::damaged) throw;
+    const bool local = context.settings().stores.segment_store.type == "local";
+    if (!repair || !local || error.code() != Code::damaged) throw;
     salvaged = Document::salvage(context.options.kb);
     return context.open(Document::Access::write);
   }
@@ -200,7 +202,7 @@ Exit verify(Context& context, bool repair) {
       repair ? document.verify(false, meter.callback()).problems : report.problems;
   meter.clear();
   const std::string message =
-      fmt::format("{} problems in {}{}", left.size(), context.options.kb.string(),
+      fmt::format("{} problems in {}{}", left.size(), document.where(),
                   repair ? " are left after the repair; ingest the documents anew" : "; run verify --repair");
   if (context.options.json) {
     Json object = {{"ok", left.empty()},

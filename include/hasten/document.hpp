@@ -122,7 +122,9 @@ struct Status {
   std::uint64_t documents = 0, documents_failed = 0, texts_bytes = 0;
   std::map<std::string, std::uint64_t> nodes;  ///< by group
   std::uint64_t vectors = 0, vectors_missing = 0;
-  std::map<std::string, std::uint64_t> bytes;       ///< by kind: truth, vectors, fields, other segments
+  /// Here, by kind: truth, vectors, fields, other segments. Where a server has the truth, `server` is what
+  /// all of it takes there, and the others are what is kept of it here.
+  std::map<std::string, std::uint64_t> bytes;
   std::map<std::string, std::string> fingerprints;  ///< embedder, groups
   std::uint64_t segments = 0;
   std::vector<StoreStatus> stores;
@@ -140,7 +142,8 @@ struct VerifyReport {
 
 struct KnowledgeBase;
 
-/// A knowledge base: source files, their node groups, vectors, word index and store, in one folder.
+/// A knowledge base: source files, their node groups, vectors, word index and store, in one folder, or with
+/// the truth where Settings::stores says.
 ///
 /// One process writes at a time (ingest, add, remove, compact, verify with repair), any number read.
 /// Every search sees one committed snapshot. All methods may be called from many threads.
@@ -150,12 +153,15 @@ class Document {
 
   /// Opens a knowledge base; with Access::write makes it if there is none. Costs a few
   /// milliseconds whatever its size: models and dictionaries load when first needed.
+  /// @param folder  of a local one; where a server has the truth it is not looked at.
   /// @throws Error(not_found) nothing there to read; Error(damaged); Error(mismatch) a newer format
-  ///         or other settings; Error(refused) a network file system.
+  ///         or other settings; Error(refused) a network file system, a copy by migrate() that is not whole
+  ///         yet, a user or password that a server does not let in; Error(unavailable|timeout) no server that
+  ///         answers.
   static Document open(const std::filesystem::path& folder, Settings settings = {},
                        Access access = Access::read);
 
-  /// Saves what can be read of a knowledge base that open() calls damaged: rows that are whole go
+  /// Saves what can be read of a local knowledge base that open() calls damaged: rows that are whole go
   /// into a new truth.db (the old one is kept as truth.db.damaged), segments are built anew, and
   /// the next ingest reads again what was lost. @return what was done, a line each.
   /// @throws Error(damaged) nothing can be read; Error(locked) another writer; Error(full|io).
@@ -210,6 +216,8 @@ class Document {
              const std::function<void(std::string_view)>& on_token = {}, Trace* trace = nullptr,
              std::stop_token stop = {}) const;
 
+  /// Where the truth is, for people: its folder, or a server, without the password. Asks nobody.
+  std::string where() const;
   Status status() const;
   VerifyReport verify(bool repair = false, const OnProgress& progress = {});
   /// Writes a consistent copy of the newest commit into a folder, while others read and write here. The copy

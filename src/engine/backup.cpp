@@ -136,10 +136,10 @@ std::uint64_t copy_of(const SegmentStore& from, const fs::path& to, const OnProg
 }
 
 void write_manifest(const fs::path& folder, const BackupReport& report, const std::string& identity,
-                    const fs::path& source) {
+                    const std::string& source) {
   const json manifest = {{"format", kBackupFormat},
                          {"knowledge_base", identity},
-                         {"source", source.string()},
+                         {"source", source},
                          {"commit", report.commit},
                          {"documents", report.documents},
                          {"nodes", report.nodes},
@@ -160,11 +160,13 @@ BackupReport backup(const KnowledgeBase& kb, const fs::path& to, const OnProgres
   report.replaced = may_be_replaced(to, identity);
   PartFolder part(to, ".part", PartFolder::Leftovers::remove);
   report.commit = copy_of(kb.store, part.path(), progress, stop);
-  check_copy(report, part.path(), kb.store.folder().string(), progress);
+  check_copy(report, part.path(), kb.store.where(), progress);
   add_counts(report, *LocalStore(part.path(), SegmentStore::Access::read, "backup").read());
   part.tidy();
   report.bytes = folder_bytes(part.path());
-  write_manifest(part.path(), report, identity, fs::weakly_canonical(kb.store.folder()));
+  const bool local = dynamic_cast<const LocalStore*>(&kb.store) != nullptr;
+  write_manifest(part.path(), report, identity,
+                 local ? fs::weakly_canonical(kb.store.folder()).string() : kb.store.where());
   part.publish();
   report.seconds = seconds_since(began);
   return report;

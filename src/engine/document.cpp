@@ -14,6 +14,7 @@
 #include "engine/scan.hpp"
 #include "engine/search.hpp"
 #include "engine/segment_writing.hpp"
+#include "engine/store_copy.hpp"
 #include "engine/tune.hpp"
 #include "stores/local/local_store.hpp"
 
@@ -24,9 +25,11 @@ Document& Document::operator=(Document&&) noexcept = default;
 Document::~Document() = default;
 
 Document Document::open(const std::filesystem::path& folder, Settings settings, Access access) {
-  return Document(std::make_unique<KnowledgeBase>(
+  auto kb = std::make_unique<KnowledgeBase>(
       folder, std::move(settings),
-      access == Access::write ? SegmentStore::Access::write : SegmentStore::Access::read, "hasten"));
+      access == Access::write ? SegmentStore::Access::write : SegmentStore::Access::read, "hasten");
+  require_whole(kb->store);
+  return Document(std::move(kb));
 }
 
 std::vector<std::string> Document::salvage(const std::filesystem::path& folder) {
@@ -95,6 +98,8 @@ Answer Document::ask(std::string_view question, const AskOptions& options,
                      std::stop_token stop) const {
   return hasten::ask(*kb_, question, options, on_token, trace, std::move(stop));
 }
+
+std::string Document::where() const { return kb_->store.where(); }
 
 Status Document::status() const { return hasten::status(*kb_); }
 

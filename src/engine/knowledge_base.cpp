@@ -37,7 +37,7 @@ std::filesystem::path token_cache_folder(const std::filesystem::path& knowledge_
 SegmentStore& KnowledgeBase::writable() {
   if (access != SegmentStore::Access::write) {
     throw Error(Code::locked,
-                store.folder().string() + " was opened for reading; open it with Access::write to change it");
+                store.where() + " was opened for reading; open it with Access::write to change it");
   }
   return store;
 }

@@ -92,9 +92,8 @@ void add_recall(StoreStatus& vectors, KnowledgeBase& kb) {
 /// From what the manifest says; a server is not asked.
 void add_stores(Status& status, KnowledgeBase& kb, const SegmentStore::Reading& reading) {
   const Stores& stores = kb.settings.stores;
-  status.stores.push_back(
-      {"segment_store", stores.segment_store.type, kb.store.folder().string(), {}, {}, {}});
-  StoreStatus vectors{"vector_store", stores.vector_store.type, status.stores[0].where, {}, {}, {}};
+  status.stores.push_back({"segment_store", stores.segment_store.type, kb.store.where(), {}, {}, {}});
+  StoreStatus vectors{"vector_store", stores.vector_store.type, kb.store.folder().string(), {}, {}, {}};
   if (kb.remote) {
     vectors.where = kb.remote->store().where();
     vectors.sent = vectors.waiting = 0;
@@ -134,10 +133,14 @@ Status status(KnowledgeBase& kb) {
   }
   status.bytes["vectors"] = folder_bytes(folder / "vectors");
   status.bytes["token_cache"] = folder_bytes(token_cache_folder(folder));
-  const std::uint64_t others = status.bytes["fields"] + status.bytes["segments"] + status.bytes["vectors"] +
-                               folder_bytes(folder / "cache");
-  const std::uint64_t all = folder_bytes(folder);
-  status.bytes["truth"] = all - std::min(all, others);
+  if (const auto there = kb.store.server_bytes()) {
+    status.bytes["server"] = *there;
+  } else {
+    const std::uint64_t others = status.bytes["fields"] + status.bytes["segments"] + status.bytes["vectors"] +
+                                 folder_bytes(folder / "cache");
+    const std::uint64_t all = folder_bytes(folder);
+    status.bytes["truth"] = all - std::min(all, others);
+  }
   add_stores(status, kb, *reading);
   status.fingerprints["embedder"] = fingerprint;
   for (const GroupRow& row : reading->groups()) status.fingerprints["group " + row.name] = row.signature;

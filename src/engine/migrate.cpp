@@ -106,7 +106,7 @@ class Migration {
     KnowledgeBase kb(to_.folder, settings_, SegmentStore::Access::write, "migrate");
     bool whole = false;
     if (copied_from(*kb.store.read(), &whole) != copy_name(*source_, *reading_) || !whole) return false;
-    report_.resumed = true;
+    report_.resumed = was_whole_ = true;
     move_vectors(kb);
     compare(kb);
     return true;
@@ -119,6 +119,7 @@ class Migration {
     report_.nodes_copied = counts.nodes;
     report_.vectors_copied = counts.vectors;
     report_.resumed = counts.resumed;
+    was_whole_ = counts.was_whole;
     move_vectors(kb);
     compare(kb);
   }
@@ -148,7 +149,14 @@ class Migration {
     const auto reading = kb.store.read();
     report_.commit = reading->seen();
     report_.content = content_digests(*source_, *reading_, progress_, stop_);
-    require_equal(report_.content, content_digests(kb.store, *reading, progress_, stop_));
+    const ContentDigests there = content_digests(kb.store, *reading, progress_, stop_);
+    if (was_whole_ && there != report_.content) {
+      throw Error(Code::refused,
+                  fmt::format("{} holds a knowledge base already: this one was moved there before, "
+                              "and it was changed since; name an empty place",
+                              kb.store.where()));
+    }
+    require_equal(report_.content, there);
   }
 
   const Location& from_;
@@ -158,6 +166,7 @@ class Migration {
   const std::stop_token& stop_;
   std::unique_ptr<SegmentStore> source_;
   std::unique_ptr<SegmentStore::Reading> reading_;  // of the commit that is moved
+  bool was_whole_ = false;                          // an earlier run had moved all of it
   MigrateReport report_;
 };
 

@@ -40,7 +40,7 @@ class StoreCopy {
     bool whole = false;
     const std::string before = copied_from(*to_.read(), &whole);
     const std::string now = copy_name(from_, source_);
-    if (before.empty()) {
+    if (before.empty() || (whole && before != now)) {
       refuse_what_is_there();
     } else if (before != now) {
       if (progress_) {
@@ -53,7 +53,8 @@ class StoreCopy {
       empty();
     }
     counts_.resumed = before == now;
-    if (counts_.resumed && whole) return counts_;
+    counts_.was_whole = counts_.resumed && whole;
+    if (counts_.was_whole) return counts_;
     begin(now);
     copy_documents();
     for (const GroupRow& group : source_.groups()) copy_nodes(group);
@@ -65,8 +66,7 @@ class StoreCopy {
   void refuse_what_is_there() const {
     const auto there = to_.read();
     if (there->counts().documents == 0 && there->groups().empty()) return;
-    throw Error(Code::refused,
-                fmt::format("{} holds a knowledge base already; name an empty one", to_.folder().string()));
+    throw Error(Code::refused, to_.where() + " holds a knowledge base already; name an empty place");
   }
 
   void empty() {
@@ -165,18 +165,26 @@ class StoreCopy {
   }
 
   void add_vectors(SegmentStore::Writing& writing, const std::vector<NodeRow>& nodes) {
-    std::vector<Id> hashes;
-    std::vector<float> values;
+    std::vector<Id> asked, hashes;
     std::unordered_set<Id, IdHash> seen;
     for (const NodeRow& node : nodes) {
-      if (!seen.insert(node.text_hash).second) continue;
-      const auto row = source_.vector_row(fingerprint_, node.text_hash);
-      if (!row || writing.vector_row(fingerprint_, node.text_hash)) continue;
-      const auto vector = vectors_(*row);
-      hashes.push_back(node.text_hash);
-      values.insert(values.end(), vector.begin(), vector.end());
+      if (seen.insert(node.text_hash).second) asked.push_back(node.text_hash);
+    }
+    const auto rows = source_.vector_rows(fingerprint_, asked);
+    const auto there = writing.vector_rows(fingerprint_, asked);
+    std::vector<std::uint64_t> wanted;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      if (!rows[i] || there[i]) continue;
+      hashes.push_back(asked[i]);
+      wanted.push_back(*rows[i]);
     }
     if (hashes.empty()) return;
+    from_.fetch_vectors(fingerprint_, wanted);
+    std::vector<float> values;
+    for (const std::uint64_t row : wanted) {
+      const auto vector = vectors_(row);
+      values.insert(values.end(), vector.begin(), vector.end());
+    }
     const std::uint64_t first =
         to_.append_vectors(fingerprint_, values.size() / hashes.size(), hashes, values);
     writing.add_vectors(fingerprint_, hashes, first);
@@ -226,6 +234,15 @@ class StoreCopy {
 std::string copied_from(const SegmentStore::Reading& reading, bool* whole) {
   if (whole != nullptr) *whole = reading.setting(kWhole) == "1";
   return reading.setting(kFrom).value_or("");
+}
+
+void require_whole(const SegmentStore& store) {
+  if (store.read()->setting(kWhole).value_or("1") == "1") return;
+  throw Error(
+      Code::refused,
+      fmt::format("what is in {} is not whole yet: `hasten migrate` is copying into it, or was stopped; "
+                  "run it again, and it goes on there",
+                  store.where()));
 }
 
 std::string copy_name(const SegmentStore& from, const SegmentStore::Reading& reading) {

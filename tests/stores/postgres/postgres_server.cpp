@@ -1,6 +1,7 @@
 #include "tests/stores/postgres/postgres_server.hpp"
 
 #include <fmt/format.h>
+#include <sys/shm.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -68,8 +69,11 @@ bool lets_in(const std::string& uri) {
 
 }  // namespace
 
-PostgresServer::PostgresServer(const fs::path& bin)
-    : folder_(made_folder()), install_(folder_ / "site/pgserver/pginstall"), port_(free_port()) {
+PostgresServer::PostgresServer(const fs::path& bin, std::string address)
+    : address_(std::move(address)),
+      folder_(made_folder()),
+      install_(folder_ / "site/pgserver/pginstall"),
+      port_(free_port()) {
   const fs::path packages = site_packages(bin), site = folder_ / "site";
   // The libraries that the programs need lie beside it, and are found from where the programs lie.
   fs::create_directories(site / "pgserver");
@@ -80,16 +84,27 @@ PostgresServer::PostgresServer(const fs::path& bin)
   if (::geteuid() == 0) run("chown", {"nobody:nogroup", data.string()});
   run((install_ / "bin/initdb").string(),
       {"-D", data.string(), "-U", "hasten", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"});
-  std::ofstream(data / "pg_hba.conf") << "host all /^scram_ 127.0.0.1/32 scram-sha-256\n"
-                                         "host all all 127.0.0.1/32 trust\n";
+  std::ofstream(data / "pg_hba.conf") << "host all /^scram_ samenet scram-sha-256\n"
+                                         "host all all samenet trust\n";
   start();
 }
 
 PostgresServer::~PostgresServer() {
   resume();
   kill();
+  remove_shared_memory();
   std::error_code ignored;
   fs::remove_all(folder_, ignored);
+}
+
+/// The segment by which a postmaster knows that another's processes still run: one that was killed leaves it,
+/// and nobody starts here again. Its number ends the seventh line of postmaster.pid.
+void PostgresServer::remove_shared_memory() const noexcept {
+  std::ifstream file(folder_ / "data/postmaster.pid");
+  std::string line;
+  for (int i = 0; i < 7; ++i) std::getline(file, line);
+  int key = 0, id = 0;
+  if (std::istringstream(line) >> key >> id) ::shmctl(id, IPC_RMID, nullptr);
 }
 
 void PostgresServer::run(std::string_view program, std::vector<std::string> arguments) const {
@@ -108,15 +123,16 @@ void PostgresServer::run(std::string_view program, std::vector<std::string> argu
 }
 
 std::string PostgresServer::uri(std::string_view user, std::string_view database) const {
-  return fmt::format("postgresql://{}@127.0.0.1:{}/{}", user, port_, database);
+  return fmt::format("postgresql://{}@{}:{}/{}", user, address_, port_, database);
 }
 
 void PostgresServer::start() {
   if (server_) return server_->start();
-  const auto command = as_unprivileged({(install_ / "bin/postgres").string(), "-D",
-                                        (folder_ / "data").string(), "-p", std::to_string(port_), "-c",
-                                        "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c",
-                                        "max_connections=50", "-c", "maintenance_work_mem=256MB"});
+  const auto command = as_unprivileged(
+      {(install_ / "bin/postgres").string(), "-D", (folder_ / "data").string(), "-p", std::to_string(port_),
+       "-c", "listen_addresses=" + address_, "-c", "unix_socket_directories=", "-c",
+       // Not in /dev/shm, where it stays when the server is killed.
+       "dynamic_shared_memory_type=mmap", "-c", "max_connections=50", "-c", "maintenance_work_mem=256MB"});
   server_.emplace(TestServer::Command{.program = command.front(),
                                       .arguments = {command.begin() + 1, command.end()},
                                       .ready = [uri = uri()] { return lets_in(uri); }});
@@ -160,12 +176,14 @@ std::shared_ptr<void> PostgresServer::without_vector() {
   return {nullptr, [control, hidden](void*) { fs::rename(hidden, control); }};
 }
 
+std::unique_ptr<PostgresServer> start_postgres(const std::string& address, std::string& why) {
+  const auto bin = python_packages(kWheel, why);
+  return bin.empty() ? nullptr : std::make_unique<PostgresServer>(bin, address);
+}
+
 std::shared_ptr<PostgresServer> shared_postgres(std::string& why) {
   static std::string said;
-  static const auto server = [] {
-    const auto bin = python_packages(kWheel, said);
-    return bin.empty() ? nullptr : std::make_shared<PostgresServer>(bin);
-  }();
+  static const std::shared_ptr<PostgresServer> server = start_postgres("127.0.0.1", said);
   why = said;
   return server;
 }

@@ -19,8 +19,8 @@ namespace hasten {
 /// whose name begins with "scram_" does.
 class PostgresServer {
  public:
-  /// @param bin  of the environment that has the wheel.
-  explicit PostgresServer(const std::filesystem::path& bin);
+  /// @param bin  of the environment that has the wheel. @param address  that it listens on, and nowhere else.
+  explicit PostgresServer(const std::filesystem::path& bin, std::string address = "127.0.0.1");
   PostgresServer(const PostgresServer&) = delete;
   PostgresServer& operator=(const PostgresServer&) = delete;
   ~PostgresServer();
@@ -38,11 +38,17 @@ class PostgresServer {
   std::vector<pid_t> processes() const;
   void run(std::string_view program, std::vector<std::string> arguments) const;
 
+  void remove_shared_memory() const noexcept;
+
+  std::string address_;
   std::filesystem::path folder_, install_;
   std::uint16_t port_;
   std::optional<TestServer> server_;
   std::vector<pid_t> paused_;
 };
+
+/// One of its own for a test that listens on `address`; null where it cannot be had, and why.
+std::unique_ptr<PostgresServer> start_postgres(const std::string& address, std::string& why);
 
 /// The one of this program; null where it cannot be had, and why.
 std::shared_ptr<PostgresServer> shared_postgres(std::string& why);
