@@ -85,3 +85,15 @@ target_link_libraries(test_remote_truth PRIVATE PkgConfig::libpq SQLite::SQLite3
 add_dependencies(test_remote_truth hasten_cli)
 add_test(NAME remote_truth COMMAND test_remote_truth)
 set_tests_properties(remote_truth PROPERTIES LABELS servers TIMEOUT 900 FIXTURES_REQUIRED models)
+
+# It takes the program into a network of its own, and so is one of its own.
+hasten_module_test(two_hosts engine/two_hosts/two_hosts_test.cpp engine/two_hosts/hosts.cpp
+                   stores/postgres/postgres_server.cpp $<TARGET_OBJECTS:hasten_postgres>)
+target_link_libraries(test_two_hosts PRIVATE PkgConfig::libpq SQLite::SQLite3 OpenSSL::Crypto)
+add_executable(two_hosts_host engine/two_hosts/host.cpp)
+target_include_directories(two_hosts_host PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(two_hosts_host PRIVATE hasten hasten_options nlohmann_json::nlohmann_json)
+target_compile_definitions(test_two_hosts PRIVATE HASTEN_HOST_PROGRAM="$<TARGET_FILE:two_hosts_host>")
+add_dependencies(test_two_hosts hasten_cli two_hosts_host)
+add_test(NAME two_hosts COMMAND test_two_hosts)
+set_tests_properties(two_hosts PROPERTIES LABELS servers TIMEOUT 900 FIXTURES_REQUIRED models)

@@ -91,6 +91,9 @@ class TestServer {
   std::unique_ptr<Process> process_;
 };
 
+/// The packages of Milvus Lite's server.
+inline constexpr const char* kMilvusLite = "milvus-lite==3.2.2 pymilvus==3.0.2";
+
 /// Sets an environment of Python packages up in the cache, once, with tools/test_venv.
 /// @return its bin folder; "" where the packages cannot be had, and in `why` what was said.
 inline std::filesystem::path python_packages(const std::string& packages, std::string& why) {

@@ -1,9 +1,5 @@
 #pragma once
 
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-
 #include <fmt/format.h>
 
 #include <cstring>
@@ -11,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "stores/milvus/milvus_store.hpp"
+#include "tests/own_network.hpp"
 #include "tests/stores/store_fixture.hpp"
 #include "tests/stores/vector_store_suite.hpp"
 #include "tests/test_server.hpp"
@@ -57,7 +54,7 @@ class MilvusLite final : public MilvusUnderTest {
  public:
   /// Null where its packages cannot be had, and why.
   static std::unique_ptr<MilvusLite> make(std::string& why, MilvusClientMaker client = linked_milvus) {
-    const auto bin = python_packages("milvus-lite==3.2.2 pymilvus==3.0.2", why);
+    const auto bin = python_packages(kMilvusLite, why);
     return bin.empty() ? nullptr : std::make_unique<MilvusLite>(bin, client);
   }
 
@@ -75,28 +72,6 @@ class MilvusLite final : public MilvusUnderTest {
  private:
   std::uint16_t port_;
 };
-
-/// Takes this process, which has one thread still, into a network of its own, with nothing but its loopback
-/// device: Milvus listens on many fixed ports of every device. @return why it cannot; "" when it has.
-inline std::string enter_own_network() {
-  static const std::string why = [] {
-    const std::string uid = fmt::format("0 {} 1", ::getuid());
-    if (::unshare(CLONE_NEWNET) != 0) {
-      if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
-        return fmt::format("a network of its own needs root, or user namespaces: {}", std::strerror(errno));
-      }
-      std::ofstream("/proc/self/uid_map") << uid;
-    }
-    const int fd = ::socket(AF_INET, SOCK_DGRAM, 0);
-    ifreq request{};
-    std::strcpy(request.ifr_name, "lo");
-    request.ifr_flags = IFF_UP | IFF_RUNNING;
-    const bool up = ::ioctl(fd, SIOCSIFFLAGS, &request) == 0;
-    ::close(fd);
-    return std::string(up ? "" : "the loopback device of the new network cannot be started");
-  }();
-  return why;
-}
 
 /// The real server, all its parts in one process, as Python's package `milvus` carries it.
 class RealMilvus final : public MilvusUnderTest {
