@@ -54,14 +54,16 @@ std::optional<Written> decode_written(std::string_view bytes) {
   return written;
 }
 
-std::string quotes_key(std::span<const Passage> passages, const TermWeights& weights,
-                       std::span<const float> query_vector, std::string_view embedder,
-                       std::size_t quotes_max) {
+std::string quotes_key(std::string_view question, std::span<const Passage> passages,
+                       const TermWeights& weights, std::span<const float> query_vector,
+                       std::string_view embedder, std::size_t quotes_max) {
   Packer key;
+  key.text(question);
   add(key, passages);
+  for (const Passage& passage : passages) key.value(passage.score);
   for (const auto& [term, weight] : weights.weights()) key.text(term).value(weight);
   key.values(query_vector).text(embedder).value<std::uint64_t>(quotes_max);
-  return id_of({"quotes 1", std::move(key).bytes()}).to_string();
+  return id_of({"quotes 2", std::move(key).bytes()}).to_string();
 }
 
 std::string encode(std::span<const Quote> quotes) {

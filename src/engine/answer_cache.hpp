@@ -31,9 +31,9 @@ std::string encode(const Written& written);
 std::optional<Written> decode_written(std::string_view bytes);
 
 /// What was quoted from the passages, likewise.
-std::string quotes_key(std::span<const Passage> passages, const TermWeights& weights,
-                       std::span<const float> query_vector, std::string_view embedder,
-                       std::size_t quotes_max);
+std::string quotes_key(std::string_view question, std::span<const Passage> passages,
+                       const TermWeights& weights, std::span<const float> query_vector,
+                       std::string_view embedder, std::size_t quotes_max);
 std::string encode(std::span<const Quote> quotes);
 /// @param passages  nothing is quoted from elsewhere.
 std::optional<std::vector<Quote>> decode_quotes(std::string_view bytes, std::span<const Passage> passages);

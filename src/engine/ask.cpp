@@ -100,8 +100,8 @@ class Asking {
     answer_.metrics.ttft_ms = first_token_ms_;
   }
 
-  /// The hits that speak of the question about as much as the best of them: what else was found
-  /// would only lead a writer astray.
+  /// The best hit, and those that speak of the question about as much as any: what else was found would only
+  /// lead a writer astray.
   void choose_passages() {
     std::vector<double> coverage = found_.coverage;
     for (std::size_t i = coverage.size(); i < answer_.hits.size(); ++i) {
@@ -109,10 +109,13 @@ class Asking {
     }
     const double enough = kNearlyAsGood * *std::max_element(coverage.begin(), coverage.end());
     for (std::size_t i = 0; i < answer_.hits.size(); ++i) {
-      if (coverage[i] < enough) continue;
-      passages_.push_back({answer_.hits[i].node.text});
-      hit_of_passage_.push_back(i);
+      if (i == 0 || coverage[i] >= enough) add_passage(i);
     }
+  }
+
+  void add_passage(std::size_t hit) {
+    passages_.push_back({answer_.hits[hit].node.text, answer_.hits[hit].score});
+    hit_of_passage_.push_back(hit);
   }
 
   const std::string& generator_name() const {
@@ -199,15 +202,20 @@ class Asking {
     }
   }
 
+  /// From all hits: their scores count where sentences are chosen.
   void quote() {
     Trace::Span span(trace_, "ask.extract");
+    passages_.clear();
+    hit_of_passage_.clear();
+    for (std::size_t i = 0; i < answer_.hits.size(); ++i) add_passage(i);
     const std::string embedder = kb_.embedder_name(*kb_.store.read());
-    const std::string key = quotes_key(passages_, found_.weights, found_.query_vector, embedder, kQuotes);
+    const std::string key =
+        quotes_key(question_->text(), passages_, found_.weights, found_.query_vector, embedder, kQuotes);
     const auto bytes = kb_.caches.get(Cached::answers, key);
     auto quotes = bytes ? decode_quotes(*bytes, passages_) : std::nullopt;
     if (kb_.caches.has(Cached::answers)) span.note("answers", quotes ? "hit" : "miss");
     if (!quotes) {
-      quotes = choose_quotes();
+      quotes = choose_quotes(span);
       kb_.caches.put(Cached::answers, key, encode(*quotes));
     }
     for (const Quote& quote : *quotes) {
@@ -221,12 +229,18 @@ class Asking {
     answer_.metrics.finish_reason = "stop";
   }
 
-  std::vector<Quote> choose_quotes() {
-    std::function<std::vector<double>(std::span<const std::string_view>)> cosines;
-    if (!found_.query_vector.empty()) {
-      cosines = [&](std::span<const std::string_view> texts) { return cosines_of(texts); };
+  std::vector<Quote> choose_quotes(Trace::Span& span) {
+    Nearness nearness;
+    const double deviation = deviation_of(unrelated_of(*kb_.store.read()));
+    if (!found_.query_vector.empty() && deviation > 0) {
+      nearness = [&, deviation](std::span<const std::string_view> texts) {
+        span.note("embedded", static_cast<std::int64_t>(texts.size()));
+        std::vector<double> near = cosines_of(texts);
+        for (double& cosine : near) cosine /= deviation;
+        return near;
+      };
     }
-    return extract(passages_, found_.weights, cosines, kQuotes);
+    return extract(question_->text(), passages_, found_.weights, nearness, kQuotes);
   }
 
   std::vector<double> cosines_of(std::span<const std::string_view> texts) {

@@ -15,6 +15,7 @@ namespace hasten {
 /// A passage an answer may be written from.
 struct Passage {
   std::string_view text;
+  double score = 0;  ///< of its hit
 };
 
 /// Where an answer's sentence is found: a passage and the bytes of its text that say it.

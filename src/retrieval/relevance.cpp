@@ -68,11 +68,9 @@ constexpr std::array<std::string_view, 12> kPassages{
 double logistic(double x) { return 1 / (1 + std::exp(-x)); }
 
 double deviations(double value, const ScoreMoments& moments) {
-  const double n = static_cast<double>(moments.count);
-  if (n < 2) return 0;
-  const double mean = moments.sum / n;
-  const double variance = moments.sum_of_squares / n - mean * mean;
-  return variance > 0 ? (value - mean) / std::sqrt(variance) : 0;
+  const double deviation = deviation_of(moments);
+  if (deviation <= 0) return 0;
+  return (value - moments.sum / static_cast<double>(moments.count)) / deviation;
 }
 
 /// Moments of the corpus without its best, and of the unrelated ones as kUnrelatedCounts documents.
@@ -93,6 +91,14 @@ ScoreMoments tempered(const RelevanceEvidence& evidence) {
 }
 
 }  // namespace
+
+double deviation_of(const ScoreMoments& moments) {
+  const double n = static_cast<double>(moments.count);
+  if (n < 2) return 0;
+  const double mean = moments.sum / n;
+  const double variance = moments.sum_of_squares / n - mean * mean;
+  return variance > 0 ? std::sqrt(variance) : 0;
+}
 
 Languages languages_of(std::string_view question, std::string_view passage) {
   const bool cjk = is_cjk(language_of(question));

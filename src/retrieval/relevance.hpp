@@ -12,6 +12,9 @@ namespace hasten {
 /// sees them: what its numbers mean at all. From a fixed set of texts, English and Chinese.
 ScoreMoments unrelated_cosines(const Embedder& embedder);
 
+/// The standard deviation; 0 of fewer than two.
+double deviation_of(const ScoreMoments& moments);
+
 /// The scripts of a question and of the best hit.
 enum class Languages { alphabetic, cjk, crossed };
 Languages languages_of(std::string_view question, std::string_view passage);

@@ -24,14 +24,16 @@ void TermWeights::add_up() {
   for (const auto& [term, weight] : weights_) total_ += weight;
 }
 
-double TermWeights::coverage(std::string_view text) const {
+double TermWeights::coverage(std::string_view text) const { return coverage(standing(text)); }
+
+std::vector<bool> TermWeights::standing(std::string_view text) const {
   std::vector<bool> standing(weights_.size());
   for (const Term& term : terms(text)) {
     const auto weight = weights_.find(term.text);
     if (weight == weights_.end()) continue;
     standing[static_cast<std::size_t>(std::distance(weights_.begin(), weight))] = true;
   }
-  return coverage(standing);
+  return standing;
 }
 
 double TermWeights::coverage(const std::vector<bool>& standing) const {

@@ -16,7 +16,9 @@ class TermWeights {
               std::uint64_t nodes);
   /// The share of the question's weight whose terms stand in `text`, 0 to 1.
   double coverage(std::string_view text) const;
-  /// The same of a text of which it is known which of weights() stand in it, in their order.
+  /// Which of weights() stand in `text`, in their order.
+  std::vector<bool> standing(std::string_view text) const;
+  /// The coverage of a text of which that is known.
   double coverage(const std::vector<bool>& standing) const;
   bool empty() const noexcept { return weights_.empty(); }
 

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "retrieval/extract.hpp"
 #include "retrieval/relevance.hpp"
 
 namespace hasten {
@@ -59,16 +58,6 @@ TEST(Relevance, RisesWithWhatSpeaksForIt) {
     EXPECT_LE(now, 1);
     last = now;
   }
-}
-
-TEST(Extract, QuotesTheSentenceThatHoldsTheWords) {
-  const std::string first = "Cats sleep a lot. Dogs like to run. Fish live in water.";
-  const std::string second = "A dog runs faster than a cat.";
-  const std::vector<Passage> passages{{first}, {second}};
-  const TermWeights weights({"fish", "live"}, {1, 1}, 2);
-  const auto quotes = extract(passages, weights, {}, 2);
-  ASSERT_FALSE(quotes.empty());
-  EXPECT_EQ(first.substr(quotes[0].span.from, quotes[0].span.size()), "Fish live in water.");
 }
 
 }  // namespace
