@@ -22,6 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
+constexpr std::string_view kPartSuffix = ".migrating";
+
 bool is_local(const Location& location) { return location.stores.segment_store.type == "local"; }
 
 bool same_place(const Location& a, const Location& b) {
@@ -96,7 +98,7 @@ class Migration {
     if (fs::exists(to_.folder, missing) && !fs::is_empty(to_.folder, missing)) {
       throw Error(Code::refused, to_.folder.string() + " holds other things; name a new or an empty folder");
     }
-    PartFolder part(to_.folder, ".migrating", PartFolder::Leftovers::keep);
+    PartFolder part(to_.folder, kPartSuffix, PartFolder::Leftovers::keep);
     into(part.path());
     part.publish();
   }
@@ -107,6 +109,7 @@ class Migration {
     bool whole = false;
     if (copied_from(*kb.store.read(), &whole) != copy_name(*source_, *reading_) || !whole) return false;
     report_.resumed = was_whole_ = true;
+    const PartFolder left(to_.folder, kPartSuffix, PartFolder::Leftovers::remove);  // by that run
     move_vectors(kb);
     compare(kb);
     return true;
