@@ -13,7 +13,9 @@ MODES = ["bm25", "vector", "hybrid"]
 class Subway(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(temporary.cleanup)
+        folder = pathlib.Path(temporary.name)
         docs = folder / "docs"
         write_corpus("xquad-en", docs / "en", 60)
         write_corpus("cmrc2018", docs / "zh", 60)
