@@ -20,10 +20,10 @@ struct Weights {
   double found, words, context, kind, nearness;
 };
 constexpr Weights kWords{5.5, 10, 3.5, 3, 0};
-constexpr Weights kWithVectors{4.5, 6, 3.5, 2.5, 1.5};
+constexpr Weights kWithVectors{4, 6, 4, 2.8, 1.25};
 
 constexpr std::size_t kCandidates = 4;  // sentences that are embedded at most
-constexpr double kUndecided = 2;        // those by whose vectors another may become the best
+constexpr double kUndecided = 3;        // those by whose vectors another may become the best
 constexpr double kNearlyAsGood = 1.75;  // how much worse a second quote may be
 
 using Standing = std::vector<bool>;
