@@ -281,10 +281,10 @@ std::vector<VectorHit> PostgresVectors::ask(Connection& connection, const Questi
   const std::string distance = fmt::format("vector OPERATOR({}.{}) $1::{}.vector", schema,
                                            postgres::distance_of(collection.metric).symbol, schema);
   // A sum is no column of an index: the server has to look at every row, whichever index there is.
-  const std::string order = scan == Scan::exact
-                                ? fmt::format("({}) + 0, node LIMIT {}", distance, k + kBorder)
-                                : fmt::format("{} LIMIT {}", distance, k);
   const bool scored = !restriction.candidates_only;
+  const std::string order = scan == Scan::exact
+                                ? fmt::format("({}) + 0, node LIMIT {}", distance, scored ? k + kBorder : k)
+                                : fmt::format("{} LIMIT {}", distance, k);
   std::vector<VectorHit> hits;
   connection.stream(
       fmt::format("SELECT node{} FROM {}{} ORDER BY {}", scored ? ", vector" : "",
