@@ -114,7 +114,7 @@ TEST_F(VerbsTest, AServerThatIsAwayOrLetsNobodyInIsSaid) {
 }
 
 TEST_F(VerbsTest, OneIngestsWhileOthersReadAndASecondIsToldWho) {
-  const std::string documents = many_documents(600);
+  const std::string documents = many_documents(4000);
   run(with({"ingest", documents_, "--no-embed"}, there_));
   Command ingest(with({"ingest", documents, "--no-embed", "--memory", "16M"}, there_));
   std::size_t searches = 0, refused = 0;
