@@ -215,7 +215,7 @@ class Asking {
     auto quotes = bytes ? decode_quotes(*bytes, passages_) : std::nullopt;
     if (kb_.caches.has(Cached::answers)) span.note("answers", quotes ? "hit" : "miss");
     if (!quotes) {
-      quotes = choose_quotes(span);
+      quotes = choose_quotes(embedder, span);
       kb_.caches.put(Cached::answers, key, encode(*quotes));
     }
     for (const Quote& quote : *quotes) {
@@ -229,13 +229,13 @@ class Asking {
     answer_.metrics.finish_reason = "stop";
   }
 
-  std::vector<Quote> choose_quotes(Trace::Span& span) {
+  std::vector<Quote> choose_quotes(const std::string& embedder, Trace::Span& span) {
     Nearness nearness;
     const double deviation = deviation_of(unrelated_of(*kb_.store.read()));
     if (!found_.query_vector.empty() && deviation > 0) {
       nearness = [&, deviation](std::span<const std::string_view> texts) {
         span.note("embedded", static_cast<std::int64_t>(texts.size()));
-        std::vector<double> near = cosines_of(texts);
+        std::vector<double> near = cosines_of(embedder, texts);
         for (double& cosine : near) cosine /= deviation;
         return near;
       };
@@ -243,9 +243,8 @@ class Asking {
     return extract(question_->text(), passages_, found_.weights, nearness, kQuotes);
   }
 
-  std::vector<double> cosines_of(std::span<const std::string_view> texts) {
-    const auto embedder = kb_.models.embedder(kb_.embedder_name(*kb_.store.read()));
-    const Matrix vectors = embedder->embed(texts, Role::passage, stop_);
+  std::vector<double> cosines_of(const std::string& embedder, std::span<const std::string_view> texts) {
+    const Matrix vectors = kb_.models.embedder(embedder)->embed(texts, Role::passage, stop_);
     std::vector<double> cosines;
     for (std::size_t i = 0; i < vectors.rows; ++i) {
       double dot = 0;
