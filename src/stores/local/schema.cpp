@@ -167,8 +167,6 @@ bool is_of_format(sqlite::Connection& connection, std::int64_t version) {
   return connection.integer("PRAGMA user_version") >= version;
 }
 
-std::string counter::nodes_of_group(std::uint32_t group) { return fmt::format("nodes/{}", group); }
-
 std::uint64_t read_counter(sqlite::Connection& connection, std::string_view name) {
   sqlite::Query query = connection.query("SELECT * FROM counters WHERE name = ?");
   query.bind(name);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "stores/counters.hpp"
 #include "stores/local/sqlite.hpp"
 
 namespace hasten {
@@ -30,20 +31,10 @@ bool has_its_schema(sqlite::Connection& connection);
 /// Whether it is of this format or a later one; a reader may see one that no writer has upgraded.
 bool is_of_format(sqlite::Connection& connection, std::int64_t version);
 
-/// Numbers that rise or count, kept so that no question about them scans a table.
+/// Those of this store alone.
 namespace counter {
-constexpr std::string_view kCommit = "commit";
-constexpr std::string_view kLastDocument = "last_document";
-constexpr std::string_view kLastNode = "last_node";
-constexpr std::string_view kLastGroup = "last_group";
-constexpr std::string_view kLastModel = "last_model";
-constexpr std::string_view kLastSegment = "last_segment";
-constexpr std::string_view kDocuments = "documents";
-constexpr std::string_view kDocumentsFailed = "documents_failed";
-constexpr std::string_view kTextBytes = "text_bytes";
-constexpr std::string_view kVectors = "vectors";
-/// Nodes of a group.
-std::string nodes_of_group(std::uint32_t group);
+inline constexpr std::string_view kCommit = "commit";
+inline constexpr std::string_view kLastModel = "last_model";
 }  // namespace counter
 
 /// 0 where it was never set. @throws Error(damaged)

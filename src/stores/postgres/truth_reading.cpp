@@ -309,15 +309,7 @@ std::vector<std::optional<std::uint64_t>> TruthReading<Base>::vector_rows(
 
 template <class Base>
 StoreCounts TruthReading<Base>::counts() const {
-  StoreCounts counts;
-  counts.documents = state_.counter(counter::kDocuments);
-  counts.documents_failed = state_.counter(counter::kDocumentsFailed);
-  counts.text_bytes = state_.counter(counter::kTextBytes);
-  counts.vectors = state_.counter(counter::kVectors);
-  for (const GroupRow& group : groups()) {
-    counts.nodes.emplace_back(group.name, state_.counter(counter::nodes_of_group(group.id)));
-  }
-  return counts;
+  return counter::counts(groups(), [&](std::string_view name) { return state_.counter(name); });
 }
 
 template class TruthReading<SegmentStore::Reading>;

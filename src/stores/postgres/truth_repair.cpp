@@ -18,7 +18,6 @@ using postgres::Limits;
 using postgres::Rows;
 using postgres::TruthTransaction;
 using postgres::Values;
-namespace counter = postgres::counter;
 
 /// Numbers never come again, so one whose counter is lost goes on well beyond what is known of it.
 constexpr std::uint64_t kNumbersSkipped = 1'000'000;

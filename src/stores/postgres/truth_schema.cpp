@@ -9,6 +9,15 @@
 #include "stores/postgres/postgres_fields.hpp"
 #include "stores/postgres/truth_rows.hpp"
 
+namespace hasten::counter {
+
+std::string vectors_end(std::uint32_t model) { return fmt::format("vectors_end/{}", model); }
+std::string embedded(std::uint32_t model, std::uint32_t group) {
+  return fmt::format("{}{}/{}", kEmbedded, model, group);
+}
+
+}  // namespace hasten::counter
+
 namespace hasten::postgres {
 namespace {
 
@@ -53,12 +62,6 @@ constexpr std::array kTables = {
 };
 
 }  // namespace
-
-std::string counter::nodes_of_group(std::uint32_t group) { return fmt::format("nodes/{}", group); }
-std::string counter::vectors_end(std::uint32_t model) { return fmt::format("vectors_end/{}", model); }
-std::string counter::embedded(std::uint32_t model, std::uint32_t group) {
-  return fmt::format("{}{}/{}", kEmbedded, model, group);
-}
 
 std::int64_t TruthIdentity::lock() const {
   return static_cast<std::int64_t>(Id::parse(name).value_or(Id{}).high);

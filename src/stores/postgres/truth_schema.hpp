@@ -4,31 +4,22 @@
 #include <string>
 #include <string_view>
 
+#include "stores/counters.hpp"
 #include "stores/postgres/connection.hpp"
 
-namespace hasten::postgres {
-
-/// The version of the tables that this code writes; it reads no newer one.
-constexpr std::int32_t kTruthFormat = 1;
-
-/// Numbers that rise or count, kept in the row of `_head` so that no question about them scans a table.
-namespace counter {
-inline constexpr std::string_view kLastDocument = "last_document";
-inline constexpr std::string_view kLastNode = "last_node";
-inline constexpr std::string_view kLastGroup = "last_group";
-inline constexpr std::string_view kLastSegment = "last_segment";
-inline constexpr std::string_view kDocuments = "documents";
-inline constexpr std::string_view kDocumentsFailed = "documents_failed";
-inline constexpr std::string_view kTextBytes = "text_bytes";
-inline constexpr std::string_view kVectors = "vectors";
-/// Nodes of a group.
-std::string nodes_of_group(std::uint32_t group);
+/// Those of this store alone, kept with the others in the row of `_head`.
+namespace hasten::counter {
 /// The number beyond the last committed vector of a model: what lies beyond it a crash has left.
 std::string vectors_end(std::uint32_t model);
 /// Every node of the group up to this number has a vector of the model.
 std::string embedded(std::uint32_t model, std::uint32_t group);
 inline constexpr std::string_view kEmbedded = "embedded/";
-}  // namespace counter
+}  // namespace hasten::counter
+
+namespace hasten::postgres {
+
+/// The version of the tables that this code writes; it reads no newer one.
+constexpr std::int32_t kTruthFormat = 1;
 
 /// The knowledge base that a schema holds: 32 hexadecimal digits that no other has.
 struct TruthIdentity {
