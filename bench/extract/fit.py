@@ -11,6 +11,9 @@ import math
 import pathlib
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from equations import solve  # noqa: E402
+
 FEATURES = ["found", "words", "context", "kind", "nearness"]
 QUOTES, NEARLY_AS_GOOD, UNDECIDED, CANDIDATES = 2, 1.75, 3, 4  # as in extract.cpp
 
@@ -22,20 +25,6 @@ def load(folder):
         name, mode = path.name[: -len(".jsonl")].split(".")
         modes.setdefault(mode, {})[name] = [json.loads(line) for line in path.read_text().splitlines()]
     return modes
-
-
-def solve(matrix, vector):
-    """Gaussian elimination with pivoting."""
-    n = len(vector)
-    rows = [row[:] + [value] for row, value in zip(matrix, vector)]
-    for i in range(n):
-        pivot = max(range(i, n), key=lambda r: abs(rows[r][i]))
-        rows[i], rows[pivot] = rows[pivot], rows[i]
-        for r in range(n):
-            if r != i:
-                factor = rows[r][i] / rows[i][i]
-                rows[r] = [a - factor * b for a, b in zip(rows[r], rows[i])]
-    return [rows[i][n] / rows[i][i] for i in range(n)]
 
 
 def mean_of(rows, shares):

@@ -10,6 +10,9 @@ import math
 import pathlib
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from equations import solve  # noqa: E402
+
 
 def load(folder):
     for path in sorted(pathlib.Path(folder).glob("*.jsonl")):
@@ -17,20 +20,6 @@ def load(folder):
         related = corpus.split("-")[0] == questions.split("-")[0]
         for line in path.read_text().splitlines():
             yield corpus, questions, related, json.loads(line)
-
-
-def solve(matrix, vector):
-    """Gaussian elimination with pivoting."""
-    n = len(vector)
-    rows = [row[:] + [value] for row, value in zip(matrix, vector)]
-    for i in range(n):
-        pivot = max(range(i, n), key=lambda r: abs(rows[r][i]))
-        rows[i], rows[pivot] = rows[pivot], rows[i]
-        for r in range(n):
-            if r != i:
-                factor = rows[r][i] / rows[i][i]
-                rows[r] = [a - factor * b for a, b in zip(rows[r], rows[i])]
-    return [rows[i][n] / rows[i][i] for i in range(n)]
 
 
 def fit(samples, ridge=1.0):
