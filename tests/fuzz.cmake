@@ -1,6 +1,11 @@
 # One fuzzer a parser of ours (preset "fuzz": clang with libFuzzer). Run one on a folder of samples:
 # build/fuzz/bin/fuzz_csv -max_total_time=60 CORPUS
 if(NOT HASTEN_FUZZ)
+  # Compiled all the same, so that they stay what can be compiled.
+  file(GLOB sources CONFIGURE_DEPENDS fuzz/*.cpp)
+  add_library(fuzz_sources OBJECT ${sources})
+  target_include_directories(fuzz_sources PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(fuzz_sources PRIVATE hasten_engine)
   return()
 endif()
 add_custom_target(fuzzers)
@@ -22,3 +27,6 @@ hasten_fuzz(segment segment_fuzz segments)
 hasten_fuzz(bm25_segment bm25_segment_fuzz indexes)
 hasten_fuzz(vector_segment vector_segment_fuzz indexes)
 hasten_fuzz(fields_segment fields_segment_fuzz indexes)
+hasten_fuzz(question question_fuzz retrieval)
+hasten_fuzz(settings settings_fuzz engine)
+hasten_fuzz(cached_entries cached_entries_fuzz engine)

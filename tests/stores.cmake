@@ -37,7 +37,8 @@ endfunction()
 hasten_segment_store_test(local fast)
 hasten_segment_store_test(memory fast)
 file(GLOB postgres_truth CONFIGURE_DEPENDS stores/postgres_truth/*.cpp)
-hasten_segment_store_test(postgres servers stores/postgres/postgres_server.cpp ${postgres_truth})
+hasten_segment_store_test(postgres servers stores/postgres/postgres_server.cpp
+                          stores/postgres/proxy.cpp ${postgres_truth})
 target_link_libraries(test_segments_postgres PRIVATE hasten_postgres)
 
 # Store modules, and knowledge bases on real servers through them. Modules belong to the shared library: a program
@@ -80,7 +81,8 @@ set_tests_properties(milvus_under_load PROPERTIES ENVIRONMENT GTEST_FILTER=RealM
 
 # Knowledge bases whose truth a server keeps, from the command line, from one host and from several.
 file(GLOB sources CONFIGURE_DEPENDS engine/remote_truth/*_test.cpp)
-hasten_module_test(remote_truth ${sources} stores/postgres/postgres_server.cpp $<TARGET_OBJECTS:hasten_postgres>)
+hasten_module_test(remote_truth ${sources} stores/postgres/postgres_server.cpp stores/postgres/proxy.cpp
+                   $<TARGET_OBJECTS:hasten_postgres>)
 target_link_libraries(test_remote_truth PRIVATE PkgConfig::libpq SQLite::SQLite3 OpenSSL::Crypto)
 add_dependencies(test_remote_truth hasten_cli)
 add_test(NAME remote_truth COMMAND test_remote_truth)

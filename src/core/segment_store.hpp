@@ -51,6 +51,12 @@ struct NodeRow {
   Metadata metadata;  ///< its own, without the document's
 };
 
+/// A part of a document's text.
+struct TextPlace {
+  std::uint32_t document = 0;
+  Span span;
+};
+
 struct GroupRow {
   std::uint32_t id = 0;
   std::string name;
@@ -144,7 +150,8 @@ class SegmentStore {
     /// The number of the commit that is seen.
     virtual std::uint64_t seen() const = 0;
     virtual CommitName commit_name() const = 0;
-    /// Whether `since` is this commit, or an earlier one of its history that is not too long ago. One look-up.
+    /// Whether `since` is this commit, or an earlier one of its history that is not too long ago. One
+    /// look-up.
     virtual bool follows(const CommitName& since) const = 0;
     /// Documents of which rows, or rows of whose nodes, were rewritten by the commits after `since`: rising,
     /// each once. Those added are not among them; those removed since may be. Nothing where `since` is not of
@@ -158,7 +165,10 @@ class SegmentStore {
     /// The file of a segment that does not, on this machine. Where it is missing it is for who opens it to
     /// say, unless the store has it elsewhere: then it is brought here. @throws Error(damaged) it cannot be.
     virtual std::filesystem::path segment_file(const SegmentRow& row) const = 0;
-    virtual std::optional<DocumentRow> document(std::uint32_t number) const = 0;
+    /// The documents of these numbers, in their order; those that are not there are missing from the answer.
+    /// As of nodes and texts, many are asked for at once: a store on a server answers so in the time of one.
+    virtual std::vector<DocumentRow> documents(std::span<const std::uint32_t> numbers) const = 0;
+    std::optional<DocumentRow> document(std::uint32_t number) const;
     virtual std::optional<DocumentRow> find_document(std::string_view root, std::string_view path) const = 0;
     virtual bool has_document_id(const Id& id) const = 0;
     virtual std::vector<std::string> roots() const = 0;  ///< of all documents, each once
@@ -174,15 +184,16 @@ class SegmentStore {
     /// Nodes of a group with first <= number <= last, in rising order.
     virtual void for_each_node(std::uint32_t group, NodeNumber first, NodeNumber last,
                                const std::function<void(const NodeRow&)>& function) const = 0;
-    /// A document's text, or a part of it: unpacks only the frames that hold it.
-    /// @throws Error(damaged)
-    virtual std::string text(std::uint32_t document) const = 0;
-    virtual std::string text(std::uint32_t document, Span span) const = 0;
+    /// Parts of documents' texts, in their order: unpacks only the frames that hold them. What lies beyond a
+    /// text's end is damage. @throws Error(damaged)
+    virtual std::vector<std::string> texts(std::span<const TextPlace> places) const = 0;
+    std::string text(std::uint32_t document, Span span) const;
+    /// All of a document's text. @throws Error(not_found) no such document; Error(damaged)
+    std::string text(std::uint32_t document) const;
     /// Texts of these groups' nodes that lack a vector of `model`, each once, in rising node order.
     virtual std::vector<PendingText> texts_without_vectors(std::string_view model,
                                                            std::span<const std::uint32_t> groups) const = 0;
-    /// Where the texts' vectors lie, in their order: what vector() takes. Asked for many at once, as a store
-    /// on a server answers so in the time of one.
+    /// Where the texts' vectors lie, in their order: what vector() takes.
     virtual std::vector<std::optional<std::uint64_t>> vector_rows(std::string_view model,
                                                                   std::span<const Id> text_hashes) const = 0;
     std::optional<std::uint64_t> vector_row(std::string_view model, const Id& text_hash) const {

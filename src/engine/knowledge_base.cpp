@@ -95,10 +95,6 @@ std::vector<std::string> split_lines(const std::string& text) {
   return lines;
 }
 
-std::string text_of(const SegmentStore::Reading& reading, const NodeRow& node) {
-  return node.derived ? node.text : reading.text(node.document, node.span);
-}
-
 DocumentSet documents_where(const SegmentStore::Reading& reading,
                             const std::function<bool(const DocumentRow&)>& passes) {
   std::vector<std::uint32_t> passed;

@@ -96,9 +96,6 @@ std::filesystem::path token_cache_folder(const std::filesystem::path& knowledge_
 /// The groups that are searched, as the knowledge base keeps them.
 std::vector<GroupRow> searched_groups(const SegmentStore::Reading& reading);
 
-/// A node's text: its own where it is derived, else what its span says of its document's.
-std::string text_of(const SegmentStore::Reading& reading, const NodeRow& node);
-
 /// The documents that pass.
 DocumentSet documents_where(const SegmentStore::Reading& reading,
                             const std::function<bool(const DocumentRow&)>& passes);

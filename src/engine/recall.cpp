@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/utf8.hpp"
+#include "engine/node_rows.hpp"
 #include "engine/store_recall.hpp"
 #include "hasten/error.hpp"
 #include "text/sentences.hpp"
@@ -52,8 +53,10 @@ std::vector<std::string> make_questions(const SegmentStore::Reading& reading, co
     passed += size;
   }
   std::vector<std::string> questions;
-  for (const NodeRow& row : reading.nodes(numbers)) {
-    const std::string text = text_of(reading, row);
+  const std::vector<NodeRow> rows = reading.nodes(numbers);
+  std::vector<const NodeRow*> chosen;
+  for (const NodeRow& row : rows) chosen.push_back(&row);
+  for (const std::string& text : texts_of(reading, chosen)) {
     const auto found = sentences(text);
     if (found.empty()) continue;
     const Span middle = found[found.size() / 2];

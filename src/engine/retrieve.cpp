@@ -429,17 +429,23 @@ class Retrieving {
     const bool by_words = job.retriever->similarity == Similarity::words;
     const Question& question = questions_[job.question];
     std::vector<Ranked> list = with_ids(job);
-    for (const Ranked& hit : job.ranked) {
-      if (rows_.find(hit.node) != nullptr) list.push_back(hit);
+    const std::vector<const NodeRow*> known = rows_.of_hits(job.ranked);
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      if (known[i] != nullptr) list.push_back(job.ranked[i]);
     }
-    if (!by_words && question.words.has_conditions()) {
-      std::erase_if(list, [&](const Ranked& hit) {
-        return !question.fits(text_of(rows_.reading(), *rows_.find(hit.node)));
-      });
-    }
+    if (!by_words && question.words.has_conditions()) list = fitting(list, question);
     sort_ranked(list);
     list.resize(std::min(list.size(), job.retriever->depth));
     return list;
+  }
+
+  std::vector<Ranked> fitting(const std::vector<Ranked>& list, const Question& question) {
+    const std::vector<std::string> texts = texts_of(rows_.reading(), rows_.of_hits(list));
+    std::vector<Ranked> fits;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (question.fits(texts[i])) fits.push_back(list[i]);
+    }
+    return fits;
   }
 
   /// What a built-in similarity found, as far down as is needed, with the ids that break ties. Those that a

@@ -210,24 +210,47 @@ class Search {
 
   std::vector<Hit> hits_of(const std::vector<ShapedHit>& shaped) {
     Trace::Span span(trace_, "search.texts");
+    std::vector<const NodeRow*> nodes;
+    for (const ShapedHit& entry : shaped) nodes.push_back(rows_->find(entry.node));
+    rows_->load_documents_of(nodes);
+    std::vector<std::string> texts = texts_of(shaped, nodes);
     std::int64_t bytes = 0;
     std::vector<Hit> hits;
-    for (const ShapedHit& entry : shaped) {
-      hits.push_back(hit_of(entry, *rows_->find(entry.node), document_of(entry)));
-      bytes += static_cast<std::int64_t>(hits.back().node.text.size());
+    for (std::size_t i = 0; i < shaped.size(); ++i) {
+      bytes += static_cast<std::int64_t>(texts[i].size());
+      hits.push_back(hit_of(shaped[i], *nodes[i], document_of(shaped[i]), std::move(texts[i])));
     }
     span.note("bytes", bytes);
     return hits;
   }
 
-  Hit hit_of(const ShapedHit& shaped, const NodeRow& row, const DocumentRow& document) const {
-    Hit hit;
-    const std::string* const text = known_text(row);
-    hit.node = node_of(row, document, group_name(row.group), text ? *text : text_of(*reading_, row));
-    if (shaped.span != row.span) {
-      hit.node.span = shaped.span;
-      hit.node.text = reading_->text(row.document, shaped.span);
+  /// All that is not known is read at one go.
+  std::vector<std::string> texts_of(const std::vector<ShapedHit>& shaped,
+                                    std::span<const NodeRow* const> nodes) const {
+    std::vector<std::string> texts(shaped.size());
+    std::vector<TextPlace> places;
+    std::vector<std::size_t> read;
+    for (std::size_t i = 0; i < shaped.size(); ++i) {
+      const NodeRow& node = *nodes[i];
+      if (const std::string* known = known_text(node)) {
+        texts[i] = *known;
+      } else if (node.derived && shaped[i].span == node.span) {
+        texts[i] = node.text;
+      } else {
+        places.push_back({node.document, shaped[i].span});
+        read.push_back(i);
+      }
     }
+    auto found = reading_->texts(places);
+    for (std::size_t n = 0; n < read.size(); ++n) texts[read[n]] = std::move(found[n]);
+    return texts;
+  }
+
+  Hit hit_of(const ShapedHit& shaped, const NodeRow& row, const DocumentRow& document,
+             std::string text) const {
+    Hit hit;
+    hit.node = node_of(row, document, group_name(row.group), std::move(text));
+    hit.node.span = shaped.span;
     hit.path = shown_path(document.shown, document.path);
     hit.root = document.root;
     hit.score = shaped.score;
@@ -285,8 +308,9 @@ class Search {
   std::vector<double> coverage(const std::vector<Ranked>& best) {
     std::vector<std::string> terms;
     for (const auto& [term, weight] : found_.weights.weights()) terms.push_back(term);
+    const std::vector<const NodeRow*> rows = rows_->of_hits(best);
     std::map<std::uint32_t, std::vector<std::size_t>> by_group;
-    for (std::size_t i = 0; i < best.size(); ++i) by_group[rows_->find(best[i].node)->group].push_back(i);
+    for (std::size_t i = 0; i < best.size(); ++i) by_group[rows[i]->group].push_back(i);
     std::vector<double> coverage(best.size());
     for (const auto& [id, places] : by_group) {
       std::vector<NodeNumber> nodes;
@@ -296,7 +320,7 @@ class Search {
       const auto within = terms_within(inputs, terms, nodes);
       for (std::size_t n = 0; n < nodes.size(); ++n) {
         coverage[places[n]] = within[n] ? found_.weights.coverage(*within[n])
-                                        : found_.weights.coverage(text_of(*reading_, *rows_->find(nodes[n])));
+                                        : found_.weights.coverage(text_of(*reading_, *rows[places[n]]));
       }
     }
     return coverage;

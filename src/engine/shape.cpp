@@ -22,7 +22,7 @@ Place place_of(const NodeRow& row) {
 
 std::vector<Place> places_of(const std::vector<Ranked>& hits, NodeRows& rows) {
   std::vector<Place> places;
-  for (const Ranked& hit : hits) places.push_back(place_of(*rows.find(hit.node)));
+  for (const NodeRow* node : rows.of_hits(hits)) places.push_back(place_of(*node));
   return places;
 }
 
@@ -157,9 +157,10 @@ std::vector<Ranked> to_target(const std::vector<Ranked>& hits, const GroupSnapsh
   Target finder(target, snapshot, rows);
   std::vector<Ranked> found;
   std::set<NodeNumber> seen;
-  for (const Ranked& hit : hits) {
-    for (const NodeRow* row : finder.of(*rows.find(hit.node))) {
-      if (seen.insert(row->number).second) found.push_back({row->number, row->id, hit.score});
+  const std::vector<const NodeRow*> nodes = rows.of_hits(hits);
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    for (const NodeRow* row : finder.of(*nodes[i])) {
+      if (seen.insert(row->number).second) found.push_back({row->number, row->id, hits[i].score});
     }
   }
   sort_ranked(found);
@@ -177,14 +178,14 @@ std::vector<Ranked> diversified(const std::vector<Ranked>& hits, double diversit
                                 const std::stop_token& stop) {
   std::vector<double> relevance;
   std::vector<std::span<const float>> vectors;
-  for (const Ranked& hit : hits) {
-    relevance.push_back(hit.score);
-    if (const auto vector = vector_of(*rows.find(hit.node), snapshot, store)) vectors.push_back(*vector);
+  const std::vector<const NodeRow*> nodes = rows.of_hits(hits);
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    relevance.push_back(hits[i].score);
+    if (const auto vector = vector_of(*nodes[i], snapshot, store)) vectors.push_back(*vector);
   }
   std::vector<std::vector<std::string>> words;
   if (vectors.size() < hits.size()) {
-    for (const Ranked& hit : hits)
-      words.push_back(different_words(text_of(rows.reading(), *rows.find(hit.node))));
+    for (const std::string& text : texts_of(rows.reading(), nodes)) words.push_back(different_words(text));
   }
   const auto similarity = [&](std::size_t a, std::size_t b) {
     if (stop.stop_requested()) throw Error(Code::cancelled, "the search was interrupted");
@@ -200,7 +201,10 @@ std::vector<Ranked> diversified(const std::vector<Ranked>& hits, double diversit
 std::vector<ShapedHit> with_windows(const std::vector<Ranked>& hits, std::size_t neighbours, NodeRows& rows) {
   std::vector<ShapedHit> shaped;
   if (neighbours == 0) {
-    for (const Ranked& hit : hits) shaped.push_back({hit.node, hit.score, rows.find(hit.node)->span});
+    const std::vector<const NodeRow*> nodes = rows.of_hits(hits);
+    for (std::size_t i = 0; i < hits.size(); ++i) {
+      shaped.push_back({hits[i].node, hits[i].score, nodes[i]->span});
+    }
     return shaped;
   }
   std::vector<Place> places = places_of(hits, rows);

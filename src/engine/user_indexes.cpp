@@ -117,17 +117,20 @@ void UserIndex::add_new(const SegmentStore::Reading& reading, const SegmentStore
     const std::size_t n = std::min(kBatch, fresh.size() - from);
     NodeRows rows(reading);
     rows.load(std::span(fresh).subspan(from, n));
-    std::vector<Node> nodes;
     std::vector<const NodeRow*> of_nodes;
-    Matrix vectors;
     for (std::size_t i = from; i < from + n; ++i) {
-      const NodeRow* row = rows.find(fresh[i]);
-      const DocumentRow* document = row == nullptr ? nullptr : rows.document(row->document);
-      if (document == nullptr) continue;
-      nodes.push_back(node_of(*row, *document, group_, text_of(reading, *row)));
-      of_nodes.push_back(row);
+      if (const NodeRow* const row = rows.find(fresh[i])) of_nodes.push_back(row);
+    }
+    rows.load_documents_of(of_nodes);
+    std::erase_if(of_nodes, [&](const NodeRow* row) { return rows.document(row->document) == nullptr; });
+    std::vector<std::string> texts = texts_of(reading, of_nodes);
+    std::vector<Node> nodes;
+    Matrix vectors;
+    for (std::size_t i = 0; i < of_nodes.size(); ++i) {
+      const NodeRow& row = *of_nodes[i];
+      nodes.push_back(node_of(row, *rows.document(row.document), group_, std::move(texts[i])));
       if (!with_vectors) continue;
-      const auto vector = store.vector(live.group->fingerprint(), live.vectors.at(fresh[i]));
+      const auto vector = store.vector(live.group->fingerprint(), live.vectors.at(row.number));
       vectors.dim = vector.size();
       ++vectors.rows;
       vectors.values.insert(vectors.values.end(), vector.begin(), vector.end());

@@ -52,7 +52,7 @@ void fix_checksums(std::string& bytes) {
   const std::size_t footer_at = bytes.size() - sizeof(format::Footer);
   format::Footer footer;
   std::memcpy(&footer, bytes.data() + footer_at, sizeof footer);
-  const std::uint64_t table_bytes = footer.sections * sizeof(format::Section);
+  const std::uint64_t table_bytes = footer.sections * sizeof(format::SectionRow);
   if (footer.table_offset <= footer_at && table_bytes <= footer_at - footer.table_offset) {
     put(footer_at + offsetof(format::Footer, table_checksum),
         checksum(text.substr(footer.table_offset, table_bytes)));

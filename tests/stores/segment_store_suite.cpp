@@ -220,6 +220,56 @@ TEST_F(SegmentStoreSuite, TextsOfAnyShapeComeBackWholeAndInParts) {
   EXPECT_EQ(code_thrown([&] { reading->text(99); }), "not_found");
 }
 
+TEST_F(SegmentStoreSuite, ManyDocumentsAndPartsOfTextsAreReadAtOnce) {
+  SegmentStore& store = *open();
+  std::vector<std::string> texts;
+  for (int i = 0; i < 4; ++i) {
+    std::string& text = texts.emplace_back();
+    while (text.size() < 300'000)
+      text += std::to_string(text.size() + i) + (i % 2 == 0 ? " words, " : "个字。");
+  }
+  texts.push_back(std::string(40'000'000, 'x') + "the end of a long one");
+  std::vector<std::uint32_t> numbers;
+  {
+    auto writing = store.write();
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      numbers.push_back(writing->put_document(make_document(std::to_string(i), texts[i]), &texts[i]));
+    }
+    writing->commit();
+  }
+  const auto reading = store.read();
+  const std::vector<std::uint32_t> asked = {numbers[3], 99, numbers[0], numbers[3]};
+  std::vector<std::string> paths;
+  for (const DocumentRow& row : reading->documents(asked)) paths.push_back(row.path);
+  EXPECT_EQ(paths, (std::vector<std::string>{"3", "0", "3"})) << "in the order asked, those that are there";
+  EXPECT_TRUE(reading->documents({}).empty());
+
+  std::mt19937 random(11);
+  std::vector<TextPlace> places;
+  std::vector<std::string> expected;
+  const auto ask = [&](std::size_t of, std::uint64_t from, std::uint64_t to) {
+    places.push_back({numbers[of], {from, to}});
+    expected.push_back(texts[of].substr(from, to - from));
+  };
+  for (int i = 0; i < 100; ++i) {
+    const std::size_t of = random() % 4;
+    const std::uint64_t from = random() % texts[of].size();
+    ask(of, from, std::min<std::uint64_t>(texts[of].size(), from + random() % (i % 10 == 0 ? 200'000 : 500)));
+  }
+  ask(1, 65'000, 66'000);
+  ask(1, 65'500, 65'600);
+  ask(0, 7, 7);
+  ask(4, 0, texts[4].size());
+  ask(4, 39'999'000, texts[4].size());
+  ask(2, 0, 0);
+  EXPECT_TRUE(reading->texts(places) == expected);
+  EXPECT_TRUE(reading->texts({}).empty());
+  places[50].span = {texts[0].size(), texts[0].size() + 1'000'000};
+  EXPECT_EQ(code_thrown([&] { reading->texts(places); }), "damaged");
+  places[50] = {99, {0, 1}};
+  EXPECT_EQ(code_thrown([&] { reading->texts(places); }), "damaged");
+}
+
 TEST_F(SegmentStoreSuite, ReplacingATextKeepsTheNumberAndCounts) {
   SegmentStore& store = *open();
   const Made made = put(store, "a.txt", std::string(100'000, 'x'));

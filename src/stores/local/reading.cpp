@@ -140,11 +140,15 @@ std::vector<SegmentRow> LocalReading<Base>::segments() const {
 }
 
 template <class Base>
-std::optional<DocumentRow> LocalReading<Base>::document(std::uint32_t number) const {
-  Query query = state_.connection().query("SELECT * FROM documents WHERE number = ?");
-  query.bind(number);
-  if (!query.step()) return std::nullopt;
-  return rows::read_document(query);
+std::vector<DocumentRow> LocalReading<Base>::documents(std::span<const std::uint32_t> numbers) const {
+  std::vector<DocumentRow> found;
+  found.reserve(numbers.size());
+  for (const std::uint32_t number : numbers) {
+    Query query = state_.connection().query("SELECT * FROM documents WHERE number = ?");
+    query.bind(number);
+    if (query.step()) found.push_back(rows::read_document(query));
+  }
+  return found;
 }
 
 template <class Base>
@@ -252,15 +256,13 @@ void LocalReading<Base>::for_each_node(std::uint32_t group, NodeNumber first, No
 }
 
 template <class Base>
-std::string LocalReading<Base>::text(std::uint32_t document) const {
-  const std::optional<DocumentRow> row = this->document(document);
-  if (!row) throw Error(Code::not_found, "no document " + std::to_string(document));
-  return text(document, Span{0, row->text_bytes});
-}
-
-template <class Base>
-std::string LocalReading<Base>::text(std::uint32_t document, Span span) const {
-  return state_.using_session->texts.read(state_.connection(), document, span);
+std::vector<std::string> LocalReading<Base>::texts(std::span<const TextPlace> places) const {
+  std::vector<std::string> texts;
+  texts.reserve(places.size());
+  for (const TextPlace& place : places) {
+    texts.push_back(state_.using_session->texts.read(state_.connection(), place.document, place.span));
+  }
+  return texts;
 }
 
 template <class Base>

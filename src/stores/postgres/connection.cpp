@@ -27,6 +27,8 @@ constexpr std::size_t kPart = std::size_t{1} << 18;
 // A transaction that nobody committed is rolled back in so long, or its connection closed.
 constexpr milliseconds kRollingBack{1000};
 
+constexpr int kBinary = 1;  // format of results
+
 struct Cleared {
   explicit Cleared(PGresult* taken) : result(taken, &PQclear) {}
   std::unique_ptr<PGresult, decltype(&PQclear)> result;
@@ -87,6 +89,12 @@ std::string copy_head() {
   put(head, std::int32_t{0});  // flags
   put(head, std::int32_t{0});  // no extension
   return head;
+}
+
+std::string begin(Transaction::Isolation isolation, Transaction::Access access) {
+  constexpr std::array kLevels = {"READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"};
+  return fmt::format("BEGIN ISOLATION LEVEL {} READ {}", kLevels[static_cast<std::size_t>(isolation)],
+                     access == Transaction::Access::read_only ? "ONLY" : "WRITE");
 }
 
 }  // namespace
@@ -222,54 +230,97 @@ Rows Connection::results(Clock::time_point deadline, const std::stop_token& stop
   return Rows(last.result.release());
 }
 
-void Connection::send(const std::string& statement, const Values& values, bool named, const Limits& limits) {
+void Connection::require_usable(const Limits& limits) const {
   require_open();
   if (limits.stop.stop_requested()) throw Error(Code::cancelled, "stopped");
-  const auto arrays = values.arrays();
-  const int n = static_cast<int>(values.size());
-  constexpr int kBinary = 1;
-  const int sent =
-      named ? PQsendQueryPrepared(connection_.get(), name_of(statement, values, limits).c_str(), n,
-                                  arrays.values.data(), arrays.lengths.data(), arrays.formats.data(), kBinary)
-            : PQsendQueryParams(connection_.get(), statement.c_str(), n, arrays.types.data(),
-                                arrays.values.data(), arrays.lengths.data(), arrays.formats.data(), kBinary);
-  if (sent == 0) lost();
 }
 
-const std::string& Connection::name_of(const std::string& statement, const Values& values,
-                                       const Limits& limits) {
-  if (const auto known = prepared_.find(statement); known != prepared_.end()) return known->second;
-  if (prepared_.size() >= kPreparedMax) {
-    query("DEALLOCATE ALL", {}, limits);
-    prepared_.clear();
-  }
-  const std::string name = fmt::format("hasten_{}", prepared_.size());
+void Connection::send(const std::string& statement, const Values& values) {
   const auto arrays = values.arrays();
-  const auto deadline = deadline_of(limits);
-  if (PQsendPrepare(connection_.get(), name.c_str(), statement.c_str(), static_cast<int>(values.size()),
-                    arrays.types.data()) == 0) {
+  if (PQsendQueryParams(connection_.get(), statement.c_str(), static_cast<int>(values.size()),
+                        arrays.types.data(), arrays.values.data(), arrays.lengths.data(),
+                        arrays.formats.data(), kBinary) == 0) {
     lost();
   }
-  results(deadline, limits.stop);
-  return prepared_.emplace(statement, name).first->second;
+}
+
+void Connection::send_prepared(const std::string& name, const Values& values) {
+  const auto arrays = values.arrays();
+  if (PQsendQueryPrepared(connection_.get(), name.c_str(), static_cast<int>(values.size()),
+                          arrays.values.data(), arrays.lengths.data(), arrays.formats.data(), kBinary) == 0) {
+    lost();
+  }
+}
+
+/// What is sent together is answered together. After one that fails nothing of it is done.
+/// @return the result of the last.
+Rows Connection::in_one_trip(const std::function<void()>& send_all, const Limits& limits) {
+  const auto deadline = deadline_of(limits);
+  if (PQenterPipelineMode(connection_.get()) == 0) lost();
+  send_all();
+  if (PQpipelineSync(connection_.get()) == 0) lost();
+  Cleared last(nullptr);
+  std::optional<SqlError> error;
+  while (true) {
+    PGresult* const result = next_result(deadline, limits.stop);
+    if (result == nullptr) {  // the end of one of them
+      if (PQstatus(connection_.get()) != CONNECTION_BAD) continue;
+      if (!error) lost();
+      connection_.reset();
+      throw SqlError(*error);
+    }
+    Cleared taken(result);
+    const ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_PIPELINE_SYNC) break;
+    if (status == PGRES_PIPELINE_ABORTED) continue;
+    if (!is_good(result)) {
+      if (PQresultErrorField(result, PG_DIAG_SQLSTATE) == nullptr) lost();
+      if (!error) error = error_of(result);
+    }
+    last = std::move(taken);
+  }
+  if (PQexitPipelineMode(connection_.get()) == 0) lost();
+  if (error) throw SqlError(*error);
+  return Rows(last.result.release());
 }
 
 Rows Connection::query(const std::string& statement, const Values& values, const Limits& limits) {
+  require_usable(limits);
   const auto deadline = deadline_of(limits);
-  send(statement, values, /*named=*/false, limits);
+  send(statement, values);
   return results(deadline, limits.stop);
 }
 
 Rows Connection::prepared(const std::string& statement, const Values& values, const Limits& limits) {
-  const auto deadline = deadline_of(limits);
-  send(statement, values, /*named=*/true, limits);
-  return results(deadline, limits.stop);
+  require_usable(limits);
+  if (const auto known = prepared_.find(statement); known != prepared_.end()) {
+    const auto deadline = deadline_of(limits);
+    send_prepared(known->second, values);
+    return results(deadline, limits.stop);
+  }
+  if (prepared_.size() >= kPreparedMax) {
+    query("DEALLOCATE ALL", {}, limits);
+    prepared_.clear();
+  }
+  const std::string name = fmt::format("hasten_{}", ++names_given_);
+  const auto prepare = [&] {
+    const auto arrays = values.arrays();
+    if (PQsendPrepare(connection_.get(), name.c_str(), statement.c_str(), static_cast<int>(values.size()),
+                      arrays.types.data()) == 0) {
+      lost();
+    }
+    send_prepared(name, values);
+  };
+  Rows rows = in_one_trip(prepare, limits);
+  prepared_.emplace(statement, name);
+  return rows;
 }
 
 void Connection::stream(const std::string& statement, const Values& values,
                         const std::function<void(const Row&)>& each, const Limits& limits) {
+  require_usable(limits);
   const auto deadline = deadline_of(limits);
-  send(statement, values, /*named=*/false, limits);
+  send(statement, values);
   PQsetSingleRowMode(connection_.get());
   std::optional<SqlError> error;
   while (PGresult* result = next_result(deadline, limits.stop)) {
@@ -348,14 +399,28 @@ std::string Connection::parameter(const char* name) const {
 
 Transaction::Transaction(Connection& connection, Isolation isolation, Access access, const Limits& limits)
     : connection_(connection) {
-  constexpr std::array kLevels = {"READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"};
-  connection.query(
-      fmt::format("BEGIN ISOLATION LEVEL {} READ {}", kLevels[static_cast<std::size_t>(isolation)],
-                  access == Access::read_only ? "ONLY" : "WRITE"),
-      {}, limits);
+  connection.query(begin(isolation, access), {}, limits);
 }
 
-Transaction::~Transaction() {
+Transaction::Transaction(Connection& connection, Isolation isolation, Access access,
+                         const std::string& statement, const Limits& limits)
+    : connection_(connection) {
+  connection.require_usable(limits);
+  const auto send = [&] {
+    connection.send(begin(isolation, access), {});
+    connection.send(statement, {});
+  };
+  try {
+    first_ = connection.in_one_trip(send, limits);
+  } catch (...) {
+    roll_back();
+    throw;
+  }
+}
+
+Transaction::~Transaction() { roll_back(); }
+
+void Transaction::roll_back() noexcept {
   if (!open_ || !connection_.connection_) return;
   try {
     connection_.query("ROLLBACK", {}, {.deadline = Clock::now() + kRollingBack});

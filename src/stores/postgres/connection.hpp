@@ -88,8 +88,10 @@ class Connection {
   void flush(Clock::time_point deadline, const std::stop_token& stop);
   pg_result* next_result(Clock::time_point deadline, const std::stop_token& stop);
   Rows results(Clock::time_point deadline, const std::stop_token& stop);
-  void send(const std::string& statement, const Values& values, bool named, const Limits& limits);
-  const std::string& name_of(const std::string& statement, const Values& values, const Limits& limits);
+  void send(const std::string& statement, const Values& values);
+  void send_prepared(const std::string& name, const Values& values);
+  Rows in_one_trip(const std::function<void()>& send_all, const Limits& limits);
+  void require_usable(const Limits& limits) const;
   void put_copy(const std::string& bytes, const Limits& limits);
   void end_copy(const Limits& limits);
   void require_open() const;
@@ -98,6 +100,7 @@ class Connection {
   ConnectionSettings settings_;
   std::unique_ptr<pg_conn, Finish> connection_;            // null: closed
   std::unordered_map<std::string, std::string> prepared_;  // statement -> its name
+  std::uint64_t names_given_ = 0;  // a statement that failed keeps its name on the server
 };
 
 /// Rolled back when it dies without commit(). One at a time a connection, which outlives it.
@@ -108,15 +111,23 @@ class Transaction {
 
   explicit Transaction(Connection& connection, Isolation isolation = Isolation::read_committed,
                        Access access = Access::read_write, const Limits& limits = {});
+  /// With the first statement of it in the same round trip, whose result first() is.
+  Transaction(Connection& connection, Isolation isolation, Access access, const std::string& statement,
+              const Limits& limits = {});
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction();
+
+  const Rows& first() const noexcept { return first_; }
 
   /// @throws as every statement; Error(unavailable) or Error(timeout): it may have been done.
   void commit(const Limits& limits = {});
 
  private:
+  void roll_back() noexcept;
+
   Connection& connection_;
+  Rows first_{nullptr};
   bool open_ = true;
 };
 

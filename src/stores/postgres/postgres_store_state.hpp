@@ -130,7 +130,7 @@ class TruthReading : public Base {
   std::vector<SegmentRow> segments() const override;
   std::vector<std::byte> segment_image(const SegmentRow& row) const override;
   std::filesystem::path segment_file(const SegmentRow& row) const override;
-  std::optional<DocumentRow> document(std::uint32_t number) const override;
+  std::vector<DocumentRow> documents(std::span<const std::uint32_t> numbers) const override;
   std::optional<DocumentRow> find_document(std::string_view root, std::string_view path) const override;
   bool has_document_id(const Id& id) const override;
   std::vector<std::string> roots() const override;
@@ -141,8 +141,7 @@ class TruthReading : public Base {
   std::optional<NodeRow> find_node(const Id& id) const override;
   void for_each_node(std::uint32_t group, NodeNumber first, NodeNumber last,
                      const std::function<void(const NodeRow&)>& function) const override;
-  std::string text(std::uint32_t document) const override;
-  std::string text(std::uint32_t document, Span span) const override;
+  std::vector<std::string> texts(std::span<const TextPlace> places) const override;
   std::vector<PendingText> texts_without_vectors(std::string_view model,
                                                  std::span<const std::uint32_t> groups) const override;
   std::vector<std::optional<std::uint64_t>> vector_rows(std::string_view model,

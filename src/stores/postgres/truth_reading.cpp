@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <span>
 #include <tuple>
@@ -44,6 +45,92 @@ auto first_of(const Rows& rows, const Read& read) {
                                          "document, and the next ingest reads it anew",
                                          of.store.where, document, what));
 }
+
+/// Rows by number, asked for at once, in the order of the numbers.
+template <class Number, class Row, class Ask>
+std::vector<Row> in_order(std::span<const Number> numbers, Number Row::*number, const Ask& ask) {
+  if (numbers.empty()) return {};
+  std::vector<std::int64_t> asked;
+  for (const Number wanted : numbers) asked.push_back(bigint(wanted));
+  std::unordered_map<Number, Row> there;
+  for (Row& row : ask(asked)) there.emplace(row.*number, std::move(row));
+  std::vector<Row> found;
+  found.reserve(numbers.size());
+  for (const Number wanted : numbers) {
+    if (const auto at = there.find(wanted); at != there.end()) found.push_back(at->second);
+  }
+  return found;
+}
+
+/// Parts of texts, read together: a frame that several lie in comes once.
+class TextRequest {
+ public:
+  static constexpr std::uint64_t kBytesMax = std::uint64_t{16} << 20;  // of a statement, about
+
+  explicit TextRequest(const TruthTransaction& of) : of_(of) {}
+
+  /// @param place  not empty. @param text  where it is appended, at send() or before.
+  void add(const TextPlace& place, std::string& text) {
+    if (bytes_ > 0 && bytes_ + place.span.size() > kBytesMax) send();
+    bytes_ += place.span.size() + TextFrames::kFrameBytes;
+    parts_.push_back({place, &text});
+  }
+
+  void send() {
+    if (parts_.empty()) return;
+    std::vector<std::int64_t> documents, from, to;
+    for (const Part& part : parts_) {
+      documents.push_back(bigint(part.place.document));
+      from.push_back(bigint(part.place.span.from));
+      to.push_back(bigint(part.place.span.to));
+    }
+    const Rows rows = of_.connection().prepared(
+        fmt::format(
+            "SELECT DISTINCT ON (document, first) {0} FROM unnest($1, $2, $3) AS asked (of, begins, ends)"
+            " CROSS JOIN LATERAL (SELECT {0} FROM _texts WHERE document = of AND first < ends AND first >="
+            " (SELECT max(first) FROM _texts WHERE document = of AND first <= begins)) AS frames"
+            " ORDER BY document, first",
+            kTextColumns),
+        Values::of(documents, from, to));
+    Frames frames;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const TextFrame frame = read_text(rows[i]);
+      auto text = of_.frames.unpack(frame.packed, frame.bytes);
+      if (!text) damaged_text(of_, frame.document, "cannot be unpacked");
+      frames.emplace(std::pair(frame.document, frame.first), std::move(*text));
+    }
+    for (const Part& part : parts_) append(part, frames);
+    parts_.clear();
+    bytes_ = 0;
+  }
+
+ private:
+  struct Part {
+    TextPlace place;
+    std::string* text;
+  };
+  using Frames =
+      std::map<std::pair<std::uint32_t, std::uint64_t>, std::string>;  // by document and first byte
+
+  void append(const Part& part, const Frames& frames) const {
+    const auto& [document, span] = part.place;
+    std::uint64_t at = span.from;
+    auto next = frames.upper_bound({document, at});
+    if (next != frames.begin()) --next;
+    for (; at < span.to && next != frames.end(); ++next) {
+      const auto& [of, first] = next->first;
+      const std::uint64_t end = first + next->second.size();
+      if (of != document || first > at || end <= at) break;
+      part.text->append(next->second, at - first, std::min(end, span.to) - at);
+      at = std::min(end, span.to);
+    }
+    if (at < span.to) damaged_text(of_, document, fmt::format("lacks its bytes from {} on", at));
+  }
+
+  const TruthTransaction& of_;
+  std::vector<Part> parts_;
+  std::uint64_t bytes_ = 0;
+};
 
 }  // namespace
 
@@ -114,10 +201,12 @@ std::filesystem::path TruthReading<Base>::segment_file(const SegmentRow& row) co
 }
 
 template <class Base>
-std::optional<DocumentRow> TruthReading<Base>::document(std::uint32_t number) const {
-  return first_of(
-      state_.query(select(kDocumentColumns, "FROM _documents WHERE number = $1"), Values::of(bigint(number))),
-      read_document);
+std::vector<DocumentRow> TruthReading<Base>::documents(std::span<const std::uint32_t> numbers) const {
+  return in_order(numbers, &DocumentRow::number, [&](const std::vector<std::int64_t>& asked) {
+    return all_of(state_.connection().prepared(
+                      select(kDocumentColumns, "FROM _documents WHERE number = ANY($1)"), Values::of(asked)),
+                  read_document);
+  });
 }
 
 template <class Base>
@@ -174,22 +263,11 @@ void TruthReading<Base>::for_each_document(const std::function<void(const Docume
 
 template <class Base>
 std::vector<NodeRow> TruthReading<Base>::nodes(std::span<const NodeNumber> numbers) const {
-  if (numbers.empty()) return {};
-  std::vector<std::int64_t> asked;
-  for (const NodeNumber number : numbers) asked.push_back(bigint(number));
-  std::unordered_map<NodeNumber, NodeRow> there;
-  const Rows rows = state_.connection().prepared(select(kNodeColumns, "FROM _nodes WHERE number = ANY($1)"),
-                                                 Values::of(asked));
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    NodeRow node = read_node(rows[i]);
-    there.emplace(node.number, std::move(node));
-  }
-  std::vector<NodeRow> found;
-  found.reserve(there.size());
-  for (const NodeNumber number : numbers) {
-    if (const auto at = there.find(number); at != there.end()) found.push_back(at->second);
-  }
-  return found;
+  return in_order(numbers, &NodeRow::number, [&](const std::vector<std::int64_t>& asked) {
+    return all_of(state_.connection().prepared(select(kNodeColumns, "FROM _nodes WHERE number = ANY($1)"),
+                                               Values::of(asked)),
+                  read_node);
+  });
 }
 
 template <class Base>
@@ -221,39 +299,19 @@ void TruthReading<Base>::for_each_node(std::uint32_t group, NodeNumber first, No
 }
 
 template <class Base>
-std::string TruthReading<Base>::text(std::uint32_t document) const {
-  const std::optional<DocumentRow> row = this->document(document);
-  if (!row) throw Error(Code::not_found, "no document " + std::to_string(document));
-  return text(document, Span{0, row->text_bytes});
-}
-
-template <class Base>
-std::string TruthReading<Base>::text(std::uint32_t document, Span span) const {
-  constexpr std::uint64_t kFramesMax = 256;  // of a statement: 16 MB of text
-  std::string text;
-  if (span.to <= span.from) return text;
-  text.reserve(span.size());
-  std::uint64_t at = span.from;
-  while (at < span.to) {
-    const std::uint64_t end = std::min(span.to, at + kFramesMax * TextFrames::kFrameBytes);
-    const Rows rows = state_.connection().prepared(
-        select(kTextColumns,
-               "FROM _texts WHERE document = $1 AND first < $3 AND first >="
-               " (SELECT max(first) FROM _texts WHERE document = $1 AND first <= $2) ORDER BY first"),
-        Values::of(bigint(document), bigint(at), bigint(end)));
-    const std::uint64_t before = at;
-    for (std::size_t i = 0; i < rows.size() && at < end; ++i) {
-      const TextFrame frame = read_text(rows[i]);
-      const auto part = state_.frames.unpack(frame.packed, frame.bytes);
-      if (!part) damaged_text(state_, document, "cannot be unpacked");
-      const std::uint64_t frame_end = frame.first + frame.bytes;
-      if (frame.first > at || frame_end <= at) break;
-      text.append(*part, at - frame.first, std::min(frame_end, end) - at);
-      at = std::min(frame_end, end);
+std::vector<std::string> TruthReading<Base>::texts(std::span<const TextPlace> places) const {
+  std::vector<std::string> texts(places.size());
+  TextRequest request(state_);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    texts[i].reserve(places[i].span.to > places[i].span.from ? places[i].span.size() : 0);
+    for (Span left = places[i].span; left.from < left.to;) {
+      const std::uint64_t end = std::min(left.to, left.from + TextRequest::kBytesMax);
+      request.add({places[i].document, {left.from, end}}, texts[i]);
+      left.from = end;
     }
-    if (at == before) damaged_text(state_, document, fmt::format("lacks its bytes from {} on", at));
   }
-  return text;
+  request.send();
+  return texts;
 }
 
 template <class Base>

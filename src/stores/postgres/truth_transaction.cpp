@@ -27,14 +27,14 @@ TruthTransaction::TruthTransaction(PostgresStore::State& of, bool writing) : sto
     if (writing) {
       using_connection = &store.writer->connection();
       // It alone writes what it reads, but for vectors that were appended meanwhile: those it shall see.
-      transaction.emplace(*using_connection, read_committed);
+      transaction.emplace(*using_connection, read_committed, Transaction::Access::read_write, kHead);
     } else {
       lease.emplace(store.pool.take());
       using_connection = &**lease;
-      transaction.emplace(*using_connection, repeatable_read, Transaction::Access::read_only);
+      transaction.emplace(*using_connection, repeatable_read, Transaction::Access::read_only, kHead);
     }
     // The first read of a transaction is what fixes the commit that it sees.
-    const Rows rows = using_connection->query(kHead);
+    const Rows& rows = transaction->first();
     if (rows.size() == 0) throw Error(Code::damaged, store.where + ": the head of the truth is missing");
     commit = {number_of(rows[0], 0), number_of(rows[0], 1)};
     head = bytes_of(rows[0], 2);

@@ -1,9 +1,11 @@
 // Every verb on a truth that a server keeps: what a folder gives is given there, and what goes wrong is said.
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <random>
 
 #include "tests/engine/remote_truth/truth_server.hpp"
+#include "tests/stores/postgres/proxy.hpp"
 
 namespace hasten {
 namespace {
@@ -47,6 +49,28 @@ TEST_F(VerbsTest, IngestSearchAskGiveWhatAFolderGives) {
   EXPECT_EQ(answer["citations"], run(with(ask, here))["citations"]);
   EXPECT_TRUE(answer["found"]);
   EXPECT_FALSE(fs::exists(folder_ / "none")) << "the folder that --kb names is not needed, and was made";
+}
+
+/// How often a program that has just begun waits for the server: what a search costs where it is far away.
+TEST_F(VerbsTest, ASearchInANewProcessWaitsForTheServerFewTimes) {
+  run(with({"ingest", many_documents(30)}, there_));
+  const auto trips = [&](const std::vector<std::string>& words) {
+    Proxy proxy(server_->port());
+    json through = store(schema_);
+    through["kwargs"]["uri"] = proxy.uri();
+    const json answer = run(with(words, {"--store", through.dump(), "--kb", (folder_ / "none").string()}));
+    if (words.front() == "search") EXPECT_GE(answer["hits"].size(), 5u);
+    return proxy.round_trips();
+  };
+  trips({"search", "trains", "--mode", "bm25"});  // brings the segments
+  const auto words = trips({"search", "trains passed station", "--mode", "bm25"});
+  const auto meaning = trips({"search", "trains passed station", "--mode", "vector"});
+  const auto windows = trips({"search", "trains passed station", "--mode", "hybrid", "--window", "1"});
+  const auto ingest = trips({"ingest", folder_ / "many"});
+  std::cout << "round trips: " << words << " by words, " << meaning << " by meaning, " << windows
+            << " with windows, " << ingest << " of an ingest again\n";
+  EXPECT_LE(words, 20u);
+  EXPECT_LE(meaning, 25u);
 }
 
 TEST_F(VerbsTest, RemovedVerifiedCompacted) {

@@ -26,6 +26,7 @@ class PostgresServer {
   ~PostgresServer();
 
   std::string uri(std::string_view user = "hasten", std::string_view database = "postgres") const;
+  std::uint16_t port() const noexcept { return port_; }
   /// Of the postmaster and every process of its own, as a machine's crash would be.
   void kill();
   void start();

@@ -14,7 +14,7 @@
 #include "base/files.hpp"
 #include "stores/postgres/connection.hpp"
 #include "tests/stores/postgres/postgres_server.hpp"
-#include "tests/stores/postgres_truth/proxy.hpp"
+#include "tests/stores/postgres/proxy.hpp"
 #include "tests/stores/store_rows.hpp"
 
 namespace hasten {
@@ -58,15 +58,7 @@ class PostgresStoreTest : public testing::Test {
   }
   std::unique_ptr<SegmentStore> open_through(const Proxy& proxy, Access access,
                                              const std::string& host) const {
-    // Without TLS, which the proxy would not see through.
-    const std::string uri =
-        fmt::format("postgresql://hasten@127.0.0.1:{}/postgres?sslmode=disable", proxy.port());
-    return open_postgres_store(kwargs(uri, host), "kwargs", access, "test");
-  }
-  std::uint16_t port() const {
-    const std::string uri = server_->uri();
-    const auto at = uri.rfind(':');
-    return static_cast<std::uint16_t>(std::stoi(uri.substr(at + 1)));
+    return open_postgres_store(kwargs(proxy.uri(), host), "kwargs", access, "test");
   }
   postgres::Rows administer(const std::string& statement) const {
     postgres::Connection connection(
@@ -102,7 +94,7 @@ TEST_F(PostgresStoreTest, AStartTakesAtMostTenRoundTripsAndFetchesSegmentsOnce) 
     writing->commit();
   }
   const auto start = [&] {
-    Proxy proxy(port());
+    Proxy proxy(server_->port());
     const auto store = open_through(proxy, Access::read, "reader");
     const auto reading = store->read();
     EXPECT_EQ(reading->setting("groups"), "MediumChunk");
@@ -146,7 +138,7 @@ TEST_F(PostgresStoreTest, VectorsComeManyAtATimeAndOnce) {
     writing->add_vectors("m", hashes, first);
     writing->commit();
   }
-  Proxy proxy(port());
+  Proxy proxy(server_->port());
   {
     const auto store = open_through(proxy, Access::read, "reader");
     const auto full = store->vectors("m");
@@ -175,7 +167,7 @@ TEST_F(PostgresStoreTest, VectorsComeManyAtATimeAndOnce) {
 }
 
 TEST_F(PostgresStoreTest, ACommitWhoseAnswerWasLostIsFoundOut) {
-  Proxy proxy(port());
+  Proxy proxy(server_->port());
   const auto store = open_through(proxy, Access::write, "here");
   set(*store, "first");
   proxy.break_next(Proxy::Break::after_commit);

@@ -18,7 +18,8 @@ class Proxy {
   Proxy& operator=(const Proxy&) = delete;
   ~Proxy();
 
-  std::uint16_t port() const noexcept { return port_; }
+  /// Of the server through it, without TLS, which it would not see through.
+  std::string uri() const;
   /// How often clients waited for an answer: they spoke after the server had, or first.
   std::uint64_t round_trips() const noexcept { return round_trips_; }
   std::uint64_t bytes_to_clients() const noexcept { return bytes_; }

@@ -1,4 +1,4 @@
-#include "tests/stores/postgres_truth/proxy.hpp"
+#include "tests/stores/postgres/proxy.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -31,6 +31,10 @@ void send_all(int to, std::string_view bytes) {
 }
 
 }  // namespace
+
+std::string Proxy::uri() const {
+  return "postgresql://hasten@127.0.0.1:" + std::to_string(port_) + "/postgres?sslmode=disable";
+}
 
 struct Proxy::Pair {
   Pair(int of_client, int of_server) : client(of_client), server(of_server) {}
