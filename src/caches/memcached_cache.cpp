@@ -6,6 +6,7 @@
 
 #include "base/hashing.hpp"
 #include "base/unique_number.hpp"
+#include "caches/done_once.hpp"
 #include "caches/memcached_connection.hpp"
 #include "caches/memcached_entry.hpp"
 #include "hasten/error.hpp"
@@ -119,7 +120,8 @@ bool MemcachedCache::erase_doubts(Connection& connection, const DoubtfulKeys::Do
   return true;
 }
 
-MemcachedCache::Heads MemcachedCache::heads(Connection& connection, std::span<const std::string> keys) {
+MemcachedCache::Heads MemcachedCache::heads(Connection& connection, std::span<const std::string> keys,
+                                            DoneOnce* meanwhile) {
   for (int attempt = 0; attempt < 5; ++attempt) {
     Heads heads;
     {
@@ -128,7 +130,7 @@ MemcachedCache::Heads MemcachedCache::heads(Connection& connection, std::span<co
     }
     std::vector<std::string> names{generation_name_};
     for (const std::string& key : keys) names.push_back(head_name(heads.generation, key));
-    heads.items = connection.get(names);
+    heads.items = connection.get(names, meanwhile);
     if (!heads.items.front()) {
       connection.add(generation_name_, fmt::format("{:016x}", unique_number()), 0);
       continue;
@@ -159,15 +161,21 @@ std::optional<std::string> MemcachedCache::value_of(Connection& connection, std:
   return head->value(key, chunks);
 }
 
-std::optional<std::string> MemcachedCache::get(std::string_view key) {
+std::optional<std::string> MemcachedCache::get(std::string_view key, const Meanwhile& meanwhile) {
   const std::string name(key);
-  return std::move(get(std::span(&name, 1)).front());
+  DoneOnce done(meanwhile);
+  return std::move(values_of({&name, 1}, &done).front());
 }
 
 std::vector<std::optional<std::string>> MemcachedCache::get(std::span<const std::string> keys) {
+  return values_of(keys, nullptr);
+}
+
+std::vector<std::optional<std::string>> MemcachedCache::values_of(std::span<const std::string> keys,
+                                                                  DoneOnce* meanwhile) {
   std::vector<std::optional<std::string>> values(keys.size());
   const bool worked = keys.empty() || use([&](Connection& connection) {
-                        Heads found = heads(connection, keys);
+                        Heads found = heads(connection, keys, meanwhile);
                         for (std::size_t i = 0; i < keys.size(); ++i) {
                           if (found.items[i]) values[i] = value_of(connection, keys[i], *found.items[i]);
                         }

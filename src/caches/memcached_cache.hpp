@@ -19,6 +19,7 @@
 
 namespace hasten {
 
+class DoneOnce;
 class MemcachedConnection;
 struct MemcachedEntry;
 struct MemcachedItem;
@@ -61,7 +62,8 @@ class MemcachedCache final : public Cache {
   /// With what is wrong while the server does not answer.
   std::string where() const override;
   std::string last_error() const { return breaker_.last_error(); }
-  std::optional<std::string> get(std::string_view key) override;
+  using Cache::get;
+  std::optional<std::string> get(std::string_view key, const Meanwhile& meanwhile) override;
   std::vector<std::optional<std::string>> get(std::span<const std::string> keys) override;
   void put(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) override;
   bool replace(std::string_view key, std::string_view expected, std::string_view value,
@@ -81,7 +83,8 @@ class MemcachedCache final : public Cache {
 
   bool use(const std::function<void(Connection&)>& requests);
   bool erase_doubts(Connection& connection, const DoubtfulKeys::Doubts& doubts);
-  Heads heads(Connection& connection, std::span<const std::string> keys);
+  Heads heads(Connection& connection, std::span<const std::string> keys, DoneOnce* meanwhile = nullptr);
+  std::vector<std::optional<std::string>> values_of(std::span<const std::string> keys, DoneOnce* meanwhile);
   std::string head_name(std::string_view generation, std::string_view key) const;
   std::vector<std::string> chunk_names(std::uint64_t version, std::size_t chunks) const;
   std::optional<std::string> value_of(Connection& connection, std::string_view key, MemcachedItem& item);

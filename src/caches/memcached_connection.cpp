@@ -32,7 +32,7 @@ void MemcachedConnection::fail(memcached_return_t code) {
 }
 
 std::vector<std::optional<MemcachedConnection::Item>> MemcachedConnection::get(
-    std::span<const std::string> names) {
+    std::span<const std::string> names, DoneOnce* meanwhile) {
   keep_deadline();
   std::vector<const char*> starts;
   std::vector<std::size_t> sizes;
@@ -46,6 +46,7 @@ std::vector<std::optional<MemcachedConnection::Item>> MemcachedConnection::get(
   memcached_return_t code = memcached_mget(memcached_.get(), starts.data(), sizes.data(), starts.size());
   if (code == MEMCACHED_NOTFOUND) return items;
   if (memcached_failed(code)) fail(code);
+  if (meanwhile != nullptr) (*meanwhile)();
   memcached_result_st result;
   memcached_result_create(memcached_.get(), &result);
   const std::unique_ptr<memcached_result_st, decltype(&memcached_result_free)> freed(&result,

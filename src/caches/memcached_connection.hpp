@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "caches/done_once.hpp"
 #include "caches/server_address.hpp"
 
 namespace hasten {
@@ -47,7 +48,8 @@ class MemcachedConnection {
 
   // Names are up to 250 bytes, printable, without spaces. All throw Error(unavailable|timeout).
   /// In one round trip; nothing where there is none.
-  std::vector<std::optional<Item>> get(std::span<const std::string> names);
+  /// @param meanwhile  told once they are sent; null: nothing.
+  std::vector<std::optional<Item>> get(std::span<const std::string> names, DoneOnce* meanwhile = nullptr);
   Stored set(const std::string& name, std::string_view bytes, std::time_t end);
   Stored add(const std::string& name, std::string_view bytes, std::time_t end);
   Stored compare_and_set(const std::string& name, std::string_view bytes, std::time_t end, std::uint64_t cas);

@@ -49,7 +49,8 @@ MemoryCache::Shard& MemoryCache::shard_of(std::uint64_t hash) const {
   return *shards_[(hash >> 56) % shards_.size()];
 }
 
-std::optional<std::string> MemoryCache::get(std::string_view key) {
+std::optional<std::string> MemoryCache::get(std::string_view key, const Meanwhile& meanwhile) {
+  if (meanwhile) meanwhile();
   const std::uint64_t hash = checksum(key);
   Shard& shard = shard_of(hash);
   Value value;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <utility>
 
+#include "caches/done_once.hpp"
 #include "caches/rankings.hpp"
 #include "caches/redis_connection.hpp"
 #include "hasten/error.hpp"
@@ -122,7 +123,7 @@ std::string RedisCache::name_of(std::string_view kind, std::string_view key) con
   return fmt::format("{}:{}:{}", options_.name_space, kind, key);
 }
 
-RedisCache::Answer RedisCache::ask(const RedisCommands& commands) {
+RedisCache::Answer RedisCache::ask(const RedisCommands& commands, DoneOnce* meanwhile) {
   Answer answer;
   const Clock::time_point now = Clock::now(), deadline = now + options_.timeout;
   if (breaker_.is_open()) {
@@ -149,7 +150,14 @@ RedisCache::Answer RedisCache::ask(const RedisCommands& commands) {
         [&](const DoubtfulKeys::Doubts& doubts) { return erase_doubts(*connection, doubts, deadline); });
     if (!settled) throw Error(Code::timeout, "older values are not erased yet");
     answer.late = connection->name();
-    answer.replies = connection->ask(commands, deadline);
+    connection->send(commands, deadline);
+    Clock::time_point answered_by = deadline;
+    if (meanwhile != nullptr) {
+      const Clock::time_point began = Clock::now();
+      (*meanwhile)();
+      answered_by += Clock::now() - began;  // the server is not to blame for that
+    }
+    answer.replies = connection->receive(commands.count(), answered_by);
     check(answer.replies);
     answer.came = true;
     breaker_.worked();
@@ -227,8 +235,9 @@ void RedisCache::erase_all(RedisConnection& connection, Clock::time_point deadli
   cursor_ = cursor;
 }
 
-std::optional<std::string> RedisCache::get(std::string_view key) {
-  const Answer answer = ask({"GET", name_of("v", key)});
+std::optional<std::string> RedisCache::get(std::string_view key, const Meanwhile& meanwhile) {
+  DoneOnce done(meanwhile);
+  const Answer answer = ask({"GET", name_of("v", key)}, &done);
   const bool hit = answer.came && answer.replies.front().is_text();
   counters_.count_get(hit);
   if (!hit) return std::nullopt;

@@ -14,6 +14,7 @@
 
 namespace hasten {
 
+class DoneOnce;
 class RedisCommands;
 class RedisConnection;
 class RedisReply;
@@ -58,7 +59,8 @@ class RedisCache final : public Cache {
   /// With what is wrong while the server does not answer.
   std::string where() const override;
   std::string last_error() const { return breaker_.last_error(); }
-  std::optional<std::string> get(std::string_view key) override;
+  using Cache::get;
+  std::optional<std::string> get(std::string_view key, const Meanwhile& meanwhile) override;
   std::vector<std::optional<std::string>> get(std::span<const std::string> keys) override;
   void put(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) override;
   bool replace(std::string_view key, std::string_view expected, std::string_view value,
@@ -81,7 +83,7 @@ class RedisCache final : public Cache {
   };
 
   std::string name_of(std::string_view kind, std::string_view key) const;
-  Answer ask(const RedisCommands& commands);
+  Answer ask(const RedisCommands& commands, DoneOnce* meanwhile = nullptr);
   Answer run(Script& script, std::string_view name, std::span<const std::string_view> arguments);
   bool erase_doubts(RedisConnection& connection, const DoubtfulKeys::Doubts& doubts,
                     Clock::time_point deadline);

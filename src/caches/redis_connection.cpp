@@ -136,10 +136,14 @@ void RedisConnection::log_in(const ServerAddress& server, Clock::time_point dead
 }
 
 std::vector<RedisReply> RedisConnection::ask(const RedisCommands& commands, Clock::time_point deadline) {
-  send(commands.bytes(), deadline);
+  send(commands, deadline);
+  return receive(commands.count(), deadline);
+}
+
+std::vector<RedisReply> RedisConnection::receive(std::size_t n, Clock::time_point deadline) {
   std::vector<RedisReply> replies;
-  replies.reserve(commands.count());
-  while (replies.size() < commands.count()) {
+  replies.reserve(n);
+  while (replies.size() < n) {
     void* reply = nullptr;
     if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) {
       throw Error(Code::unavailable, fmt::format("not an answer of Redis: {}", reader_->errstr));
@@ -147,7 +151,7 @@ std::vector<RedisReply> RedisConnection::ask(const RedisCommands& commands, Cloc
     if (reply) {
       replies.emplace_back(reply);
     } else {
-      receive(deadline);
+      read_more(deadline);
     }
   }
   return replies;
@@ -159,7 +163,8 @@ bool RedisConnection::is_usable() const {
   return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-void RedisConnection::send(std::string_view bytes, Clock::time_point deadline) {
+void RedisConnection::send(const RedisCommands& commands, Clock::time_point deadline) {
+  std::string_view bytes = commands.bytes();
   while (!bytes.empty()) {
     const ssize_t n = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (n >= 0) {
@@ -172,7 +177,7 @@ void RedisConnection::send(std::string_view bytes, Clock::time_point deadline) {
   }
 }
 
-void RedisConnection::receive(Clock::time_point deadline) {
+void RedisConnection::read_more(Clock::time_point deadline) {
   wait_for(socket_, POLLIN, deadline);
   const ssize_t n = ::recv(socket_.get(), buffer_.data(), buffer_.size(), 0);
   if (n == 0) throw Error(Code::unavailable, "the server closed the connection");

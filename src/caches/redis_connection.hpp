@@ -68,6 +68,9 @@ class RedisConnection {
 
   /// @return an answer to each command. @throws Error(unavailable|timeout)
   std::vector<RedisReply> ask(const RedisCommands& commands, Clock::time_point deadline);
+  /// ask() in two steps: the replies to what was sent, of so many commands.
+  void send(const RedisCommands& commands, Clock::time_point deadline);
+  std::vector<RedisReply> receive(std::size_t n, Clock::time_point deadline);
   /// Whether the server has neither closed it nor said anything that nobody asked.
   bool is_usable() const;
   /// The server's name of it, for CLIENT KILL: "ID 7 ADDR 127.0.0.1:1234". "" where it does not tell.
@@ -75,8 +78,7 @@ class RedisConnection {
 
  private:
   void log_in(const ServerAddress& server, Clock::time_point deadline);
-  void send(std::string_view bytes, Clock::time_point deadline);
-  void receive(Clock::time_point deadline);
+  void read_more(Clock::time_point deadline);
 
   struct FreeReader {
     void operator()(redisReader* reader) const { redisReaderFree(reader); }

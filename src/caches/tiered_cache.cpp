@@ -50,10 +50,13 @@ void TieredCache::keep_near(std::string_view key, const std::string& value, std:
   if (stripe.changes == changes) near_.put(key, value, options_.near_ttl);
 }
 
-std::optional<std::string> TieredCache::get(std::string_view key) {
-  if (auto value = near_.get(key)) return value;
+std::optional<std::string> TieredCache::get(std::string_view key, const Meanwhile& meanwhile) {
+  if (auto value = near_.get(key)) {
+    if (meanwhile) meanwhile();
+    return value;
+  }
   const std::uint64_t changes = changes_of(key);
-  auto value = far_->get(key);
+  auto value = far_->get(key, meanwhile);
   if (value) keep_near(key, *value, changes);
   return value;
 }

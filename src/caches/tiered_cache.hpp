@@ -29,7 +29,8 @@ class TieredCache final : public Cache {
 
   std::string_view type() const noexcept override { return "tiered"; }
   std::string where() const override;
-  std::optional<std::string> get(std::string_view key) override;
+  using Cache::get;
+  std::optional<std::string> get(std::string_view key, const Meanwhile& meanwhile) override;
   std::vector<std::optional<std::string>> get(std::span<const std::string> keys) override;
   void put(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) override;
   bool replace(std::string_view key, std::string_view expected, std::string_view value,

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +21,9 @@ struct CacheStatistics {
   std::uint64_t skipped = 0;             ///< not sent as the server was down a moment ago; likewise
   std::uint64_t entries = 0, bytes = 0;  ///< now; 0 where a server does not count them for this cache alone
 };
+
+/// What is done while a server is at work, and so costs no time. Throws nothing.
+using Meanwhile = std::function<void()>;
 
 /// A member of a ranking, and how much its count rises.
 struct Counted {
@@ -44,7 +48,9 @@ class Cache {
   virtual std::string where() const = 0;               ///< for people: "redis at 127.0.0.1:6379"
 
   /// Counts as use. Nothing where there is none, or it has outlived its time.
-  virtual std::optional<std::string> get(std::string_view key) = 0;
+  /// @param meanwhile  is called once, whatever becomes of the request; may be empty.
+  virtual std::optional<std::string> get(std::string_view key, const Meanwhile& meanwhile) = 0;
+  std::optional<std::string> get(std::string_view key) { return get(key, Meanwhile()); }
   /// get() of each, in their order, in one round trip where there is a server.
   virtual std::vector<std::optional<std::string>> get(std::span<const std::string> keys) = 0;
   /// Keeps a value in place of another; one that is not kept leaves none.

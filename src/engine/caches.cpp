@@ -92,9 +92,10 @@ Cache& Caches::cache(Cached kind) {
   return *place.cache;
 }
 
-std::optional<std::string> Caches::get(Cached kind, const std::string& key) {
-  if (!has(kind)) return std::nullopt;
-  return cache(kind).get(key);
+std::optional<std::string> Caches::get(Cached kind, const std::string& key, const Meanwhile& meanwhile) {
+  if (has(kind)) return cache(kind).get(key, meanwhile);
+  if (meanwhile) meanwhile();
+  return std::nullopt;
 }
 
 std::vector<std::optional<std::string>> Caches::get(Cached kind, std::span<const std::string> keys) {

@@ -27,7 +27,8 @@ class Caches {
   ~Caches();
 
   bool has(Cached kind) const noexcept;
-  std::optional<std::string> get(Cached kind, const std::string& key);
+  /// @param meanwhile  is called once, at the best while a server is at work.
+  std::optional<std::string> get(Cached kind, const std::string& key, const Meanwhile& meanwhile = {});
   std::vector<std::optional<std::string>> get(Cached kind, std::span<const std::string> keys);
   void put(Cached kind, const std::string& key, std::string_view value);
   /// Counts a question that was asked; and the most asked ones with their counts. Questions are counted many

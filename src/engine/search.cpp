@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <map>
 #include <optional>
 #include <set>
@@ -400,21 +401,27 @@ Found search(KnowledgeBase& kb, std::string_view query, const SearchOptions& opt
   kb.caches.count(query);
   const SearchOptions asked = with_settings(options, kb.settings);
   const auto key = kb.caches.has(Cached::results) ? result_key(kb, query, asked) : std::nullopt;
-  const CommitName newest = key ? kb.store.newest() : CommitName();
   Known known{vector, nullptr};
-  if (newest.id == 0) return search_anew(kb, query, known, asked, trace, std::move(stop));
+  if (!key) return search_anew(kb, query, known, asked, trace, std::move(stop));
   std::optional<Found> before;
+  CommitName newest;
   {
     Trace::Span span(trace, "search.cache");
-    if (const auto bytes = kb.caches.get(Cached::results, *key)) {
-      before = decode_found(*bytes);
-      if (before && before->at == newest) {
-        span.note("results", "hit");
-        return std::move(*before);
+    std::exception_ptr failed;
+    const auto bytes = kb.caches.get(Cached::results, *key, [&] {
+      try {
+        newest = kb.store.newest();
+      } catch (...) {
+        failed = std::current_exception();
       }
-    }
-    span.note("results", "miss");
+    });
+    if (failed) std::rethrow_exception(failed);
+    if (bytes) before = decode_found(*bytes);
+    const bool hit = before && newest.id != 0 && before->at == newest;
+    span.note("results", hit ? "hit" : "miss");
+    if (hit) return std::move(*before);
   }
+  if (newest.id == 0) return search_anew(kb, query, known, asked, trace, std::move(stop));
   const auto found = kb.searching.run(
       fmt::format("{} {:016x}", *key, newest.id),
       [&] {

@@ -121,6 +121,20 @@ TEST_P(CacheSuite, ManyAreInTheirOrder) {
   EXPECT_TRUE(cache_->get(std::span<const std::string>()).empty());
 }
 
+TEST_P(CacheSuite, WhatIsDoneMeanwhileIsDoneOnce) {
+  int done = 0;
+  const auto meanwhile = [&] { ++done; };
+  EXPECT_EQ(cache_->get("k", meanwhile), std::nullopt);
+  EXPECT_EQ(done, 1);
+  cache_->put("k", std::string(3'000'000, 'v'), kForever);
+  EXPECT_TRUE(cache_->get("k", meanwhile) == std::string(3'000'000, 'v'));
+  EXPECT_EQ(done, 2);
+  cache_->put("k", "v", kForever);
+  EXPECT_EQ(cache_->get("k", [&] { std::this_thread::sleep_for(milliseconds(600)); }), "v")
+      << "what takes longer than a server may is not the server's fault";
+  EXPECT_EQ(cache_->statistics().errors, 0);
+}
+
 TEST_P(CacheSuite, ValuesEndWithTheirTime) {
   cache_->put("short", "a", milliseconds(250));
   cache_->put("long", "b", seconds(60));
