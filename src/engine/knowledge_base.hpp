@@ -19,6 +19,7 @@
 #include "engine/recall_measured.hpp"
 #include "engine/remote_vectors.hpp"
 #include "engine/rerankers.hpp"
+#include "engine/search_embedder.hpp"
 #include "engine/semantic_cache.hpp"
 #include "engine/snapshot.hpp"
 #include "engine/user_indexes.hpp"
@@ -61,6 +62,7 @@ struct KnowledgeBase {
   RecallSettings recall;
   Caches caches;
   SemanticCache semantic_cache;
+  SearchEmbedder search_embedder;
   std::mutex merging;        ///< held by the one thread that merges
   double merge_seconds = 0;  ///< what ingests may still spend on it; guarded by `merging`
   SingleFlight<std::shared_ptr<const Found>> searching;  // shared: by all who asked for it

@@ -8,8 +8,6 @@
 #include "base/hashing.hpp"
 #include "base/packing.hpp"
 #include "engine/result_cache.hpp"
-#include "engine/search_plan.hpp"
-#include "hasten/error.hpp"
 
 namespace hasten {
 namespace {
@@ -64,7 +62,7 @@ bool MatchedQuestion::is_eligible() const {
 
 /// With what the search will embed the question with; where it will not, no vector is made.
 void MatchedQuestion::embed() {
-  const std::string embedder = embedder_of_search();
+  const std::string embedder = kb_.search_embedder.of(kb_, options_.search, asked_->options);
   if (embedder.empty()) return;
   Trace::Span span(trace_, "ask.semantic.embed");
   const std::string_view texts[] = {asked_text_};
@@ -72,23 +70,6 @@ void MatchedQuestion::embed() {
   span.note("cached", cached ? 1 : 0);
   vector_ = {kb_.models.fingerprint(embedder),
              cached ? std::move(*cached) : embed_question(kb_, embedder, asked_text_, stop_)};
-}
-
-/// "" where it searches no vectors, or where it will say itself why it cannot.
-std::string MatchedQuestion::embedder_of_search() const {
-  try {
-    const auto [reading, snapshot] = kb_.newest();
-    const SearchPlan plan = plan_search(kb_, *snapshot, with_settings(options_.search, kb_.settings));
-    std::string embedder = kb_.embedder_name(*reading);
-    const auto searches_its_vectors = [&](const PlannedRetriever& retriever) {
-      return retriever.similarity == Similarity::vectors &&
-             retriever.group->fingerprint() == kb_.models.fingerprint(embedder);
-    };
-    return std::ranges::any_of(plan.retrievers, searches_its_vectors) ? embedder : "";
-  } catch (const Error& error) {
-    if (error.code() != Code::damaged) throw;
-    return "";  // the search mends it
-  }
 }
 
 void MatchedQuestion::not_found() {

@@ -37,7 +37,6 @@ class MatchedQuestion {
  private:
   bool is_eligible() const;
   void embed();
-  std::string embedder_of_search() const;
 
   KnowledgeBase& kb_;
   std::string_view asked_text_;

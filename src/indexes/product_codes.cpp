@@ -170,9 +170,11 @@ void make_tables(std::span<const float> query, const ProductShape& shape, Metric
   const float steps = spread > 0 ? kLargest / spread : 0;
   for (std::size_t s = 0; s < subspaces; ++s) {
     for (std::size_t c = 0; c < kCodes; ++c) {
-      // Between 0 and 255, and half a step more: the cast rounds to the nearest.
+      // Half a step more, so that the cast rounds to the nearest. It is beyond 0 and 255, or no number, only
+      // where a codebook holds what no training makes.
       const float steps_below = (largest[s] - values[s][c]) * steps + 0.5f;
-      tables.values[s * kCodes + c] = static_cast<std::uint8_t>(steps_below);
+      tables.values[s * kCodes + c] =
+          static_cast<std::uint8_t>(std::min(kLargest, std::max(0.0f, steps_below)));
     }
   }
   tables.offset = offset;
