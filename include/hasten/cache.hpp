@@ -30,7 +30,8 @@ struct CacheSettings {
   CacheBudget lists;                                             ///< what one retriever found
   CacheBudget results;                                           ///< what a search found
   CacheBudget answers{.bytes_max = std::uint64_t{16} << 20};     ///< what a generator wrote
-  CacheBudget questions;                                         ///< how often each was asked
+  CacheBudget passages;   ///< texts of nodes; in the process's memory, whatever the type of the others
+  CacheBudget questions;  ///< how often each was asked
   /// Whether answers are kept that would be others if they were written anew: of servers, and where the
   /// temperature is above 0.
   bool any_answers = false;

@@ -16,11 +16,10 @@ using nlohmann::json;
 constexpr struct {
   std::string_view name;
   CacheBudget CacheSettings::*budget;
-} kKinds[] = {{"embeddings", &CacheSettings::embeddings},
-              {"lists", &CacheSettings::lists},
-              {"results", &CacheSettings::results},
-              {"answers", &CacheSettings::answers},
-              {"questions", &CacheSettings::questions}};
+  bool in_memory = false;  ///< whatever the type: a server would be no nearer than what they were read from
+} kKinds[] = {{"embeddings", &CacheSettings::embeddings},   {"lists", &CacheSettings::lists},
+              {"results", &CacheSettings::results},         {"answers", &CacheSettings::answers},
+              {"passages", &CacheSettings::passages, true}, {"questions", &CacheSettings::questions}};
 constexpr std::string_view kNone = "none", kMemory = "memory";
 constexpr std::string_view kAsked = "asked";      // the ranking of questions
 constexpr std::size_t kCountedTogether = 128;     // questions
@@ -35,17 +34,17 @@ json object_of(const std::string& kwargs) {
 }
 
 /// One kind of things has its own budget in memory, and its own names in a server.
-json settings_of(const CacheSettings& settings, const CacheBudget& budget, std::string_view name) {
+json settings_of(const CacheSettings& settings, Cached kind) {
+  const auto& [name, budget_of, in_memory] = kKinds[index_of(kind)];
+  const CacheBudget& budget = settings.*budget_of;
+  if (in_memory || settings.type == kMemory) {
+    return {{"type", kMemory}, {"kwargs", {{"bytes_max", budget.bytes_max}}}};
+  }
   json kwargs = object_of(settings.kwargs);
-  if (settings.type == kMemory) {
-    kwargs["bytes_max"] = budget.bytes_max;
-  } else {
-    json& server = settings.type == "tiered" ? kwargs["far"]["kwargs"] : kwargs;
-    const std::string own = server.value("namespace", "hasten");
-    server["namespace"] = own + "-" + std::string(name);
-    if (settings.type == "tiered" && !kwargs["near"].contains("bytes_max")) {
-      kwargs["near"]["bytes_max"] = budget.bytes_max;
-    }
+  json& server = settings.type == "tiered" ? kwargs["far"]["kwargs"] : kwargs;
+  server["namespace"] = server.value("namespace", "hasten") + "-" + std::string(name);
+  if (settings.type == "tiered" && !kwargs["near"].contains("bytes_max")) {
+    kwargs["near"]["bytes_max"] = budget.bytes_max;
   }
   return {{"type", settings.type}, {"kwargs", kwargs}};
 }
@@ -86,7 +85,7 @@ bool Caches::has(Cached kind) const noexcept { return settings_.type != kNone &&
 Cache& Caches::cache(Cached kind) {
   Place& place = *places_[index_of(kind)];
   std::call_once(place.once, [&] {
-    place.cache = make_cache(settings_of(settings_, budget(kind), kKinds[index_of(kind)].name));
+    place.cache = make_cache(settings_of(settings_, kind));
     place.made = place.cache.get();
   });
   return *place.cache;

@@ -16,7 +16,7 @@
 namespace hasten {
 
 /// What is cached.
-enum class Cached { embeddings, lists, results, answers, questions };
+enum class Cached { embeddings, lists, results, answers, passages, questions };
 
 /// The caches of one knowledge base, each made when it is first used: a process that asks one question has no
 /// use for them. What a value is valid for is in its key, or is said by the value. Thread-safe.

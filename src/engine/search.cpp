@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "engine/passage_texts.hpp"
 #include "engine/result_cache.hpp"
 #include "engine/retrieve.hpp"
 #include "engine/scan.hpp"
@@ -214,7 +215,7 @@ class Search {
     std::vector<const NodeRow*> nodes;
     for (const ShapedHit& entry : shaped) nodes.push_back(rows_->find(entry.node));
     rows_->load_documents_of(nodes);
-    std::vector<std::string> texts = texts_of(shaped, nodes);
+    std::vector<std::string> texts = texts_of(shaped, nodes, span);
     std::int64_t bytes = 0;
     std::vector<Hit> hits;
     for (std::size_t i = 0; i < shaped.size(); ++i) {
@@ -227,23 +228,26 @@ class Search {
 
   /// All that is not known is read at one go.
   std::vector<std::string> texts_of(const std::vector<ShapedHit>& shaped,
-                                    std::span<const NodeRow* const> nodes) const {
+                                    std::span<const NodeRow* const> nodes, Trace::Span& span) const {
     std::vector<std::string> texts(shaped.size());
-    std::vector<TextPlace> places;
+    std::vector<PassagePlace> places;
     std::vector<std::size_t> read;
     for (std::size_t i = 0; i < shaped.size(); ++i) {
       const NodeRow& node = *nodes[i];
+      const bool own = shaped[i].span == node.span;
       if (const std::string* known = known_text(node)) {
         texts[i] = *known;
-      } else if (node.derived && shaped[i].span == node.span) {
+      } else if (own && node.derived) {
         texts[i] = node.text;
       } else {
-        places.push_back({node.document, shaped[i].span});
+        places.push_back(
+            {{node.document, shaped[i].span}, own ? std::optional(node.text_hash) : std::nullopt});
         read.push_back(i);
       }
     }
-    auto found = reading_->texts(places);
-    for (std::size_t n = 0; n < read.size(); ++n) texts[read[n]] = std::move(found[n]);
+    PassageTexts found = passage_texts(kb_.caches, *reading_, places);
+    for (std::size_t n = 0; n < read.size(); ++n) texts[read[n]] = std::move(found.texts[n]);
+    if (kb_.caches.has(Cached::passages)) span.note("cached", static_cast<std::int64_t>(found.cached));
     return texts;
   }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 
 #include "engine/ask.hpp"
 #include "engine/ingest.hpp"
@@ -239,7 +240,33 @@ TEST_F(Caching, WhatIsFoundIsWhatWouldBeFoundWithoutThem) {
   for (const Reader& one : readers) {
     EXPECT_GT(hits_of(*one.kb, "lists"), n / 8) << one.type;
     EXPECT_GT(hits_of(*one.kb, "embeddings"), n / 8) << one.type;
+    EXPECT_GT(hits_of(*one.kb, "passages"), n / 8) << one.type;
   }
+}
+
+TEST_F(Caching, APassageIsReadOnceAndNeverAnOlderOne) {
+  add({{"a", "kaka kabu kato", {}}, {"b", "kaka mimi", {}}});
+  Settings given = settings("memory");
+  given.cache.results.on = false;
+  const auto kb = open(SegmentStore::Access::read, given);
+  const auto texts = [&](const SearchOptions& options) {
+    Trace trace;
+    std::set<std::string> found;
+    for (const Hit& hit : search(*kb, "kaka", options, &trace, {}).result.hits) found.insert(hit.node.text);
+    return std::pair(notes_of(trace, "search.texts"), found);
+  };
+  using Texts = std::set<std::string>;
+  EXPECT_EQ(texts({}), std::pair(std::string("cached=0 bytes=23 "), Texts({"kaka kabu kato", "kaka mimi"})));
+  EXPECT_EQ(texts({}), std::pair(std::string("cached=2 bytes=23 "), Texts({"kaka kabu kato", "kaka mimi"})));
+  add({{"a", "kaka changed", {}}, {"b", "kaka mimi", {}}, {"c", "kaka mimi", {}}});
+  EXPECT_EQ(texts({}).second, Texts({"kaka changed", "kaka mimi"}));
+  SearchOptions windows;
+  windows.window = 1;
+  EXPECT_EQ(texts(windows).second, Texts({"kaka changed", "kaka mimi"}));
+  given.cache.passages.on = false;
+  const auto without = open(SegmentStore::Access::read, given);
+  EXPECT_EQ(search(*without, "kaka", {}, nullptr, {}).result.hits.size(), 3u);
+  EXPECT_EQ(hits_of(*without, "passages"), 0u);
 }
 
 TEST_F(Caching, TheSecondTimeNothingIsSearched) {
