@@ -13,6 +13,8 @@
 namespace hasten::cli {
 namespace {
 
+constexpr std::size_t kColumnsOfPlainOutput = 160;
+
 [[noreturn]] void fail_to_write() {
   const int reason = errno;
   if (reason == EPIPE) throw OutputClosed{};
@@ -50,6 +52,15 @@ void print_json(const Json& object) {
 
 void flush_output() {
   if (std::fflush(stdout) != 0) fail_to_write();
+}
+
+std::size_t output_columns() {
+  const int columns = terminal_columns(STDOUT_FILENO);
+  return columns > 20 ? static_cast<std::size_t>(columns) : kColumnsOfPlainOutput;
+}
+
+std::string page_words(const std::optional<std::uint64_t>& page) {
+  return page ? fmt::format(" (page {})", *page) : "";
 }
 
 void print_note(std::string_view message) { fmt::print(stderr, "note: {}\n", one_line(message)); }

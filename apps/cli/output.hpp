@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,10 @@ void print_error(Code code, std::string_view message);
 /// What print_error() prints after the kind: one line, whatever a server or a library put into its words; on
 /// a terminal the line of an expression that a caret points into stays below, with its caret.
 std::string error_words(std::string_view message, bool on_terminal);
+/// How wide lines on stdout are made.
+std::size_t output_columns();
+/// " (page 3)", or nothing.
+std::string page_words(const std::optional<std::uint64_t>& page);
 /// The waterfall on stderr, after what stdout has so far.
 void print_trace(const std::vector<Stage>& stages);
 

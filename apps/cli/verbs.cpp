@@ -33,8 +33,20 @@ std::span<const Verb> verbs() {
        "passages that support the answer; or says that the documents do not hold it.",
        {"hasten ask \"How many stations are there?\"",
         "hasten ask \"How many stations are there?\" --generator extractive --trace",
-        "hasten ask \"How many stations are there?\" --query \"number of subway stations\" --window 1"},
+        "hasten ask \"How many stations are there?\" --query \"number of subway stations\" --window 1",
+        "hasten ask \"and in Shanghai?\" --session planning"},
        define_ask},
+      {"chat",
+       "ask one question after the other, each with what was said before it",
+       "Reads questions, a line each, and answers them as ask does. One that goes on from those before "
+       "(\"and in "
+       "Shanghai?\", \"when was it built?\") is understood together with them. What was said is kept in the "
+       "cache: "
+       "of this program, or of a server that [cache] names, where --session takes it up again for a day.",
+       {"hasten chat", "hasten chat --session planning --generator http://127.0.0.1:8000",
+        "printf 'How many stations are there?\\nand in Shanghai?\\n' | hasten chat --generator extractive "
+        "--json"},
+       define_chat},
       {"read",
        "print the text that is in a file",
        "Prints the text that a reader gets out of a file, and nothing else.",

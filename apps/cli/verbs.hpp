@@ -52,6 +52,7 @@ Action define_restore(CLI::App& app);
 Action define_migrate(CLI::App& app);
 Action define_search(CLI::App& app);
 Action define_ask(CLI::App& app);
+Action define_chat(CLI::App& app);
 Action define_read(CLI::App& app);
 Action define_split(CLI::App& app);
 Action define_embed(CLI::App& app);

@@ -32,6 +32,8 @@ struct CacheSettings {
   CacheBudget answers{.bytes_max = std::uint64_t{16} << 20};     ///< what a generator wrote
   CacheBudget passages;   ///< texts of nodes; in the process's memory, whatever the type of the others
   CacheBudget questions;  ///< how often each was asked
+  CacheBudget sessions{.ttl_seconds =
+                           24 * 60 * 60};  ///< what was said in a conversation; from its last turn on
   /// Whether answers are kept that would be others if they were written anew: of servers, and where the
   /// temperature is above 0.
   bool any_answers = false;

@@ -18,17 +18,18 @@ void add(Packer& key, std::span<const Passage> passages) {
 }  // namespace
 
 std::optional<std::string> written_key(const KnowledgeBase& kb, const std::string& generator,
-                                       std::string_view question, std::span<const Passage> passages,
-                                       const AskOptions& options) {
+                                       std::string_view question, std::span<const Message> earlier,
+                                       std::span<const Passage> passages, const AskOptions& options) {
   if (!kb.caches.has(Cached::answers)) return std::nullopt;
   const std::string weights = kb.models.generator_fingerprint(generator);
   const bool is_reproducible = !weights.empty() && options.temperature == 0;
   if (!is_reproducible && !kb.settings.cache.any_answers) return std::nullopt;
   Packer key;
   key.text(generator).text(weights).value<std::uint64_t>(options.max_tokens).value(options.temperature);
-  key.text(options.prompt);
+  key.text(options.prompt).value<std::uint64_t>(earlier.size());
+  for (const Message& message : earlier) key.text(message.role).text(message.content);
   add(key, passages);
-  return id_of({"written 1", std::move(key).bytes(), question}).to_string();
+  return id_of({"written 2", std::move(key).bytes(), question}).to_string();
 }
 
 std::string encode(const Written& written) {

@@ -25,8 +25,8 @@ struct Written {
 /// Nothing where it would write another answer next time, and the settings do not allow that.
 /// @throws what looking the model up throws.
 std::optional<std::string> written_key(const KnowledgeBase& kb, const std::string& generator,
-                                       std::string_view question, std::span<const Passage> passages,
-                                       const AskOptions& options);
+                                       std::string_view question, std::span<const Message> earlier,
+                                       std::span<const Passage> passages, const AskOptions& options);
 std::string encode(const Written& written);
 std::optional<Written> decode_written(std::string_view bytes);
 

@@ -4,15 +4,19 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "engine/answer_cache.hpp"
+#include "engine/conversation.hpp"
 #include "engine/matched_question.hpp"
 #include "engine/search.hpp"
 #include "hasten/error.hpp"
 #include "retrieval/citations.hpp"
 #include "retrieval/extract.hpp"
 #include "retrieval/prompt.hpp"
+#include "retrieval/question_features.hpp"
 #include "text/language.hpp"
+#include "text/words.hpp"
 
 namespace hasten {
 namespace {
@@ -23,6 +27,7 @@ constexpr std::string_view kExtractive = "extractive";
 constexpr std::size_t kPassages = 6;  // that are read where nothing else is asked for
 constexpr std::size_t kQuotes = 2;
 constexpr double kNearlyAsGood = 0.6;
+constexpr double kOfEarlier = 0.3;  // what a word of an earlier question weighs beside the question's own
 
 double ms_since(Clock::time_point began) {
   return std::chrono::duration<double, std::milli>(Clock::now() - began).count();
@@ -48,7 +53,8 @@ class Asking {
   Answer run() {
     lang_ = language_of(asked_);
     if (generator_name() != kExtractive) kb_.models.check_generator(generator_name());
-    question_.emplace(kb_, asked_, options_, trace_, stop_);
+    hear_out();
+    question_.emplace(kb_, goes_on() ? std::string_view(understood_.full) : asked_, options_, trace_, stop_);
     find();
     if (!is_found()) find_itself();
     if (!is_found()) {
@@ -62,15 +68,35 @@ class Asking {
         generator ? write(*generator) : quote();
       }
       question_->answered(answer_.text);
+      conversation_->add(
+          {std::string(asked_), answer_.metrics.text.empty() ? answer_.text : answer_.metrics.text});
     }
     tell_match();
     return std::move(answer_);
   }
 
  private:
+  /// What the question is together with what was said before it.
+  void hear_out() {
+    Trace::Span span = options_.session.empty() ? Trace::Span() : Trace::Span(trace_, "ask.session");
+    conversation_.emplace(kb_, options_.session);
+    understood_ = conversation_->understood(asked_);
+    span.note("turns", static_cast<std::int64_t>(conversation_->turns().size()));
+    if (!goes_on()) return;
+    span.note("question", understood_.full);
+    for (const Turn& turn : conversation_->turns()) {
+      earlier_.push_back({"user", turn.question});
+      earlier_.push_back({"assistant", turn.answer});
+    }
+  }
+
+  bool goes_on() const noexcept { return understood_.full != understood_.own; }
+
   void find() {
     SearchOptions search_options = options_.search;
     if (!search_options.top_k) search_options.top_k = kPassages;
+    // What it says itself counts more than what it goes on from.
+    if (goes_on() && !terms(understood_.own).empty()) search_options.queries.push_back({understood_.own, 1});
     found_ = search(kb_, question_->text(), search_options, trace_, stop_, question_->vector());
     answer_.hits = std::move(found_.result.hits);
     answer_.relevance = found_.result.relevance.value_or(0);
@@ -148,7 +174,7 @@ class Asking {
                                                  "{} tokens of {}",
                                                  options_.max_tokens, room, generator.name()));
       }
-      prompt = make_prompt(question_->text(), passages_, options_.prompt,
+      prompt = make_prompt(goes_on() ? asked_ : question_->text(), earlier_, passages_, options_.prompt,
                            std::min<std::size_t>(room - reserved, 1500), count);
       passages_.resize(prompt.passages);
       span.note("passages", static_cast<std::int64_t>(prompt.passages));
@@ -171,7 +197,7 @@ class Asking {
   /// What was written before from the same passages. @return whether there was something.
   bool write_again() {
     if (generator_name() == kExtractive) return false;
-    key_ = written_key(kb_, generator_name(), question_->text(), passages_, options_);
+    key_ = written_key(kb_, generator_name(), question_->text(), earlier_, passages_, options_);
     if (!key_) return false;
     Trace::Span span(trace_, "ask.cache");
     const auto bytes = kb_.caches.get(Cached::answers, *key_);
@@ -209,13 +235,14 @@ class Asking {
     hit_of_passage_.clear();
     for (std::size_t i = 0; i < answer_.hits.size(); ++i) add_passage(i);
     const std::string embedder = kb_.embedder_name(*kb_.store.read());
+    const TermWeights weights = own_weights();
     const std::string key =
-        quotes_key(question_->text(), passages_, found_.weights, found_.query_vector, embedder, kQuotes);
+        quotes_key(own_question(), passages_, weights, found_.query_vector, embedder, kQuotes);
     const auto bytes = kb_.caches.get(Cached::answers, key);
     auto quotes = bytes ? decode_quotes(*bytes, passages_) : std::nullopt;
     if (kb_.caches.has(Cached::answers)) span.note("answers", quotes ? "hit" : "miss");
     if (!quotes) {
-      quotes = choose_quotes(embedder, span);
+      quotes = choose_quotes(embedder, weights, span);
       kb_.caches.put(Cached::answers, key, encode(*quotes));
     }
     for (const Quote& quote : *quotes) {
@@ -229,7 +256,24 @@ class Asking {
     answer_.metrics.finish_reason = "stop";
   }
 
-  std::vector<Quote> choose_quotes(const std::string& embedder, Trace::Span& span) {
+  /// What a quote has to answer: where it goes on from what was said, not that once more.
+  std::string_view own_question() const {
+    return goes_on() && !question_features(asked_).asks.empty() ? asked_ : question_->text();
+  }
+
+  TermWeights own_weights() const {
+    TermWeights::Weights weights = found_.weights.weights();
+    if (!goes_on()) return TermWeights(std::move(weights));
+    std::set<std::string> own;
+    for (Term& term : terms(understood_.own)) own.insert(std::move(term.text));
+    for (auto& [term, weight] : weights) {
+      if (!own.contains(term)) weight *= kOfEarlier;
+    }
+    return TermWeights(std::move(weights));
+  }
+
+  std::vector<Quote> choose_quotes(const std::string& embedder, const TermWeights& weights,
+                                   Trace::Span& span) {
     Nearness nearness;
     const double deviation = deviation_of(unrelated_of(*kb_.store.read()));
     if (!found_.query_vector.empty() && deviation > 0) {
@@ -240,7 +284,7 @@ class Asking {
         return near;
       };
     }
-    return extract(question_->text(), passages_, found_.weights, nearness, kQuotes);
+    return extract(own_question(), passages_, weights, nearness, kQuotes);
   }
 
   std::vector<double> cosines_of(const std::string& embedder, std::span<const std::string_view> texts) {
@@ -290,7 +334,10 @@ class Asking {
   Clock::time_point began_;
   double first_token_ms_ = 0;
   std::string_view asked_;
-  std::string_view lang_;                    // of asked_
+  std::string_view lang_;  // of asked_
+  std::optional<Conversation> conversation_;
+  FollowUp understood_;                      // asked_ with what it goes on from
+  std::vector<Message> earlier_;             // what was said, where it goes on from that
   std::optional<MatchedQuestion> question_;  // that is answered
   Found found_;
   std::optional<std::string> key_;  // of what a generator writes

@@ -19,7 +19,8 @@ constexpr struct {
   bool in_memory = false;  ///< whatever the type: a server would be no nearer than what they were read from
 } kKinds[] = {{"embeddings", &CacheSettings::embeddings},   {"lists", &CacheSettings::lists},
               {"results", &CacheSettings::results},         {"answers", &CacheSettings::answers},
-              {"passages", &CacheSettings::passages, true}, {"questions", &CacheSettings::questions}};
+              {"passages", &CacheSettings::passages, true}, {"questions", &CacheSettings::questions},
+              {"sessions", &CacheSettings::sessions}};
 constexpr std::string_view kNone = "none", kMemory = "memory";
 constexpr std::string_view kAsked = "asked";      // the ranking of questions
 constexpr std::size_t kCountedTogether = 128;     // questions
@@ -105,6 +106,11 @@ std::vector<std::optional<std::string>> Caches::get(Cached kind, std::span<const
 void Caches::put(Cached kind, const std::string& key, std::string_view value) {
   if (!has(kind)) return;
   cache(kind).put(key, value, std::chrono::seconds(budget(kind).ttl_seconds));
+}
+
+bool Caches::replace(Cached kind, const std::string& key, std::string_view expected, std::string_view value) {
+  return has(kind) &&
+         cache(kind).replace(key, expected, value, std::chrono::seconds(budget(kind).ttl_seconds));
 }
 
 void Caches::count(std::string_view question) {

@@ -16,7 +16,7 @@
 namespace hasten {
 
 /// What is cached.
-enum class Cached { embeddings, lists, results, answers, passages, questions };
+enum class Cached { embeddings, lists, results, answers, passages, questions, sessions };
 
 /// The caches of one knowledge base, each made when it is first used: a process that asks one question has no
 /// use for them. What a value is valid for is in its key, or is said by the value. Thread-safe.
@@ -31,6 +31,8 @@ class Caches {
   std::optional<std::string> get(Cached kind, const std::string& key, const Meanwhile& meanwhile = {});
   std::vector<std::optional<std::string>> get(Cached kind, std::span<const std::string> keys);
   void put(Cached kind, const std::string& key, std::string_view value);
+  /// Cache::replace().
+  bool replace(Cached kind, const std::string& key, std::string_view expected, std::string_view value);
   /// Counts a question that was asked; and the most asked ones with their counts. Questions are counted many
   /// at a time, or after a second, so that none costs a round trip to a server: others see them a little
   /// later.

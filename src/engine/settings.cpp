@@ -67,6 +67,7 @@ constexpr Key<CacheSettings> kCacheKeys[] = {
     {"type", [](CacheSettings& c, const Entry& e) { c.type = e.text(); }},
     {"kwargs", [](CacheSettings& c, const Entry& e) { c.kwargs = e.table().dump(); }},
     {"embeddings", [](CacheSettings& c, const Entry& e) { read_table(c.embeddings, e, kBudgetKeys); }},
+    {"sessions", [](CacheSettings& c, const Entry& e) { read_table(c.sessions, e, kBudgetKeys); }},
     {"passages", [](CacheSettings& c, const Entry& e) { read_table(c.passages, e, kBudgetKeys); }},
     {"lists", [](CacheSettings& c, const Entry& e) { read_table(c.lists, e, kBudgetKeys); }},
     {"results", [](CacheSettings& c, const Entry& e) { read_table(c.results, e, kBudgetKeys); }},

@@ -49,13 +49,29 @@ std::string_view cut(std::string_view text, std::size_t budget,
   return text.substr(0, end);
 }
 
+/// The last pairs of question and answer that `budget` tokens hold, and how many tokens those are.
+std::pair<std::span<const Message>, std::size_t> last_turns(
+    std::span<const Message> earlier, std::size_t budget,
+    const std::function<std::size_t(std::string_view)>& count) {
+  std::size_t used = 0, from = earlier.size();
+  while (from >= 2) {
+    const std::size_t turn = count(earlier[from - 2].content) + count(earlier[from - 1].content);
+    if (used + turn > budget) break;
+    used += turn;
+    from -= 2;
+  }
+  return {earlier.subspan(from), used};
+}
+
 }  // namespace
 
-Prompt make_prompt(std::string_view question, std::span<const Passage> passages, std::string_view pattern,
-                   std::size_t budget, const std::function<std::size_t(std::string_view)>& count) {
+Prompt make_prompt(std::string_view question, std::span<const Message> earlier,
+                   std::span<const Passage> passages, std::string_view pattern, std::size_t budget,
+                   const std::function<std::size_t(std::string_view)>& count) {
   Prompt prompt;
   if (pattern.empty()) pattern = kPattern;
-  const std::size_t fixed = count(kSystem) + count(pattern) + count(question);
+  const auto [said, said_tokens] = last_turns(earlier, budget / 3, count);
+  const std::size_t fixed = count(kSystem) + said_tokens + count(pattern) + count(question);
   std::size_t used = fixed;
   std::string context;
   for (const Passage& passage : passages) {
@@ -70,7 +86,9 @@ Prompt make_prompt(std::string_view question, std::span<const Passage> passages,
     used += tokens;
     ++prompt.passages;
   }
-  prompt.messages = {{"system", std::string(kSystem)}, {"user", fill(pattern, context, question)}};
+  prompt.messages.push_back({"system", std::string(kSystem)});
+  prompt.messages.insert(prompt.messages.end(), said.begin(), said.end());
+  prompt.messages.push_back({"user", fill(pattern, context, question)});
   return prompt;
 }
 

@@ -29,6 +29,7 @@ class Readmes(CliTest):
     def shell(self, command, folder):
         path = f"{BUILD / 'bin'}:{os.environ['PATH']}"
         done = subprocess.run(["bash", "-c", command], cwd=folder, text=True, capture_output=True, timeout=300,
+                              input="how do I make tea\n",  # of who sits before `hasten chat`
                               env=self.environment(PATH=path, HOME_DOCUMENTS=str(self.folder / "Documents")))
         self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout}\n{done.stderr}")
         return done.stdout

@@ -290,6 +290,51 @@ class Ask(CliTest):
                    "http://127.0.0.1:9/v1", "--json")
 
 
+class Chat(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.write_documents()
+        self.ingest("docs")
+
+    def chat(self, questions, *words):
+        """The answers, an object each."""
+        result = self.ok("chat", *words, "--generator", "extractive", "--json", stdin="\n".join(questions) + "\n")
+        objects = [json.loads(line) for line in result.out.splitlines()]
+        return [answer for answer in objects if "answer" in answer]
+
+    def test_a_question_goes_on_from_those_before(self):
+        answers = self.chat(["How is green tea brewed?", "", "And oolong?", "北京有多少车站？", "其中10号线呢？"])
+        self.assertEqual(len(answers), 4)
+        for answer, words in zip(answers, ["eighty degrees", "boiling water", "490", "45"]):
+            self.assertTrue(answer["found"])
+            self.assertIn(words, answer["answer"])
+
+    def test_where_sessions_are_off_each_stands_for_itself(self):
+        self.write("off.toml", "[cache.sessions]\non = false\n")
+        trace = self.chat(["How is green tea brewed?", "And oolong?"], "--config", "off.toml", "--trace")[1]["trace"]
+        session = next(stage for stage in trace if stage["name"] == "ask.session")
+        self.assertEqual(session["notes"], {"turns": "0"})
+
+    def test_the_trace_tells_what_was_understood(self):
+        trace = self.chat(["How is green tea brewed?", "And oolong?"], "--trace")[1]["trace"]
+        session = next(stage for stage in trace if stage["name"] == "ask.session")
+        self.assertEqual(session["notes"], {"turns": "1", "question": "And oolong? How is green tea brewed?"})
+
+    def test_one_that_fails_costs_itself(self):
+        result = self.run_hasten("chat", "--generator", "http://127.0.0.1:9/v1", "--json",
+                                 stdin="How is green tea brewed?\nWhat is the capital of Australia?\n")
+        self.assertEqual(result.code, FAILED)
+        failed, *_, answer = [json.loads(line) for line in result.out.splitlines()]
+        self.assertEqual(failed["error"], "unavailable")
+        self.assertFalse(answer["found"])
+
+    def test_for_people(self):
+        result = self.ok("chat", "--generator", "extractive", "--session", "s",
+                         stdin="How many people walked on the Moon?\n")
+        self.assertIn("Twelve", result.out)
+        self.assertIn("the session ends with this program", result.err)
+
+
 class Eval(CliTest):
     def setUp(self):
         super().setUp()

@@ -7,7 +7,7 @@ import unittest
 import bert_folder
 from hasten import PROGRAM, WRONG_USE, CliTest
 
-VERBS = ["ingest", "search", "ask", "read", "split", "embed", "status", "remove", "verify", "compact",
+VERBS = ["ingest", "search", "ask", "chat", "read", "split", "embed", "status", "remove", "verify", "compact",
          "backup", "restore", "migrate", "eval", "tune", "model list", "model install", "model import"]
 COMMON = ["--kb", "--config", "--store", "--json", "--quiet", "--threads", "--memory"]
 
@@ -51,7 +51,8 @@ class Help(CliTest):
                         if example.startswith("hasten ") else \
                         example.replace("| hasten ", f"| {shlex.quote(str(PROGRAM))} ")
                     done = subprocess.run(["bash", "-c", command], cwd=self.folder, text=True,
-                                          capture_output=True, timeout=300, env=self.environment())
+                                          stdin=subprocess.DEVNULL, capture_output=True, timeout=300,
+                                          env=self.environment())
                     self.assertEqual(done.returncode, 0, f"{example}\n{done.stdout}\n{done.stderr}")
 
 

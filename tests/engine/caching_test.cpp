@@ -11,6 +11,7 @@
 #include <set>
 
 #include "engine/ask.hpp"
+#include "engine/conversation.hpp"
 #include "engine/ingest.hpp"
 #include "engine/knowledge_base.hpp"
 #include "engine/maintenance.hpp"
@@ -267,6 +268,53 @@ TEST_F(Caching, APassageIsReadOnceAndNeverAnOlderOne) {
   const auto without = open(SegmentStore::Access::read, given);
   EXPECT_EQ(search(*without, "kaka", {}, nullptr, {}).result.hits.size(), 3u);
   EXPECT_EQ(hits_of(*without, "passages"), 0u);
+}
+
+TEST_F(Caching, AConversationGoesOnInAnotherProcess) {
+  add({{"beijing", "The metro of Beijing has 490 stations.", {}},
+       {"shanghai", "The metro of Shanghai has 508 stations. It was opened in 1993.", {}},
+       {"tea", "Green tea is brewed at 80 degrees.", {}}});
+  const auto redis = CacheServer::redis();
+  const auto url = nlohmann::json{{"url", redis->url}}.dump();
+  for (const auto& [type, kwargs] : {std::pair("memory", std::string("{}")), std::pair("redis", url)}) {
+    const auto one = open(SegmentStore::Access::read, settings(type, kwargs));
+    const auto other =
+        type == std::string("redis") ? open(SegmentStore::Access::read, settings(type, kwargs)) : nullptr;
+    KnowledgeBase& second = other ? *other : *one;
+    AskOptions options;
+    options.generator = "extractive";
+    options.search.mode = Mode::bm25;
+    const auto answer = [&](KnowledgeBase& kb, const char* question, const char* session) {
+      options.session = session;
+      return ask(kb, question, options, {}, nullptr, {}).text;
+    };
+    EXPECT_NE(answer(*one, "How many stations has the metro of Beijing?", "s").find("490"),
+              std::string::npos);
+    EXPECT_NE(answer(second, "and Shanghai?", "s").find("508"), std::string::npos) << type;
+    EXPECT_NE(answer(*one, "when was it opened?", "s").find("1993"), std::string::npos) << type;
+    EXPECT_NE(answer(second, "How is green tea brewed?", "s").find("80 degrees"), std::string::npos) << type;
+    EXPECT_EQ(answer(*one, "and Shanghai?", "another").find("How many"), std::string::npos);
+    EXPECT_EQ(hits_of(*one, "sessions") > 0, true) << type;
+  }
+}
+
+TEST_F(Caching, ASessionKeepsItsLastTurns) {
+  add({{"a", "kaka kabu", {}}});
+  const auto kb = open(SegmentStore::Access::read, "memory");
+  for (std::size_t i = 0; i < Conversation::kTurnsMax + 3; ++i) {
+    Conversation(*kb, "s").add({fmt::format("q{}", i), std::string(10'000, 'a')});
+  }
+  const Conversation conversation(*kb, "s");
+  const auto& turns = conversation.turns();
+  ASSERT_EQ(turns.size(), Conversation::kTurnsMax);
+  EXPECT_EQ(turns.front().question, "q3");
+  EXPECT_EQ(turns.back().question, fmt::format("q{}", Conversation::kTurnsMax + 2));
+  EXPECT_EQ(turns.back().answer.size(), Conversation::kAnswerBytesMax);
+  EXPECT_TRUE(Conversation(*kb, "").turns().empty());
+  EXPECT_TRUE(Conversation(*kb, "t").turns().empty());
+  Conversation(*kb, "").add({"q", "a"});
+  EXPECT_TRUE(decode_turns(encode(turns).substr(0, 100)).empty());
+  EXPECT_EQ(decode_turns(encode(turns)).size(), turns.size());
 }
 
 TEST_F(Caching, TheSecondTimeNothingIsSearched) {

@@ -9,6 +9,7 @@
 #include "caches/memcached_entry.hpp"
 #include "engine/answer_cache.hpp"
 #include "engine/cached_list.hpp"
+#include "engine/conversation.hpp"
 #include "engine/result_cache.hpp"
 
 namespace {
@@ -27,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data + 1), size - 1);
   const std::vector<Passage> passages(2, Passage{.text = "Kakas live in New Zealand. They eat seeds."});
-  switch (data[0] % 5) {
+  switch (data[0] % 6) {
     case 0:
       survives(bytes, decode_list);
       break;
@@ -43,6 +44,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           if (quote.span.to > passages.at(quote.passage).text.size()) std::abort();
         }
       }
+      break;
+    case 4:
+      if (const auto turns = decode_turns(bytes); !turns.empty() && decode_turns(encode(turns)).empty())
+        std::abort();
       break;
     default:
       if (const auto head = MemcachedHead::parse(std::string(bytes))) {

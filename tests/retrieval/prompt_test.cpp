@@ -18,9 +18,9 @@ std::size_t words(std::string_view text) {
 TEST(Prompt, PacksWholePassagesUpToTheBudget) {
   const std::string a(50, 'a'), b = "b b b b b b b b b b";
   const std::vector<Passage> passages{{a}, {b}, {b}};
-  EXPECT_EQ(make_prompt("q", {}, "{context}{question}", 10'000, words).passages, 0U);
-  EXPECT_EQ(make_prompt("q", passages, "", 10'000, words).passages, 3U);
-  const Prompt some = make_prompt("q", passages, "", 50, words);
+  EXPECT_EQ(make_prompt("q", {}, {}, "{context}{question}", 10'000, words).passages, 0U);
+  EXPECT_EQ(make_prompt("q", {}, passages, "", 10'000, words).passages, 3U);
+  const Prompt some = make_prompt("q", {}, passages, "", 50, words);
   EXPECT_GE(some.passages, 1U);
   EXPECT_LT(some.passages, 3U);
 }
@@ -29,7 +29,7 @@ TEST(Prompt, CutsTheFirstPassageAtASentenceWhenNothingElseFits) {
   std::string text;
   for (int i = 0; i < 100; ++i) text += "This is sentence number " + std::to_string(i) + ". ";
   const std::vector<Passage> passages{{text}};
-  const Prompt prompt = make_prompt("what?", passages, "", 150, words);
+  const Prompt prompt = make_prompt("what?", {}, passages, "", 150, words);
   EXPECT_EQ(prompt.passages, 1U);
   EXPECT_NE(prompt.messages.back().content.find("sentence number 0."), std::string::npos);
   EXPECT_EQ(prompt.messages.back().content.find("sentence number 99"), std::string::npos);
@@ -38,8 +38,26 @@ TEST(Prompt, CutsTheFirstPassageAtASentenceWhenNothingElseFits) {
 TEST(Prompt, FillsAPatternOnceAndOnlyFromItself) {
   const std::string text = "holds {question} and {context}";
   const std::vector<Passage> passages{{text}};
-  const Prompt prompt = make_prompt("is {context} safe?", passages, "C={context} Q={question}", 500, words);
+  const Prompt prompt =
+      make_prompt("is {context} safe?", {}, passages, "C={context} Q={question}", 500, words);
   EXPECT_EQ(prompt.messages.back().content, "C=[1] holds {question} and {context}\n Q=is {context} safe?");
+}
+
+TEST(Prompt, SaysWhatWasSaidBeforeAsFarAsItFits) {
+  const std::vector<Passage> passages{{"a passage"}};
+  const std::vector<Message> earlier = {
+      {"user", "q1"}, {"assistant", "a1"}, {"user", "q2"}, {"assistant", "a2"}};
+  const auto roles = [&](std::size_t budget) {
+    std::string all;
+    for (const Message& message :
+         make_prompt("q3", earlier, passages, "{question}", budget, words).messages) {
+      all += message.role == "system" ? "s " : message.content + " ";
+    }
+    return all;
+  };
+  EXPECT_EQ(roles(10'000), "s q1 a1 q2 a2 q3 ");
+  EXPECT_EQ(roles(9), "s q2 a2 q3 ") << "a third of the room, the last first";
+  EXPECT_EQ(roles(3), "s q3 ");
 }
 
 TEST(Relevance, RisesWithWhatSpeaksForIt) {
