@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "engine/rerankers.hpp"
+#include "engine/search/rerankers.hpp"
 #include "hasten/error.hpp"
 
 namespace hasten::cli {

@@ -8,7 +8,7 @@
 #include "base/files.hpp"
 #include "chart.hpp"
 #include "dataset.hpp"
-#include "engine/configuration_edit.hpp"
+#include "engine/settings/configuration_edit.hpp"
 #include "output.hpp"
 #include "progress.hpp"
 #include "terminal.hpp"

@@ -17,12 +17,12 @@
 #include "bench/caches/bare_servers.hpp"
 #include "bench/caches/made_up_embedder.hpp"
 #include "caches/make_cache.hpp"
-#include "engine/ingest.hpp"
+#include "engine/caching/result_cache.hpp"
+#include "engine/ingest/ingest.hpp"
 #include "engine/knowledge_base.hpp"
 #include "engine/maintenance.hpp"
-#include "engine/result_cache.hpp"
-#include "engine/search.hpp"
-#include "engine/search_plan.hpp"
+#include "engine/search/search.hpp"
+#include "engine/search/search_plan.hpp"
 
 namespace hasten::bench {
 namespace {

@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
-#include "engine/ask.hpp"
-#include "engine/search.hpp"
+#include "engine/ask/ask.hpp"
+#include "engine/search/search.hpp"
 #include "retrieval/extract.hpp"
 #include "retrieval/relevance.hpp"
 

@@ -18,7 +18,7 @@
 
 #include "base/percentile.hpp"
 #include "bench/semantic_cache/question_logs.hpp"
-#include "engine/semantic_cache.hpp"
+#include "engine/caching/semantic_cache.hpp"
 #include "indexes/kernels.hpp"
 
 namespace {

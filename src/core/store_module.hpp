@@ -12,8 +12,8 @@ namespace hasten {
 
 /// What a store module offers. A module is a shared library beside libhasten that holds the client of one
 /// type of store, with the libraries that this needs: it is opened when such a store is first asked for,
-/// since loading them can take longer than a search (engine/store_modules). It defines one function, whose
-/// result lives as long as the program:
+/// since loading them can take longer than a search (engine/stores/store_modules). It defines one function,
+/// whose result lives as long as the program:
 ///     extern "C" const hasten::StoreModule* hasten_store_module() noexcept;
 struct StoreModule {
   /// HASTEN_STORE_MODULE_BUILD of its sources. The first member in every version of this struct: nothing else

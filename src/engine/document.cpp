@@ -5,17 +5,17 @@
 #include <algorithm>
 
 #include "base/files.hpp"
-#include "engine/ask.hpp"
-#include "engine/backup.hpp"
-#include "engine/ingest.hpp"
+#include "engine/ask/ask.hpp"
+#include "engine/copies/backup.hpp"
+#include "engine/copies/migrate.hpp"
+#include "engine/copies/store_copy.hpp"
+#include "engine/ingest/ingest.hpp"
+#include "engine/ingest/scan.hpp"
+#include "engine/ingest/segment_writing.hpp"
 #include "engine/knowledge_base.hpp"
 #include "engine/maintenance.hpp"
-#include "engine/migrate.hpp"
-#include "engine/scan.hpp"
-#include "engine/search.hpp"
-#include "engine/segment_writing.hpp"
-#include "engine/store_copy.hpp"
-#include "engine/tune.hpp"
+#include "engine/search/search.hpp"
+#include "engine/tuning/tune.hpp"
 #include "stores/local/local_store.hpp"
 
 namespace hasten {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "engine/scan.hpp"
-#include "engine/stores.hpp"
+#include "engine/ingest/scan.hpp"
+#include "engine/stores/stores.hpp"
 #include "hasten/error.hpp"
 
 namespace hasten {

@@ -5,13 +5,13 @@
 #include <algorithm>
 
 #include "base/files.hpp"
-#include "engine/ingest.hpp"
-#include "engine/merging.hpp"
-#include "engine/recall.hpp"
-#include "engine/scan.hpp"
-#include "engine/segment_writing.hpp"
-#include "engine/tune.hpp"
-#include "engine/vector_store_check.hpp"
+#include "engine/ingest/ingest.hpp"
+#include "engine/ingest/merging.hpp"
+#include "engine/ingest/scan.hpp"
+#include "engine/ingest/segment_writing.hpp"
+#include "engine/stores/vector_store_check.hpp"
+#include "engine/tuning/recall.hpp"
+#include "engine/tuning/tune.hpp"
 #include "hasten/error.hpp"
 
 namespace hasten {

@@ -10,13 +10,13 @@
 #include <random>
 #include <set>
 
-#include "engine/ask.hpp"
-#include "engine/conversation.hpp"
-#include "engine/ingest.hpp"
+#include "engine/ask/ask.hpp"
+#include "engine/ask/conversation.hpp"
+#include "engine/caching/result_cache.hpp"
+#include "engine/ingest/ingest.hpp"
 #include "engine/knowledge_base.hpp"
 #include "engine/maintenance.hpp"
-#include "engine/result_cache.hpp"
-#include "engine/search.hpp"
+#include "engine/search/search.hpp"
 #include "tests/caches/servers.hpp"
 #include "tests/engine/hash_embedder.hpp"
 

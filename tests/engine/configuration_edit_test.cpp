@@ -1,4 +1,4 @@
-#include "engine/configuration_edit.hpp"
+#include "engine/settings/configuration_edit.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Filters answered from columns against the same filters over every row, while documents come, change and go.
-#include "engine/filtering.hpp"
+#include "engine/search/filtering.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -7,13 +7,13 @@
 #include <filesystem>
 #include <random>
 
-#include "engine/document_batch.hpp"
-#include "engine/ingest.hpp"
+#include "engine/ingest/document_batch.hpp"
+#include "engine/ingest/ingest.hpp"
+#include "engine/ingest/merging.hpp"
+#include "engine/ingest/segment_writing.hpp"
 #include "engine/knowledge_base.hpp"
 #include "engine/maintenance.hpp"
-#include "engine/merging.hpp"
-#include "engine/search.hpp"
-#include "engine/segment_writing.hpp"
+#include "engine/search/search.hpp"
 #include "hasten/error.hpp"
 #include "tests/engine/segment_files.hpp"
 

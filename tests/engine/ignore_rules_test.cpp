@@ -1,4 +1,4 @@
-#include "engine/ignore_rules.hpp"
+#include "engine/ingest/ignore_rules.hpp"
 
 #include <gtest/gtest.h>
 

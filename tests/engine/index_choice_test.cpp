@@ -1,4 +1,4 @@
-#include "engine/index_choice.hpp"
+#include "engine/ingest/index_choice.hpp"
 
 #include <gtest/gtest.h>
 

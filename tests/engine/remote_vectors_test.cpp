@@ -1,6 +1,6 @@
 // A vector store beside the truth: what is found through it is what is found without it, through every
 // change.
-#include "engine/remote_vectors.hpp"
+#include "engine/stores/remote_vectors.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -9,11 +9,11 @@
 #include <filesystem>
 #include <random>
 
-#include "engine/ingest.hpp"
+#include "engine/ingest/ingest.hpp"
+#include "engine/ingest/merging.hpp"
 #include "engine/knowledge_base.hpp"
 #include "engine/maintenance.hpp"
-#include "engine/merging.hpp"
-#include "engine/search.hpp"
+#include "engine/search/search.hpp"
 #include "hasten/error.hpp"
 #include "tests/engine/hash_embedder.hpp"
 

@@ -6,7 +6,7 @@
 #include <limits>
 #include <set>
 
-#include "engine/rerankers.hpp"
+#include "engine/search/rerankers.hpp"
 #include "hasten/document.hpp"
 #include "tests/models/support.hpp"
 

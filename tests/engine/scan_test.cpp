@@ -1,11 +1,11 @@
-#include "engine/scan.hpp"
+#include "engine/ingest/scan.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <fstream>
 
-#include "engine/source_changes.hpp"
+#include "engine/ingest/source_changes.hpp"
 #include "hasten/error.hpp"
 
 namespace hasten {

@@ -1,6 +1,6 @@
 // Questions that ask the same are answered as one, those that only look the same each for itself, and every
 // answer is what would be answered now.
-#include "engine/semantic_cache.hpp"
+#include "engine/caching/semantic_cache.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -8,8 +8,8 @@
 #include <atomic>
 #include <thread>
 
-#include "engine/ask.hpp"
-#include "engine/ingest.hpp"
+#include "engine/ask/ask.hpp"
+#include "engine/ingest/ingest.hpp"
 #include "engine/knowledge_base.hpp"
 #include "engine/maintenance.hpp"
 #include "tests/engine/hash_embedder.hpp"

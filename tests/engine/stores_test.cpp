@@ -1,5 +1,5 @@
 // Where a knowledge base is kept: the ways of writing it, and stores in memory.
-#include "engine/stores.hpp"
+#include "engine/stores/stores.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>

@@ -1,12 +1,12 @@
 // Measuring indexes over plain vectors, and choosing among what was measured.
-#include "engine/tune.hpp"
+#include "engine/tuning/tune.hpp"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
 #include "base/files.hpp"
-#include "engine/index_tuning.hpp"
+#include "engine/tuning/index_tuning.hpp"
 #include "hasten/error.hpp"
 #include "tests/indexes/clustered.hpp"
 

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "caches/memcached_entry.hpp"
-#include "engine/answer_cache.hpp"
-#include "engine/cached_list.hpp"
-#include "engine/conversation.hpp"
-#include "engine/result_cache.hpp"
+#include "engine/ask/conversation.hpp"
+#include "engine/caching/answer_cache.hpp"
+#include "engine/caching/cached_list.hpp"
+#include "engine/caching/result_cache.hpp"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // Modules of stores: what they throw is caught here, and one that is not of this build is refused with words.
-#include "engine/store_modules.hpp"
+#include "engine/stores/store_modules.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <future>
 #include <nlohmann/json.hpp>
 
-#include "engine/stores.hpp"
+#include "engine/stores/stores.hpp"
 #include "hasten/error.hpp"
 #include "tests/models/support.hpp"
 

@@ -9,7 +9,7 @@
 #include <random>
 #include <thread>
 
-#include "engine/stores.hpp"
+#include "engine/stores/stores.hpp"
 #include "hasten/document.hpp"
 #include "tests/engine/hash_embedder.hpp"
 #include "tests/engine/vector_servers/servers.hpp"

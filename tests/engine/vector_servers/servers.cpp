@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/store_modules.hpp"
+#include "engine/stores/store_modules.hpp"
 #include "tests/stores/chroma/server.hpp"
 #include "tests/stores/milvus_servers.hpp"
 #include "tests/stores/postgres/postgres_server.hpp"
