@@ -69,9 +69,9 @@ struct AskOptions {
   std::size_t max_tokens = 256;
   double temperature = 0;
   std::string prompt;  ///< a template with {context} and {question}; empty: the built-in
-  /// The conversation that the question is part of, by any name: what was asked and answered in it before is in
-  /// the cache, for a day. A question that goes on from it ("and in Shanghai?") is searched for, and written
-  /// about, together with it. Empty: none.
+  /// The conversation that the question is part of, by any name: what was asked and answered in it before is
+  /// in the cache, for a day. A question that goes on from it ("and in Shanghai?") is searched for, and
+  /// written about, together with it. Empty: none.
   std::string session;
   /// How the passages are found. top_k is 6 where it is absent, whatever the settings say.
   SearchOptions search;

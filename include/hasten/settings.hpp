@@ -83,7 +83,7 @@ struct Settings {
   std::uint64_t rerank_top_k = 32;                            ///< how many of the best hits are reranked
   std::vector<std::string> token_cache_groups;                ///< whose token vectors are kept; empty: all
   std::uint64_t token_cache_bytes = std::uint64_t{64} << 20;  ///< on disk; 0: none is kept
-  CacheSettings cache;  ///< [cache]
+  CacheSettings cache;                                        ///< [cache]
   double bm25_k1 = 1.5;
   double bm25_b = 0.75;
   /// What a search does where its own options do not say: [search], and [[retrievers]], in the file.
