@@ -28,6 +28,7 @@
 namespace hasten {
 
 struct Found;
+struct Written;
 
 /// Keys of the settings that a knowledge base keeps.
 namespace stored {
@@ -65,7 +66,9 @@ struct KnowledgeBase {
   SearchEmbedder search_embedder;
   std::mutex merging;        ///< held by the one thread that merges
   double merge_seconds = 0;  ///< what ingests may still spend on it; guarded by `merging`
-  SingleFlight<std::shared_ptr<const Found>> searching;  // shared: by all who asked for it
+  // What is made is shared by all who asked for it.
+  SingleFlight<std::shared_ptr<const Found>> searching;
+  SingleFlight<std::shared_ptr<const Written>> writing;
   std::mutex naming;
   std::string identity_found;  ///< guarded by `naming`
 

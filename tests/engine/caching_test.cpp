@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "engine/ask/ask.hpp"
 #include "engine/ask/conversation.hpp"
@@ -295,6 +296,30 @@ TEST_F(Caching, AConversationGoesOnInAnotherProcess) {
     EXPECT_NE(answer(second, "How is green tea brewed?", "s").find("80 degrees"), std::string::npos) << type;
     EXPECT_EQ(answer(*one, "and Shanghai?", "another").find("How many"), std::string::npos);
     EXPECT_EQ(hits_of(*one, "sessions") > 0, true) << type;
+  }
+}
+
+TEST_F(Caching, EqualQuestionsAtATimeAreWrittenOnce) {
+  add({{"kaka", "The kaka is a parrot that lives in the forests of New Zealand.", {}}});
+  const auto kb = open(SegmentStore::Access::read, "memory");
+  AskOptions options;
+  options.generator = "SmolLM2-135M-Instruct";
+  options.max_tokens = 12;
+  std::vector<Answer> answers(4);
+  {
+    std::vector<std::jthread> threads;
+    for (Answer& answer : answers) {
+      threads.emplace_back([&] { answer = ask(*kb, "Where does the kaka live?", options, {}, nullptr, {}); });
+    }
+  }
+  for (const Answer& answer : answers) {
+    EXPECT_TRUE(answer.found);
+    EXPECT_EQ(answer.text, answers.front().text);
+    EXPECT_EQ(answer.metrics.tokens, answers.front().metrics.tokens);
+  }
+  EXPECT_GT(answers.front().metrics.tokens, 0u);
+  for (const CacheUse& use : kb->caches.use()) {
+    if (use.name == "answers") EXPECT_EQ(use.puts, 1u);
   }
 }
 

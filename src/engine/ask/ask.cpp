@@ -65,7 +65,7 @@ class Asking {
       if (!write_again()) {
         const auto generator = choose();
         answer_.generator = generator ? generator->name() : std::string(kExtractive);
-        generator ? write(*generator) : quote();
+        generator ? write_once(*generator) : quote();
       }
       question_->answered(answer_.text);
       conversation_->add(
@@ -162,7 +162,31 @@ class Asking {
     return nullptr;
   }
 
-  void write(const Generator& generator) {
+  /// Equal requests at the same time are written once; who waits is told the whole.
+  void write_once(const Generator& generator) {
+    if (!key_) {
+      write(generator);
+      return;
+    }
+    bool wrote = false;
+    std::shared_ptr<const Written> written;
+    try {
+      written = kb_.writing.run(
+          *key_,
+          [&] {
+            wrote = true;
+            return std::make_shared<const Written>(write(generator));
+          },
+          stop_);
+    } catch (...) {
+      if (wrote || stop_.stop_requested()) throw;
+      write(generator);  // whoever wrote it may have had a trouble of its own
+      return;
+    }
+    if (!wrote) repeat(*written);
+  }
+
+  Written write(const Generator& generator) {
     const auto count = [&](std::string_view text) { return generator.count(text); };
     Prompt prompt;
     {
@@ -190,8 +214,16 @@ class Asking {
       span.note("tokens", static_cast<std::int64_t>(answer_.metrics.tokens));
       if (trace_ != nullptr) span.note("ttft_ms", fmt::format("{:.1f}", answer_.metrics.ttft_ms));
     });
-    if (!key_) return;
-    kb_.caches.put(Cached::answers, *key_, encode({generator.name(), prompt.passages, answer_.metrics}));
+    Written written{generator.name(), prompt.passages, answer_.metrics};
+    if (key_) kb_.caches.put(Cached::answers, *key_, encode(written));
+    return written;
+  }
+
+  void repeat(const Written& written) {
+    passages_.resize(written.passages);
+    answer_.generator = written.generator;
+    answer_.metrics = written.generation;
+    cite_stream([&](CitedStream& stream) { stream.push(written.generation.text); });
   }
 
   /// What was written before from the same passages. @return whether there was something.
@@ -204,10 +236,7 @@ class Asking {
     const auto written = bytes ? decode_written(*bytes) : std::nullopt;
     span.note("answers", written ? "hit" : "miss");
     if (!written || written->passages > passages_.size()) return false;
-    passages_.resize(written->passages);
-    answer_.generator = written->generator;
-    answer_.metrics = written->generation;
-    cite_stream([&](CitedStream& stream) { stream.push(written->generation.text); });
+    repeat(*written);
     return true;
   }
 
