@@ -4,15 +4,13 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/files.hpp"
 #include "hasten/node.hpp"
+#include "stores/vector_records.hpp"
 
 namespace hasten {
 
@@ -27,18 +25,6 @@ struct VectorRow {
   static constexpr VectorRow unpack(std::uint64_t row) {
     return {row >> kIndexBits, row & ((std::uint64_t{1} << kIndexBits) - 1)};
   }
-};
-
-/// Where records lie in a vector file: after a head of fixed size, one after the other, each a
-/// text's hash, its vector and the checksum of both.
-struct VectorLayout {
-  static constexpr std::uint64_t kHeadBytes = 4096;
-  static constexpr std::uint64_t kHashBytes = 16;
-  std::uint64_t dim = 0;
-
-  std::uint64_t checked_bytes() const { return kHashBytes + dim * sizeof(float); }
-  std::uint64_t record_bytes() const { return checked_bytes() + sizeof(std::uint64_t); }
-  std::uint64_t offset(std::uint64_t index) const { return kHeadBytes + index * record_bytes(); }
 };
 
 /// "<first 16 hex digits of the fingerprint's SHA-256>.vec", or "....3.vec" for generation 3.
@@ -68,14 +54,10 @@ class VectorReader {
  public:
   /// @throws Error(damaged) missing, or another head.
   VectorReader(const std::filesystem::path& file, std::string_view fingerprint);
-  ~VectorReader();
   VectorReader(const VectorReader&) = delete;
   VectorReader& operator=(const VectorReader&) = delete;
 
-  struct Record {
-    Id text_hash;
-    std::span<const float> vector;
-  };
+  using Record = MappedRecords::Record;
   /// Checked on first touch; valid while the reader lives. @throws Error(damaged)
   Record record(std::uint64_t index) const;
   /// The same for who reads many: the file's size is looked at only where it is not known to hold the record.
@@ -90,18 +72,12 @@ class VectorReader {
   std::uint64_t rows() const;
 
  private:
-  struct Mapping;
-  const Mapping* map(std::uint64_t rows) const;
-  const Mapping* mapping_for(std::uint64_t index, std::atomic<std::uint64_t>& known_bytes) const;
-  void read_ahead(const Mapping& mapping, std::uint64_t index) const noexcept;
   std::uint64_t file_bytes() const;
 
   std::filesystem::path path_;
   File file_;
   VectorLayout layout_;
-  mutable std::mutex mutex_;                                      // of growing
-  mutable std::vector<std::unique_ptr<const Mapping>> mappings_;  // old ones stay: spans point there
-  mutable std::atomic<const Mapping*> current_{nullptr};
+  MappedRecords records_;  // after what it borrows
 };
 
 }  // namespace hasten

@@ -3,15 +3,12 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "base/files.hpp"
 #include "hasten/node.hpp"
-#include "stores/local/vector_file.hpp"
+#include "stores/vector_records.hpp"
 
 namespace hasten::postgres {
 
@@ -22,7 +19,6 @@ class VectorCache {
  public:
   /// @throws Error(full|io)
   VectorCache(std::filesystem::path file, std::uint64_t dim);
-  ~VectorCache();
   VectorCache(const VectorCache&) = delete;
   VectorCache& operator=(const VectorCache&) = delete;
 
@@ -33,17 +29,13 @@ class VectorCache {
   const std::filesystem::path& file() const noexcept { return path_; }
 
  private:
-  struct Mapping;
-  const Mapping* mapping_for(std::uint64_t number) const;
   bool holds(std::uint64_t end) const;
 
   std::filesystem::path path_;
   File file_;
   VectorLayout layout_;
-  mutable std::atomic<std::uint64_t> bytes_{0};                   // that the file has at least
-  mutable std::mutex mutex_;                                      // of growing
-  mutable std::vector<std::unique_ptr<const Mapping>> mappings_;  // old ones stay: spans point there
-  mutable std::atomic<const Mapping*> current_{nullptr};
+  MappedRecords records_;                        // after what it borrows
+  mutable std::atomic<std::uint64_t> bytes_{0};  // that the file has at least
 };
 
 }  // namespace hasten::postgres
