@@ -25,8 +25,8 @@ set_tests_properties(milvus_server PROPERTIES LABELS servers TIMEOUT 900)
 
 # The suite of segment stores, a program a store, in the same way.
 function(hasten_segment_store_test name label)
-  add_executable(test_segments_${name} stores/segment_store_suite.cpp stores/segment_stores/${name}.cpp
-                 ${ARGN})
+  file(GLOB suite CONFIGURE_DEPENDS stores/segment_store_suite/*.cpp)
+  add_executable(test_segments_${name} ${suite} stores/segment_stores/${name}.cpp ${ARGN})
   target_include_directories(test_segments_${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(test_segments_${name} PRIVATE hasten_stores GTest::gtest_main)
   target_compile_definitions(test_segments_${name} PRIVATE HASTEN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

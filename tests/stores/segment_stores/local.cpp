@@ -1,5 +1,5 @@
 #include "stores/local/local_store.hpp"
-#include "tests/stores/segment_store_suite.hpp"
+#include "tests/stores/segment_store_suite/suite.hpp"
 #include "tests/stores/store_rows.hpp"
 
 namespace hasten {

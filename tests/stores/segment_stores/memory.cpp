@@ -1,5 +1,5 @@
 #include "stores/memory/memory_store.hpp"
-#include "tests/stores/segment_store_suite.hpp"
+#include "tests/stores/segment_store_suite/suite.hpp"
 
 namespace hasten {
 namespace {

@@ -1,6 +1,6 @@
 #include "stores/postgres/postgres_store.hpp"
 #include "tests/stores/postgres/postgres_server.hpp"
-#include "tests/stores/segment_store_suite.hpp"
+#include "tests/stores/segment_store_suite/suite.hpp"
 #include "tests/stores/store_rows.hpp"
 
 namespace hasten {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 
@@ -25,5 +27,28 @@ class SegmentStoreUnderTest {
 /// A new one, by the file that knows the store. Null where it cannot be had here: every test is then skipped
 /// with `why`.
 std::unique_ptr<SegmentStoreUnderTest> make_segment_store_under_test(std::string& why);
+
+/// What the suite runs in: a test a new store.
+class SegmentStoreSuite : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string why;
+    under_ = make_segment_store_under_test(why);
+    if (!under_) GTEST_SKIP() << "SKIPPED, NOT PASSED: " << why;
+  }
+  SegmentStore* open() {
+    store_ = under_->open();
+    return store_.get();
+  }
+  /// Where the store stays; else it goes on as it is.
+  void reopen() {
+    if (!under_->stays()) return;
+    store_.reset();
+    store_ = under_->open();
+  }
+
+  std::unique_ptr<SegmentStoreUnderTest> under_;
+  std::unique_ptr<SegmentStore> store_;
+};
 
 }  // namespace hasten
