@@ -24,7 +24,8 @@ struct Kind {
 constexpr Kind kKinds[] = {{"embeddings", &CacheSettings::embeddings},
                            {"lists", &CacheSettings::lists},
                            {"results", &CacheSettings::results},
-                           {"answers", &CacheSettings::answers}};
+                           {"answers", &CacheSettings::answers},
+                           {"passages", &CacheSettings::passages}};
 
 /// @param on  "none", "all", or one kind.
 Settings settings(std::string_view on) {
@@ -57,7 +58,8 @@ json run(const fs::path& kb, const std::string& question, const std::string& gen
   json said;
   std::string text;
   for (std::size_t round = 0; round < rounds; ++round) {
-    for (const std::string_view on : {"none", "embeddings", "lists", "results", "answers", "all"}) {
+    for (const std::string_view on :
+         {"none", "embeddings", "lists", "results", "answers", "passages", "all"}) {
       const Document document = Document::open(kb, settings(on));
       for (const char* time : {"first", "second"}) {
         const std::string answer = ask(document, question, options, said["ms"][std::string(on)][time]);
