@@ -27,12 +27,13 @@ struct AskArguments {
   std::stop_token stop;
 };
 
-/// Where a session ends with the program, that is said.
-void note_session(const Context& context) {
+/// Where a session is not kept, or ends with the program, that is said.
+/// @param named  for others to go on with.
+void note_session(const Context& context, bool named) {
   const CacheSettings cache = context.settings().cache;
   if (!cache.sessions.on || cache.type == "none") {
     context.notes(std::vector<std::string>{"the cache of sessions is off: nothing of this one is kept"});
-  } else if (cache.type == "memory") {
+  } else if (named && cache.type == "memory") {
     context.notes(std::vector<std::string>{
         "the session ends with this program; [cache] type = \"redis\" keeps it for others"});
   }
@@ -64,13 +65,14 @@ class TokenPrinter {
 };
 
 Json metrics_json(const Answer& answer, std::optional<double> first_ms, double total_ms) {
-  return {{"ttft_ms", first_ms.value_or(total_ms)},  // from the start of the process
-          {"tpot_ms", answer.metrics.tpot_ms},
-          {"tokens", answer.metrics.tokens},
-          {"prompt_tokens", answer.metrics.prompt_tokens},
-          {"total_ms", total_ms},
-          {"generator_ttft_ms", answer.metrics.ttft_ms},  // from the generator's call
-          {"finish_reason", answer.metrics.finish_reason}};
+  return {
+      {"ttft_ms", first_ms.value_or(total_ms)},  // from the start of the process, or of its turn in a chat
+      {"tpot_ms", answer.metrics.tpot_ms},
+      {"tokens", answer.metrics.tokens},
+      {"prompt_tokens", answer.metrics.prompt_tokens},
+      {"total_ms", total_ms},
+      {"generator_ttft_ms", answer.metrics.ttft_ms},  // from the generator's call
+      {"finish_reason", answer.metrics.finish_reason}};
 }
 
 Json answer_json(const Answer& answer, Json metrics, Json trace) {
@@ -140,7 +142,7 @@ Exit ask(Context& context, AskArguments arguments) {
   const Document document = context.open(Document::Access::read);
   arguments.stop = context.interrupts.token();
   answer(context, document, arguments, trace, context.origin);
-  if (!arguments.options.session.empty()) note_session(context);
+  if (!arguments.options.session.empty()) note_session(context, true);
   return Exit::done;
 }
 
@@ -149,7 +151,7 @@ Exit chat(Context& context, AskArguments arguments) {
   complete(arguments);
   const Document document = context.open(Document::Access::read);
   const bool resumed = !arguments.options.session.empty();
-  if (resumed) note_session(context);
+  note_session(context, resumed);
   if (!resumed)
     arguments.options.session = fmt::format("{:08x}{:08x}", std::random_device()(), std::random_device()());
   const bool at_a_terminal =

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "caches/done_once.hpp"
+
 namespace hasten {
 
 /// Connections that threads borrow, one at a time each, up to a number. Thread-safe.
@@ -39,8 +41,16 @@ class ConnectionPool {
   };
 
   /// False as a bool where none was free until then.
-  Loan borrow(Clock::time_point deadline) {
+  /// @param meanwhile  is done before it waits for one; the deadline is later by what that takes. Null:
+  /// nothing.
+  Loan borrow(Clock::time_point deadline, DoneOnce* meanwhile = nullptr) {
     std::unique_lock lock(mutex_);
+    if (free_ == 0 && meanwhile != nullptr) {
+      lock.unlock();
+      (*meanwhile)();
+      deadline += meanwhile->took();
+      lock.lock();
+    }
     if (!freed_.wait_until(lock, deadline, [&] { return free_ > 0; })) return {};
     --free_;
     std::unique_ptr<Connection> connection;

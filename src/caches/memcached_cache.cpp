@@ -71,13 +71,16 @@ std::vector<std::string> MemcachedCache::chunk_names(std::uint64_t version, std:
 
 /// Has a connection do requests, of which the first reads.
 /// @return false: they were not done, or not all.
-bool MemcachedCache::use(const std::function<void(Connection&)>& requests) {
-  const Clock::time_point deadline = Clock::now() + options_.timeout;
+bool MemcachedCache::use(const std::function<void(Connection&)>& requests, DoneOnce* meanwhile) {
+  const Clock::time_point start = Clock::now();
+  const auto deadline = [&] {
+    return start + options_.timeout + (meanwhile == nullptr ? Clock::duration{} : meanwhile->took());
+  };
   if (breaker_.is_open()) {
     ++counters_.skipped;
     return false;
   }
-  auto loan = pool_.borrow(deadline);
+  auto loan = pool_.borrow(deadline(), meanwhile);
   if (!loan) {
     ++counters_.errors;
     return false;
@@ -91,7 +94,7 @@ bool MemcachedCache::use(const std::function<void(Connection&)>& requests) {
     const bool kept = connection != nullptr;
     try {
       if (!kept) connection = std::make_unique<Connection>(server_, options_.connect_timeout);
-      connection->begin(deadline);
+      connection->begin(deadline());
       const bool settled = doubts_.settle(
           [&](const DoubtfulKeys::Doubts& doubts) { return erase_doubts(*connection, doubts); });
       if (!settled) throw Error(Code::unavailable, "older values are not erased yet");
@@ -174,12 +177,13 @@ std::vector<std::optional<std::string>> MemcachedCache::get(std::span<const std:
 std::vector<std::optional<std::string>> MemcachedCache::values_of(std::span<const std::string> keys,
                                                                   DoneOnce* meanwhile) {
   std::vector<std::optional<std::string>> values(keys.size());
-  const bool worked = keys.empty() || use([&](Connection& connection) {
-                        Heads found = heads(connection, keys, meanwhile);
-                        for (std::size_t i = 0; i < keys.size(); ++i) {
-                          if (found.items[i]) values[i] = value_of(connection, keys[i], *found.items[i]);
-                        }
-                      });
+  const auto read = [&](Connection& connection) {
+    Heads found = heads(connection, keys, meanwhile);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (found.items[i]) values[i] = value_of(connection, keys[i], *found.items[i]);
+    }
+  };
+  const bool worked = keys.empty() || use(read, meanwhile);
   if (!worked) std::ranges::fill(values, std::nullopt);
   for (const auto& value : values) counters_.count_get(value.has_value());
   return values;

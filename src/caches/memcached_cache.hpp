@@ -81,7 +81,7 @@ class MemcachedCache final : public Cache {
   using Connection = MemcachedConnection;
   struct Heads;
 
-  bool use(const std::function<void(Connection&)>& requests);
+  bool use(const std::function<void(Connection&)>& requests, DoneOnce* meanwhile = nullptr);
   bool erase_doubts(Connection& connection, const DoubtfulKeys::Doubts& doubts);
   Heads heads(Connection& connection, std::span<const std::string> keys, DoneOnce* meanwhile = nullptr);
   std::vector<std::optional<std::string>> values_of(std::span<const std::string> keys, DoneOnce* meanwhile);

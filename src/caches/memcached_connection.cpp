@@ -46,7 +46,11 @@ std::vector<std::optional<MemcachedConnection::Item>> MemcachedConnection::get(
   memcached_return_t code = memcached_mget(memcached_.get(), starts.data(), sizes.data(), starts.size());
   if (code == MEMCACHED_NOTFOUND) return items;
   if (memcached_failed(code)) fail(code);
-  if (meanwhile != nullptr) (*meanwhile)();
+  if (meanwhile != nullptr) {
+    const Clock::duration before = meanwhile->took();
+    (*meanwhile)();
+    deadline_ += meanwhile->took() - before;  // the server is not to blame for that
+  }
   memcached_result_st result;
   memcached_result_create(memcached_.get(), &result);
   const std::unique_ptr<memcached_result_st, decltype(&memcached_result_free)> freed(&result,

@@ -125,12 +125,14 @@ std::string RedisCache::name_of(std::string_view kind, std::string_view key) con
 
 RedisCache::Answer RedisCache::ask(const RedisCommands& commands, DoneOnce* meanwhile) {
   Answer answer;
-  const Clock::time_point now = Clock::now(), deadline = now + options_.timeout;
+  const Clock::time_point start = Clock::now();
+  Clock::time_point deadline = start + options_.timeout;
   if (breaker_.is_open()) {
     ++counters_.skipped;
     return answer;
   }
-  auto loan = pool_.borrow(deadline);
+  auto loan = pool_.borrow(deadline, meanwhile);
+  if (meanwhile != nullptr) deadline += meanwhile->took();
   if (!loan) {
     ++counters_.errors;
     return answer;
@@ -143,7 +145,7 @@ RedisCache::Answer RedisCache::ask(const RedisCommands& commands, DoneOnce* mean
     auto& connection = loan.connection;
     if (connection && !connection->is_usable()) connection.reset();
     if (!connection) {
-      const Clock::time_point connected_by = std::min(deadline, now + options_.connect_timeout);
+      const Clock::time_point connected_by = std::min(deadline, Clock::now() + options_.connect_timeout);
       connection = std::make_unique<RedisConnection>(server_, connected_by, deadline);
     }
     const bool settled = doubts_.settle(
@@ -151,13 +153,11 @@ RedisCache::Answer RedisCache::ask(const RedisCommands& commands, DoneOnce* mean
     if (!settled) throw Error(Code::timeout, "older values are not erased yet");
     answer.late = connection->name();
     connection->send(commands, deadline);
-    Clock::time_point answered_by = deadline;
     if (meanwhile != nullptr) {
-      const Clock::time_point began = Clock::now();
       (*meanwhile)();
-      answered_by += Clock::now() - began;  // the server is not to blame for that
+      deadline = start + options_.timeout + meanwhile->took();
     }
-    answer.replies = connection->receive(commands.count(), answered_by);
+    answer.replies = connection->receive(commands.count(), deadline);
     check(answer.replies);
     answer.came = true;
     breaker_.worked();

@@ -104,6 +104,8 @@ bool is_whole(const QuestionFeatures& features) {
 bool is_follow_up(string_view question) {
   const std::vector<QuestionAtom> atoms = question_atoms(question);
   const QuestionFeatures features = question_features(question);
+  const bool is_read = !features.tokens.empty() || features.canonical.empty();  // else it is too long
+  if (!is_read) return false;
   if (atoms.empty() || std::ranges::none_of(features.tokens, names)) return true;
   const std::string chinese = joined(atoms);
   if (points_back(atoms) || points_back(chinese) || asks_the_same_of_another(atoms)) return true;
@@ -113,6 +115,7 @@ bool is_follow_up(string_view question) {
 FollowUp follow_up(string_view question, std::span<const std::string> earlier) {
   FollowUp understood{std::string(utf8::trim(question)), std::string(utf8::trim(question))};
   if (earlier.empty() || !is_follow_up(question)) return understood;
+  understood.goes_on = true;
   const auto add = [](std::string& text, string_view part) { (text += ' ') += utf8::trim(part); };
   const auto whole = std::ranges::find_if_not(earlier.rbegin(), earlier.rend(), is_follow_up);
   if (whole != earlier.rbegin()) {

@@ -17,7 +17,8 @@ struct FollowUp {
   /// The question, the one before it where that is a follow-up too, and the last one that is none: so it can
   /// be searched for by who has heard nothing else. The question alone where it is no follow-up.
   std::string full;
-  std::string own;  ///< full without the last of these: what is new
+  std::string own;       ///< full without the last of these: what is new
+  bool goes_on = false;  ///< whether full is more than the question
 };
 
 /// @param earlier  questions, in the order in which they were asked.

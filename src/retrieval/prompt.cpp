@@ -17,6 +17,8 @@ constexpr std::string_view kPattern =
     "{context}\nAnswer the question with one short sentence from the text above.\n"
     "Question: {question}";
 
+constexpr std::size_t kPassageTokensMin = 8;
+
 /// `pattern` with {context} and {question} filled in; what is filled in is not searched again.
 std::string fill(std::string_view pattern, std::string_view context, std::string_view question) {
   std::string text;
@@ -70,16 +72,21 @@ Prompt make_prompt(std::string_view question, std::span<const Message> earlier,
                    const std::function<std::size_t(std::string_view)>& count) {
   Prompt prompt;
   if (pattern.empty()) pattern = kPattern;
-  const auto [said, said_tokens] = last_turns(earlier, budget / 3, count);
-  const std::size_t fixed = count(kSystem) + said_tokens + count(pattern) + count(question);
+  auto [said, said_tokens] = last_turns(earlier, budget / 3, count);
+  std::size_t fixed = count(kSystem) + count(pattern) + count(question);
+  if (fixed + said_tokens + kPassageTokensMin >= budget) {
+    said = {};
+  } else {
+    fixed += said_tokens;
+  }
   std::size_t used = fixed;
   std::string context;
   for (const Passage& passage : passages) {
     std::string block = fmt::format("[{}] {}\n", prompt.passages + 1, passage.text);
     std::size_t tokens = count(block);
     if (used + tokens > budget) {
-      if (prompt.passages > 0 || fixed + 8 >= budget) break;
-      block = fmt::format("[1] {}\n", cut(passage.text, budget - fixed - 8, count));
+      if (prompt.passages > 0 || fixed + kPassageTokensMin >= budget) break;
+      block = fmt::format("[1] {}\n", cut(passage.text, budget - fixed - kPassageTokensMin, count));
       tokens = count(block);
     }
     context += block;

@@ -294,7 +294,14 @@ TEST_F(Caching, AConversationGoesOnInAnotherProcess) {
     EXPECT_NE(answer(second, "and Shanghai?", "s").find("508"), std::string::npos) << type;
     EXPECT_NE(answer(*one, "when was it opened?", "s").find("1993"), std::string::npos) << type;
     EXPECT_NE(answer(second, "How is green tea brewed?", "s").find("80 degrees"), std::string::npos) << type;
-    EXPECT_EQ(answer(*one, "and Shanghai?", "another").find("How many"), std::string::npos);
+    EXPECT_EQ(answer(*one, "How long does it take in the rain?", "none stands for itself"),
+              answer(second, "zyzzyva?", "nothing found"));
+    const std::string gone_on = answer(*one, "when was it opened?", "nothing found");
+    EXPECT_EQ(gone_on.find("508"), std::string::npos) << gone_on;
+    options.search.operators = true;
+    EXPECT_NE(answer(*one, "+metro Shanghai stations", "operators").find("508"), std::string::npos);
+    EXPECT_NE(answer(second, "and +tea?", "operators").find("80 degrees"), std::string::npos);
+    options.search.operators = false;
     EXPECT_EQ(hits_of(*one, "sessions") > 0, true) << type;
   }
 }

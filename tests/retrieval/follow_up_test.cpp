@@ -60,6 +60,11 @@ TEST(FollowUp, GoesOnFromTheLastThatStandsForItself) {
   EXPECT_EQ(follow_up("And in Shanghai?", {}).full, "And in Shanghai?");
   const Strings none_whole = {"why?"};
   EXPECT_EQ(follow_up("and then?", none_whole).full, "and then? why?");
+  EXPECT_TRUE(follow_up("and then?", none_whole).goes_on);
+  EXPECT_FALSE(follow_up("and then?", {}).goes_on);
+  EXPECT_FALSE(follow_up("Who wrote Persuasion?", earlier).goes_on);
+  const std::string pasted = "and " + std::string(5'000, 'x') + " it";
+  EXPECT_EQ(follow_up(pasted, earlier).full, pasted) << "too long to be one";
 }
 
 }  // namespace

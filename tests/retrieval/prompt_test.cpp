@@ -45,19 +45,19 @@ TEST(Prompt, FillsAPatternOnceAndOnlyFromItself) {
 
 TEST(Prompt, SaysWhatWasSaidBeforeAsFarAsItFits) {
   const std::vector<Passage> passages{{"a passage"}};
+  const std::string more = " . . . . . . .";
   const std::vector<Message> earlier = {
-      {"user", "q1"}, {"assistant", "a1"}, {"user", "q2"}, {"assistant", "a2"}};
+      {"user", "q1" + more}, {"assistant", "a1" + more}, {"user", "q2" + more}, {"assistant", "a2" + more}};
   const auto roles = [&](std::size_t budget) {
+    const Prompt prompt = make_prompt("q3" + more, earlier, passages, "{question}{context}", budget, words);
+    EXPECT_EQ(prompt.passages, 1u) << budget;
     std::string all;
-    for (const Message& message :
-         make_prompt("q3", earlier, passages, "{question}", budget, words).messages) {
-      all += message.role == "system" ? "s " : message.content + " ";
-    }
+    for (const Message& message : prompt.messages) all += message.content.substr(0, 2) + " ";
     return all;
   };
-  EXPECT_EQ(roles(10'000), "s q1 a1 q2 a2 q3 ");
-  EXPECT_EQ(roles(9), "s q2 a2 q3 ") << "a third of the room, the last first";
-  EXPECT_EQ(roles(3), "s q3 ");
+  EXPECT_EQ(roles(200), "Yo q1 a1 q2 a2 q3 ");
+  EXPECT_EQ(roles(60), "Yo q2 a2 q3 ") << "a third of the room, the last first";
+  EXPECT_EQ(roles(50), "Yo q3 ") << "a passage before what was said";
 }
 
 TEST(Relevance, RisesWithWhatSpeaksForIt) {

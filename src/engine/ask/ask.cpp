@@ -68,9 +68,9 @@ class Asking {
         generator ? write_once(*generator) : quote();
       }
       question_->answered(answer_.text);
-      conversation_->add(
-          {std::string(asked_), answer_.metrics.text.empty() ? answer_.text : answer_.metrics.text});
     }
+    conversation_->add(
+        {std::string(asked_), answer_.metrics.text.empty() ? answer_.text : answer_.metrics.text});
     tell_match();
     return std::move(answer_);
   }
@@ -80,23 +80,30 @@ class Asking {
   void hear_out() {
     Trace::Span span = options_.session.empty() ? Trace::Span() : Trace::Span(trace_, "ask.session");
     conversation_.emplace(kb_, options_.session);
-    understood_ = conversation_->understood(asked_);
+    // What operators demand of passages is not what a conversation is about.
+    if (!options_.search.operators) understood_ = conversation_->understood(asked_);
     span.note("turns", static_cast<std::int64_t>(conversation_->turns().size()));
     if (!goes_on()) return;
     span.note("question", understood_.full);
+    if (lang_ == "und") lang_ = language_of(understood_.full);
     for (const Turn& turn : conversation_->turns()) {
       earlier_.push_back({"user", turn.question});
       earlier_.push_back({"assistant", turn.answer});
     }
   }
 
-  bool goes_on() const noexcept { return understood_.full != understood_.own; }
+  bool goes_on() const noexcept { return understood_.goes_on; }
+
+  /// What a generator is asked, after what was said.
+  std::string_view written_question() const { return goes_on() ? asked_ : question_->text(); }
 
   void find() {
     SearchOptions search_options = options_.search;
     if (!search_options.top_k) search_options.top_k = kPassages;
     // What it says itself counts more than what it goes on from.
-    if (goes_on() && !terms(understood_.own).empty()) search_options.queries.push_back({understood_.own, 1});
+    if (understood_.own != understood_.full && !terms(understood_.own).empty()) {
+      search_options.queries.push_back({understood_.own, 1});
+    }
     found_ = search(kb_, question_->text(), search_options, trace_, stop_, question_->vector());
     answer_.hits = std::move(found_.result.hits);
     answer_.relevance = found_.result.relevance.value_or(0);
@@ -198,7 +205,7 @@ class Asking {
                                                  "{} tokens of {}",
                                                  options_.max_tokens, room, generator.name()));
       }
-      prompt = make_prompt(goes_on() ? asked_ : question_->text(), earlier_, passages_, options_.prompt,
+      prompt = make_prompt(written_question(), earlier_, passages_, options_.prompt,
                            std::min<std::size_t>(room - reserved, 1500), count);
       passages_.resize(prompt.passages);
       span.note("passages", static_cast<std::int64_t>(prompt.passages));
@@ -229,7 +236,7 @@ class Asking {
   /// What was written before from the same passages. @return whether there was something.
   bool write_again() {
     if (generator_name() == kExtractive) return false;
-    key_ = written_key(kb_, generator_name(), question_->text(), earlier_, passages_, options_);
+    key_ = written_key(kb_, generator_name(), written_question(), earlier_, passages_, options_);
     if (!key_) return false;
     Trace::Span span(trace_, "ask.cache");
     const auto bytes = kb_.caches.get(Cached::answers, *key_);

@@ -52,7 +52,7 @@ void Conversation::add(Turn turn) {
   turn.answer.resize(utf8::floor_border(turn.answer, std::min(turn.answer.size(), kAnswerBytesMax)));
   for (int attempt = 0; attempt < kTries; ++attempt) {
     const auto before = kb_.caches.get(Cached::sessions, key_);
-    turns_ = before ? decode_turns(*before) : std::vector<Turn>{};
+    if (before) turns_ = decode_turns(*before);
     turns_.push_back(turn);
     if (turns_.size() > kTurnsMax) turns_.erase(turns_.begin());
     const std::string now = encode(turns_);

@@ -28,8 +28,8 @@ class Conversation {
   const std::vector<Turn>& turns() const noexcept { return turns_; }
   /// What a question asks together with those before it.
   FollowUp understood(std::string_view question) const;
-  /// Adds a turn after those that are there now, another process's too. Where a cache server does not answer
-  /// it is not kept.
+  /// Adds a turn after those that are there now, another process's too; of two first turns at a time one is
+  /// kept. Where a cache server does not answer, what was said may be lost.
   void add(Turn turn);
 
  private:

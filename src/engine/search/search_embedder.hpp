@@ -18,7 +18,7 @@ class SearchEmbedder {
  public:
   /// @param options_name  another one for other options.
   /// @return "" where no vectors are searched, or where the search itself will say why it cannot.
-  /// @throws as plan_search().
+  /// @throws as plan_search(); what SegmentStore::newest() throws.
   std::string of(KnowledgeBase& kb, const SearchOptions& options, std::uint64_t options_name);
 
  private:

@@ -55,6 +55,9 @@ Texts::Frame Texts::read_frame(sqlite::Query& query) {
 std::string Texts::read(sqlite::Connection& connection, std::uint32_t document, Span span) {
   std::string text;
   if (span.to <= span.from) return text;
+  if (span.to > TextFrames::kTextBytesMax) {
+    damaged(connection, document, fmt::format("has no byte {}", span.to));
+  }
   text.reserve(span.size());
   sqlite::Query query = connection.query(
       "SELECT * FROM texts WHERE position < ? AND position >="

@@ -274,8 +274,12 @@ Rows Connection::in_one_trip(const std::function<void()>& send_all, const Limits
     if (status == PGRES_PIPELINE_SYNC) break;
     if (status == PGRES_PIPELINE_ABORTED) continue;
     if (!is_good(result)) {
-      if (PQresultErrorField(result, PG_DIAG_SQLSTATE) == nullptr) lost();
+      const bool says_why = PQresultErrorField(result, PG_DIAG_SQLSTATE) != nullptr;
+      if (!says_why && !error) lost();
       if (!error) error = error_of(result);
+      if (says_why) continue;
+      connection_.reset();  // it said why before it closed the connection
+      throw SqlError(*error);
     }
     last = std::move(taken);
   }
@@ -298,9 +302,10 @@ Rows Connection::prepared(const std::string& statement, const Values& values, co
     send_prepared(known->second, values);
     return results(deadline, limits.stop);
   }
-  if (prepared_.size() >= kPreparedMax) {
+  if (names_given_ >= kPreparedMax) {
     query("DEALLOCATE ALL", {}, limits);
     prepared_.clear();
+    names_given_ = 0;
   }
   const std::string name = fmt::format("hasten_{}", ++names_given_);
   const auto prepare = [&] {
@@ -387,6 +392,7 @@ std::uint64_t Connection::copy_in(const std::string& target, const std::function
 bool Connection::idle() const {
   if (!connection_ || PQstatus(connection_.get()) != CONNECTION_OK) return false;
   if (PQtransactionStatus(connection_.get()) != PQTRANS_IDLE) return false;
+  if (PQpipelineStatus(connection_.get()) != PQ_PIPELINE_OFF) return false;
   // Unasked, a server says that it ends the connection, or closes it without a word.
   pollfd entry{PQsocket(connection_.get()), POLLIN, 0};
   return ::poll(&entry, 1, 0) == 0;

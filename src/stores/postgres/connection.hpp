@@ -100,7 +100,7 @@ class Connection {
   ConnectionSettings settings_;
   std::unique_ptr<pg_conn, Finish> connection_;            // null: closed
   std::unordered_map<std::string, std::string> prepared_;  // statement -> its name
-  std::uint64_t names_given_ = 0;  // a statement that failed keeps its name on the server
+  std::uint64_t names_given_ = 0;                          // on the server, also to statements that failed
 };
 
 /// Rolled back when it dies without commit(). One at a time a connection, which outlives it.

@@ -303,6 +303,9 @@ std::vector<std::string> TruthReading<Base>::texts(std::span<const TextPlace> pl
   std::vector<std::string> texts(places.size());
   TextRequest request(state_);
   for (std::size_t i = 0; i < places.size(); ++i) {
+    if (places[i].span.to > TextFrames::kTextBytesMax) {
+      damaged_text(state_, places[i].document, fmt::format("has no byte {}", places[i].span.to));
+    }
     texts[i].reserve(places[i].span.to > places[i].span.from ? places[i].span.size() : 0);
     for (Span left = places[i].span; left.from < left.to;) {
       const std::uint64_t end = std::min(left.to, left.from + TextRequest::kBytesMax);

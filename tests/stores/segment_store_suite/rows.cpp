@@ -237,6 +237,8 @@ TEST_F(SegmentStoreSuite, ManyDocumentsAndPartsOfTextsAreReadAtOnce) {
   EXPECT_TRUE(reading->texts({}).empty());
   places[50].span = {texts[0].size(), texts[0].size() + 1'000'000};
   EXPECT_EQ(code_thrown([&] { reading->texts(places); }), "damaged");
+  places[50].span = {1, std::uint64_t{1} << 63};
+  EXPECT_EQ(code_thrown([&] { reading->texts(places); }), "damaged");
   places[50] = {99, {0, 1}};
   EXPECT_EQ(code_thrown([&] { reading->texts(places); }), "damaged");
 }
