@@ -326,7 +326,9 @@ TEST_F(Caching, EqualQuestionsAtATimeAreWrittenOnce) {
   }
   EXPECT_GT(answers.front().metrics.tokens, 0u);
   for (const CacheUse& use : kb->caches.use()) {
-    if (use.name == "answers") EXPECT_EQ(use.puts, 1u);
+    if (use.name == "answers") {
+      EXPECT_EQ(use.puts, 1u);
+    }
   }
 }
 
