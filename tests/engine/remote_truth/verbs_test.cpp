@@ -59,7 +59,9 @@ TEST_F(VerbsTest, ASearchInANewProcessWaitsForTheServerFewTimes) {
     json through = store(schema_);
     through["kwargs"]["uri"] = proxy.uri();
     const json answer = run(with(words, {"--store", through.dump(), "--kb", (folder_ / "none").string()}));
-    if (words.front() == "search") EXPECT_GE(answer["hits"].size(), 5u);
+    if (words.front() == "search") {
+      EXPECT_GE(answer["hits"].size(), 5u);
+    }
     return proxy.round_trips();
   };
   trips({"search", "trains", "--mode", "bm25"});  // brings the segments
