@@ -80,7 +80,7 @@ class MarkdownLines {
  public:
   explicit MarkdownLines(std::string_view text) : text_(text), sections_(1) {}
 
-  std::vector<Section> sections() && {
+  std::vector<MarkdownSection> sections() && {
     for (std::size_t at = 0; at < text_.size();) {
       const std::size_t end = std::min(text_.find('\n', at), text_.size());
       add_line({at, end});
@@ -147,7 +147,7 @@ class MarkdownLines {
   void begin_section(std::size_t level, std::string title, Span span) {
     trail_[level - 1] = std::move(title);
     std::fill(trail_.begin() + static_cast<std::ptrdiff_t>(level), trail_.end(), std::string());
-    Section section;
+    MarkdownSection section;
     for (const std::string& name : trail_) {
       if (name.empty()) continue;
       if (!section.heading.empty()) section.heading += " > ";
@@ -159,7 +159,7 @@ class MarkdownLines {
   }
 
   std::string_view text_;
-  std::vector<Section> sections_;
+  std::vector<MarkdownSection> sections_;
   std::array<std::string, 6> trail_;  // the heading of each level that we are under
   std::optional<Fence> fence_;        // of the code that we are in
   bool open_ = false;                 // whether the next line may belong to the last block
@@ -167,6 +167,8 @@ class MarkdownLines {
 
 }  // namespace
 
-std::vector<Section> markdown_sections(std::string_view text) { return MarkdownLines(text).sections(); }
+std::vector<MarkdownSection> markdown_sections(std::string_view text) {
+  return MarkdownLines(text).sections();
+}
 
 }  // namespace hasten

@@ -16,7 +16,7 @@ struct Block {
 };
 
 /// The text from one heading to the next.
-struct Section {
+struct MarkdownSection {
   std::string heading;  ///< its trail, "A > B"; empty before the first heading
   std::vector<Block> blocks;
 };
@@ -24,6 +24,6 @@ struct Section {
 /// The sections of a Markdown text, by lines: ATX and setext headings, fenced code, tables. What
 /// looks like a heading inside a fence is code.
 /// Source: CommonMark 0.31, sections 4.2, 4.3, 4.5; GitHub's tables.
-std::vector<Section> markdown_sections(std::string_view text);
+std::vector<MarkdownSection> markdown_sections(std::string_view text);
 
 }  // namespace hasten

@@ -59,7 +59,7 @@ class MarkdownSplitter final : public Transform {
   std::vector<Piece> apply(const Node& parent) const override {
     const Packer packer(parent.text, options_, *tokens_);
     std::vector<Piece> pieces;
-    for (const Section& section : markdown_sections(parent.text)) {
+    for (const MarkdownSection& section : markdown_sections(parent.text)) {
       std::vector<Unit> units;
       for (const Block& block : section.blocks) cut(packer, parent.text, block, units);
       Metadata metadata;
