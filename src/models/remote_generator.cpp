@@ -8,10 +8,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/http.hpp"
 #include "base/utf8.hpp"
 #include "hasten/error.hpp"
 #include "models/answer_stream.hpp"
-#include "base/http.hpp"
 #include "models/sse.hpp"
 
 namespace hasten {
@@ -139,7 +139,7 @@ json request_body(const std::string& model, std::span<const Message> messages,
 
 class RemoteGenerator : public Generator {
  public:
-  explicit RemoteGenerator(ServerAddress address) : address_(std::move(address)) {}
+  explicit RemoteGenerator(GeneratorAddress address) : address_(std::move(address)) {}
 
   Generation generate(std::span<const Message> messages, const GenerateOptions& options,
                       const std::function<void(std::string_view)>& on_token,
@@ -200,7 +200,7 @@ class RemoteGenerator : public Generator {
     return first_model_;
   }
 
-  ServerAddress address_;
+  GeneratorAddress address_;
   mutable std::mutex mutex_;
   mutable std::string first_model_;
 };
@@ -209,7 +209,7 @@ class RemoteGenerator : public Generator {
 
 bool is_url(std::string_view name) { return name.starts_with("http://") || name.starts_with("https://"); }
 
-ServerAddress ServerAddress::parse(std::string_view url) {
+GeneratorAddress GeneratorAddress::parse(std::string_view url) {
   const std::size_t hash = url.find('#');
   std::string_view base = url.substr(0, hash);
   if (base.ends_with("/chat/completions")) base = base.substr(0, base.rfind("/chat/completions"));
@@ -226,7 +226,7 @@ ServerAddress ServerAddress::parse(std::string_view url) {
 }
 
 std::shared_ptr<const Generator> open_remote_generator(std::string_view url) {
-  return std::make_shared<RemoteGenerator>(ServerAddress::parse(url));
+  return std::make_shared<RemoteGenerator>(GeneratorAddress::parse(url));
 }
 
 }  // namespace hasten

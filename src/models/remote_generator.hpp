@@ -9,13 +9,13 @@
 namespace hasten {
 
 /// Where an OpenAI-compatible server is and which of its models is meant.
-struct ServerAddress {
+struct GeneratorAddress {
   std::string base;   ///< "http://127.0.0.1:8000/v1", without a slash at the end
   std::string model;  ///< empty: the first that GET base/models names
 
   /// Takes "http://host:port", ".../v1", ".../v1/chat/completions", each with "#model" or not.
   /// @throws Error(invalid) not an http(s) URL.
-  static ServerAddress parse(std::string_view url);
+  static GeneratorAddress parse(std::string_view url);
 };
 
 /// Whether a generator's name is a URL.

@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/http.hpp"
 #include "base/utf8.hpp"
 #include "hasten/error.hpp"
-#include "base/http.hpp"
 #include "models/remote_generator.hpp"
 
 namespace hasten {
@@ -23,19 +23,19 @@ constexpr std::size_t kShownBytes = 200;
 
 /// Where to post, of an address with or without "/rerank". A server's "/v1" is not put before a
 /// "/rerank" that was written out.
-ServerAddress rerank_address(std::string_view url) {
+GeneratorAddress rerank_address(std::string_view url) {
   const std::size_t hash = std::min(url.find('#'), url.size());
   std::string_view base = url.substr(0, hash);
   while (base.ends_with('/')) base.remove_suffix(1);
   const bool complete = base.ends_with("/rerank");
-  ServerAddress address = ServerAddress::parse(url);
+  GeneratorAddress address = GeneratorAddress::parse(url);
   address.base = complete ? std::string(base) : address.base + "/rerank";
   return address;
 }
 
 class RemoteReranker : public Reranker {
  public:
-  explicit RemoteReranker(ServerAddress address) : address_(std::move(address)) {}
+  explicit RemoteReranker(GeneratorAddress address) : address_(std::move(address)) {}
 
   std::vector<double> score(std::string_view question, std::span<const Hit> passages,
                             std::stop_token stop) const override {
@@ -106,7 +106,7 @@ class RemoteReranker : public Reranker {
                             address_.base, what, utf8::sanitise(answer.substr(0, kShownBytes))));
   }
 
-  ServerAddress address_;
+  GeneratorAddress address_;
 };
 
 }  // namespace

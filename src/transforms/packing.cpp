@@ -93,11 +93,11 @@ std::vector<Span> parts(std::string_view text, Span span, Level level) {
   return found;
 }
 
-Span Packer::trimmed(Span span) const { return trim(text_, span); }
+Span ChunkPacker::trimmed(Span span) const { return trim(text_, span); }
 
-std::size_t Packer::count(Span span) const { return counter_.count(text_of(text_, span)); }
+std::size_t ChunkPacker::count(Span span) const { return counter_.count(text_of(text_, span)); }
 
-void Packer::cut(Span span, Level level, std::vector<Unit>& units) const {
+void ChunkPacker::cut(Span span, Level level, std::vector<Unit>& units) const {
   span = trimmed(span);
   if (span.size() == 0) return;
   const Unit whole{span, count(span)};
@@ -110,7 +110,7 @@ void Packer::cut(Span span, Level level, std::vector<Unit>& units) const {
   }
 }
 
-void Packer::cut_clauses(Unit unit, std::vector<Unit>& units) const {
+void ChunkPacker::cut_clauses(Unit unit, std::vector<Unit>& units) const {
   const double bytes_per_token = static_cast<double>(unit.span.size()) / static_cast<double>(unit.tokens);
   Span rest = unit.span;
   while (rest.size() > 0) {
@@ -122,7 +122,7 @@ void Packer::cut_clauses(Unit unit, std::vector<Unit>& units) const {
 }
 
 /// A beginning of `span` of at most chunk_size tokens, and not far fewer where the text is even.
-Unit Packer::fitting_prefix(Span span, double bytes_per_token) const {
+Unit ChunkPacker::fitting_prefix(Span span, double bytes_per_token) const {
   const double bytes = bytes_per_token * static_cast<double>(options_.chunk_size);
   const auto guess = std::min(span.size(), static_cast<std::uint64_t>(bytes) + 1);
   const std::uint64_t first = span.from + utf8::decode(text_, span.from).size;
@@ -141,7 +141,7 @@ Unit Packer::fitting_prefix(Span span, double bytes_per_token) const {
 }
 
 /// `unit`, its end cut off until it fits or is one character.
-Unit Packer::shrunk(Unit unit) const {
+Unit ChunkPacker::shrunk(Unit unit) const {
   const std::uint64_t from = unit.span.from;
   const std::uint64_t least = utf8::decode(text_, from).size;
   while (unit.tokens > options_.chunk_size && unit.span.size() > least) {
@@ -156,7 +156,7 @@ Unit Packer::shrunk(Unit unit) const {
 }
 
 /// `prefix`, cut back to the end of a clause or word where there is one.
-Unit Packer::cut_well(Unit prefix) const {
+Unit ChunkPacker::cut_well(Unit prefix) const {
   // The whole prefix may end with a word: then the white space after it is the border.
   const auto [next, size] = utf8::decode(text_, prefix.span.to);
   const Span seen{prefix.span.from, prefix.span.to + (utf8::is_space(next) ? size : 0)};
@@ -167,7 +167,7 @@ Unit Packer::cut_well(Unit prefix) const {
   return shrunk({span, count(span)});
 }
 
-std::vector<Span> Packer::pack(const std::vector<Unit>& units) const {
+std::vector<Span> ChunkPacker::pack(const std::vector<Unit>& units) const {
   std::vector<Span> pieces;
   std::size_t first = 0;                              // of the piece
   for (std::size_t next = 0; next < units.size();) {  // the first unit in no piece yet
@@ -183,8 +183,8 @@ std::vector<Span> Packer::pack(const std::vector<Unit>& units) const {
 }
 
 /// @return the end of the longest piece from `first` that fits, not below `at_least`.
-std::size_t Packer::end_of_piece(const std::vector<Unit>& units, std::size_t first,
-                                 std::size_t at_least) const {
+std::size_t ChunkPacker::end_of_piece(const std::vector<Unit>& units, std::size_t first,
+                                      std::size_t at_least) const {
   std::size_t last = first, sum = 0;
   while (last < units.size() && sum + units[last].tokens <= options_.chunk_size) {
     sum += units[last++].tokens;
@@ -204,8 +204,8 @@ std::size_t Packer::end_of_piece(const std::vector<Unit>& units, std::size_t fir
 
 /// @return the first of the units before `last`, and not before `first`, that the next piece
 ///         begins with; `last` for none.
-std::size_t Packer::begin_of_overlap(const std::vector<Unit>& units, std::size_t first,
-                                     std::size_t last) const {
+std::size_t ChunkPacker::begin_of_overlap(const std::vector<Unit>& units, std::size_t first,
+                                          std::size_t last) const {
   std::size_t begin = last, sum = 0;
   while (begin > first && sum + units[begin - 1].tokens <= options_.chunk_overlap) {
     sum += units[--begin].tokens;

@@ -29,9 +29,9 @@ inline Level finer(Level level) { return static_cast<Level>(static_cast<int>(lev
 /// Cuts one text into units of at most chunk_size tokens, and packs units into pieces. Token counts
 /// of a text's parts need not add up to that of the text: what is returned has been counted as it
 /// is. Borrows text and counter. Counts every byte a bounded number of times.
-class Packer {
+class ChunkPacker {
  public:
-  Packer(std::string_view text, const SplitOptions& options, const TokenCounter& tokens)
+  ChunkPacker(std::string_view text, const SplitOptions& options, const TokenCounter& tokens)
       : text_(text), options_(options), counter_(tokens) {}
 
   /// Appends `span` as one unit where it fits, else its parts. A character that alone has more

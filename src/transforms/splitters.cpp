@@ -31,7 +31,7 @@ class LevelSplitter final : public Transform {
       : name_(name), level_(level), options_(options), tokens_(std::move(tokens)) {}
 
   std::vector<Piece> apply(const Node& parent) const override {
-    const Packer packer(parent.text, options_, *tokens_);
+    const ChunkPacker packer(parent.text, options_, *tokens_);
     std::vector<Unit> units;
     for (const Span part : parts(parent.text, {0, parent.text.size()}, level_)) {
       packer.cut(part, finer(level_), units);
@@ -57,7 +57,7 @@ class MarkdownSplitter final : public Transform {
       : options_(options), tokens_(std::move(tokens)) {}
 
   std::vector<Piece> apply(const Node& parent) const override {
-    const Packer packer(parent.text, options_, *tokens_);
+    const ChunkPacker packer(parent.text, options_, *tokens_);
     std::vector<Piece> pieces;
     for (const MarkdownSection& section : markdown_sections(parent.text)) {
       std::vector<Unit> units;
@@ -72,7 +72,8 @@ class MarkdownSplitter final : public Transform {
   std::string signature() const override { return sizes("markdown", options_, tokens_->name()); }
 
  private:
-  static void cut(const Packer& packer, std::string_view text, const Block& block, std::vector<Unit>& units) {
+  static void cut(const ChunkPacker& packer, std::string_view text, const Block& block,
+                  std::vector<Unit>& units) {
     if (block.kind != Block::Kind::text) return packer.cut(block.span, Level::line, units);
     for (const Span sentence : parts(text, block.span, Level::sentence)) {
       packer.cut(sentence, Level::clause, units);

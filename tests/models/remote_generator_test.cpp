@@ -37,7 +37,7 @@ Generation ask(const ScriptedServer& server, const GenerateOptions& options = {}
   return open_remote_generator(server.url() + "#m")->generate({&question, 1}, options, on_token, stop);
 }
 
-TEST(ServerAddress, TakesEveryForm) {
+TEST(GeneratorAddress, TakesEveryForm) {
   struct Case {
     const char *url, *base, *model;
   };
@@ -50,12 +50,12 @@ TEST(ServerAddress, TakesEveryForm) {
            {"http://h/v1/chat/completions#m", "http://h/v1", "m"},
            {"http://h/proxy/openai", "http://h/proxy/openai", ""},
        }) {
-    const auto address = ServerAddress::parse(c.url);
+    const auto address = GeneratorAddress::parse(c.url);
     EXPECT_EQ(address.base, c.base) << c.url;
     EXPECT_EQ(address.model, c.model) << c.url;
   }
   for (const char* url : {"http://", "https:///v1", "ftp://h/v1", "h:8000"}) {
-    EXPECT_EQ(test::error_of([&] { ServerAddress::parse(url); }).code(), Code::invalid) << url;
+    EXPECT_EQ(test::error_of([&] { GeneratorAddress::parse(url); }).code(), Code::invalid) << url;
   }
 }
 
