@@ -151,5 +151,25 @@ class Sources(unittest.TestCase):
         self.assertEqual(wrong, [])
 
 
+class Names(unittest.TestCase):
+    """Two classes of one name in one library are one to the linker."""
+
+    def test_no_two_headers_define_the_same(self):
+        known = {}
+        for path in sources("src", "include"):
+            if path.suffix != ".hpp":
+                continue
+            spaces = []
+            for line in path.read_text(encoding="utf-8").splitlines():
+                if opened := re.match(r"namespace ([\w:]+) \{", line):
+                    spaces.append(opened[1])
+                elif line.startswith("}  // namespace"):
+                    spaces.pop()
+                elif defined := re.match(r"(?:struct|class) (\w+)(?: final)?(?: :.*)? \{", line):
+                    known.setdefault("::".join([*spaces, defined[1]]), []).append(str(path.relative_to(ROOT)))
+        self.assertEqual({name: files for name, files in known.items() if len(files) > 1}, {})
+        self.assertIn("hasten::SegmentStore", known)
+
+
 if __name__ == "__main__":
     unittest.main()
